@@ -1,0 +1,107 @@
+# Needs python3 (3.11 or newer) and make; everything else is installed under .venvs/.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENVS := .venvs
+LAYER := layers/room_reports
+LOCKS := uv dev sam ministack runtime hive
+UV := $(VENVS)/uv/bin/uv
+BIN := $(VENVS)/dev/bin
+PYTEST := $(BIN)/pytest
+SAM := $(VENVS)/sam/bin/sam
+PYTHON313 = $(shell for p in python3.13 $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.13.*/bin/python; do \
+	if $$p -c 'import sys; assert sys.version_info[:2] == (3, 13)' 2>/dev/null; then echo $$p; break; fi; done)
+
+export UV_PYTHON_DOWNLOADS := never
+export UV_NO_CONFIG := 1
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help setup format lint test test-unit test-stack test-hive test-313 demo up down bench chaos lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# An environment is rebuilt when its lock changes. Those that tests import from see this checkout;
+# those that run what was built must not, or they would test the sources instead.
+# $(call install,environment,interpreter,lock)
+define install
+@echo "Setting up $(VENVS)/$(1)"
+@$(UV) venv --quiet --clear --python "$(2)" $(VENVS)/$(1)
+@$(UV) pip sync --quiet --require-hashes --build-constraints $(3) --python $(VENVS)/$(1) $(3)
+$(if $(filter dev py313 hive,$(1)),@printf '%s\n' "$(CURDIR)" "$(CURDIR)/$(LAYER)" > "$$(echo $(VENVS)/$(1)/lib/python3*/site-packages)/checkout.pth")
+@touch $(VENVS)/$(1)/.stamp
+endef
+
+$(VENVS)/uv/.stamp: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, for example: make PYTHON=python3.13 demo")'
+	@echo "Setting up $(VENVS)/uv"
+	@$(PYTHON) -m venv --clear $(VENVS)/uv
+	@$(VENVS)/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: -r $<
+	@touch $@
+
+$(VENVS)/py313/.stamp: requirements/dev.txt $(VENVS)/uv/.stamp
+	$(call install,py313,$(PYTHON313),$<)
+
+$(VENVS)/%/.stamp: requirements/%.txt $(VENVS)/uv/.stamp
+	$(call install,$*,$(PYTHON),$<)
+
+DEV := $(VENVS)/dev/.stamp
+STACK := $(DEV) $(VENVS)/sam/.stamp $(VENVS)/ministack/.stamp
+
+setup: $(STACK) $(VENVS)/runtime/.stamp $(VENVS)/hive/.stamp ## Install every tool that the other targets use
+
+format: $(DEV) ## Format the code
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+lint: $(DEV) $(VENVS)/sam/.stamp ## Check format, style, types and the template
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@$(BIN)/mypy --strict
+	@$(SAM) validate --lint --region us-east-1
+	@$(BIN)/cfn-lint template.yaml
+
+test: lint test-unit test-stack test-hive test-313 ## Run every check and test
+
+test-unit: $(DEV) ## Unit, contract and property tests
+	@$(PYTEST) -n auto tests/unit
+
+test-stack: $(STACK) $(VENVS)/runtime/.stamp ## Template, integration and end-to-end tests, on the local stack
+	@$(PYTEST) tests/integration tests/e2e
+
+test-hive: $(VENVS)/hive/.stamp ## The published CSV as Hive's own OpenCSVSerde reads it
+	@$(VENVS)/hive/bin/pytest tests/hive
+
+test-313: ## Unit and contract tests on CPython 3.13, which is what AWS runs
+	@if [ -z "$(PYTHON313)" ]; then echo "No CPython 3.13 found on PATH or in pyenv: not run on it."; \
+	else $(MAKE) $(VENVS)/py313/.stamp && $(VENVS)/py313/bin/pytest -p no:cacheprovider -n auto tests/unit; fi
+
+demo: $(STACK) ## Run the main job end to end on this machine, show what happened, clean up
+	@$(BIN)/python -m local.demo
+
+up: $(STACK) ## Start the local stack and leave it running
+	@$(BIN)/python -m local.stack up
+
+down: $(DEV) ## Stop the local stack and leave nothing behind
+	@$(BIN)/python -m local.stack down
+
+bench: $(STACK) ## Measure, print the tables, write tests/bench/RESULTS.md
+	@$(BIN)/python -m tests.bench
+
+chaos: $(STACK) ## Break things at random, from a seed, and check that everything heals
+	@$(PYTEST) tests/chaos
+
+COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+lock: $(VENVS)/uv/.stamp ## Renew every lock
+	@cd $(LAYER) && $(CURDIR)/$(COMPILE) requirements.in -o requirements.txt
+	@cd requirements && for name in $(LOCKS); do $(CURDIR)/$(COMPILE) $$name.in -o $$name.txt; done
+	@! grep -nE '://|--index|--find-links' requirements/*.txt $(LAYER)/requirements.txt
+
+clean: ## Remove everything that the other targets made
+	@if [ -f $(DEV) ]; then $(MAKE) down; fi
+	@rm -rf $(VENVS) .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
