@@ -1,0 +1,1 @@
+"""Exporting: what is due, doing it, and saying what was done."""

@@ -1,0 +1,146 @@
+"""The bucket: what it holds, and writing to it so that nothing is ever half there."""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO, TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from room_reports.lake.keys import ParsedKey, Series, parse_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+_NOT_FOUND = ("404", "NoSuchKey", "NotFound")
+_CONFLICT = ("412", "PreconditionFailed", "409", "ConditionalRequestConflict")
+
+
+class LakeError(Exception):
+    """Raised when S3 refuses or fails, after the retries that boto3 makes by itself."""
+
+    def __init__(self, doing: str, key: str, error: ClientError | BotoCoreError) -> None:
+        self.code = (
+            str(error.response.get("Error", {}).get("Code", "Unknown"))
+            if isinstance(error, ClientError)
+            else type(error).__name__
+        )
+        super().__init__(f"S3 {self.code} while {doing} {key}: {error}")
+
+
+class ConflictError(Exception):
+    """Raised when an object changed between looking at it and writing it: nothing was written."""
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An export in the bucket, as a listing shows it."""
+
+    key: str
+    parsed: ParsedKey
+    last_modified: datetime
+    etag: str
+    size: int
+    """Bytes as stored."""
+
+
+class Bucket:
+    """One S3 bucket; safe to share between threads."""
+
+    def __init__(self, client: "S3Client", name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def exports(self, series: Series, first_dt: str, last_dt: str) -> Iterator[StoredObject]:
+        """The exports of a series whose ``dt`` lies in ``[first_dt, last_dt]``, oldest first.
+
+        The cost grows with the number of those, not with what else the bucket holds.
+        """
+        prefix = series.prefix
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._name, Prefix=prefix, StartAfter=f"{prefix}{first_dt}"
+        )
+        try:
+            for page in pages:
+                for entry in page.get("Contents", []):
+                    if entry["Key"] > f"{prefix}{last_dt}/\U0010ffff":
+                        return
+                    parsed = parse_key(entry["Key"])
+                    if parsed:
+                        yield StoredObject(
+                            entry["Key"],
+                            parsed,
+                            entry["LastModified"],
+                            entry["ETag"],
+                            entry["Size"],
+                        )
+        except (ClientError, BotoCoreError) as error:
+            raise LakeError("listing", prefix, error) from error
+
+    def publish(
+        self, key: str, body: IO[bytes], metadata: Mapping[str, str], replacing: str | None
+    ) -> None:
+        """Writes an export in one request, so that readers see the old object or the new one.
+
+        Args:
+            body: seekable; read from its start to its end.
+            replacing: the ETag of the object that was seen under this key, or None when there
+                was none.
+
+        Raises:
+            ConflictError: when that is no longer what is there.
+            LakeError: when S3 refuses for another reason.
+        """
+        condition: dict[str, Any] = {"IfMatch": replacing} if replacing else {"IfNoneMatch": "*"}
+        gzip = key.endswith(".gz")
+        checksum = _sha256(body)
+        body.seek(0)
+        try:
+            self._client.put_object(
+                Bucket=self._name,
+                Key=key,
+                Body=body,
+                ContentType="text/csv; charset=utf-8",
+                Metadata=dict(metadata),
+                ChecksumSHA256=checksum,
+                **({"ContentEncoding": "gzip"} if gzip else {}),
+                **condition,
+            )
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            if code in _CONFLICT or (replacing and code in _NOT_FOUND):
+                raise ConflictError(key) from error
+            raise LakeError("writing", key, error) from error
+        except BotoCoreError as error:
+            raise LakeError("writing", key, error) from error
+
+    def metadata(self, key: str) -> tuple[str, Mapping[str, str]] | None:
+        """The ETag and the metadata of an object, or None when there is none."""
+        try:
+            head = self._client.head_object(Bucket=self._name, Key=key)
+        except ClientError as error:
+            if str(error.response.get("Error", {}).get("Code", "")) in _NOT_FOUND:
+                return None
+            raise LakeError("reading", key, error) from error
+        except BotoCoreError as error:
+            raise LakeError("reading", key, error) from error
+        return head["ETag"], head["Metadata"]
+
+    def write_json(self, key: str, text: str) -> None:
+        """Writes a small JSON document."""
+        try:
+            self._client.put_object(
+                Bucket=self._name, Key=key, Body=text.encode(), ContentType="application/json"
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise LakeError("writing", key, error) from error
+
+
+def _sha256(body: IO[bytes]) -> str:
+    body.seek(0)
+    digest = hashlib.sha256()
+    while block := body.read(1 << 20):
+        digest.update(block)
+    return base64.b64encode(digest.digest()).decode()

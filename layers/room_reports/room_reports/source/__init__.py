@@ -1,0 +1,1 @@
+"""The source: Kaltura's sessions, reports, dialect and faults. Knows nothing of S3."""

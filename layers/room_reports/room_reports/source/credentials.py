@@ -1,0 +1,111 @@
+"""The secret: one entry per region, in one of three forms."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from room_reports.settings import Region
+
+_FORMS = (
+    '{"ks": "…"}',
+    '{"partner_id": 123, "app_token_id": "…", "app_token": "…"}',
+    '{"partner_id": 123, "admin_secret": "…", "user_id": "…"}',
+)
+
+
+@dataclass(frozen=True)
+class ReadySession:
+    """A Kaltura session that somebody made elsewhere."""
+
+    ks: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class AppToken:
+    """An application token of a Kaltura account."""
+
+    partner_id: int
+    app_token_id: str
+    app_token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class AdminSecret:
+    """A Kaltura account's admin secret."""
+
+    partner_id: int
+    admin_secret: str = field(repr=False)
+    user_id: str
+
+
+Credentials = ReadySession | AppToken | AdminSecret
+
+
+class SecretError(ValueError):
+    """Raised for a secret that is not in one of the forms; never quotes it."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(problems))
+
+
+def parse_secret(text: str, regions: tuple[Region, ...]) -> Mapping[str, Credentials]:
+    """The credentials of each of ``regions``, by name; entries of other regions are ignored.
+
+    Raises:
+        SecretError: naming everything that is wrong.
+    """
+    try:
+        entries = json.loads(text)
+    except ValueError:
+        entries = None
+    if not isinstance(entries, dict):
+        raise SecretError(
+            [
+                f'the secret is not a JSON object with an entry per region, like {{"us": {_FORMS[0]}}}'
+            ]
+        )
+    problems: list[str] = []
+    found: dict[str, Credentials] = {}
+    for region in regions:
+        entry = entries.get(region.name)
+        if entry is None:
+            problems.append(f"the secret has no entry for region {region.name!r}")
+            continue
+        try:
+            found[region.name] = _credentials(entry)
+        except ValueError as error:
+            problems.append(f"the secret's entry for region {region.name!r} {error}")
+    if problems:
+        raise SecretError([*problems, f"an entry looks like one of: {', '.join(_FORMS)}"])
+    return found
+
+
+def _credentials(entry: object) -> Credentials:
+    if not isinstance(entry, dict):
+        raise ValueError("is not a JSON object")
+    names = frozenset(entry)
+    if names == {"ks"}:
+        return ReadySession(_text(entry, "ks"))
+    if names == {"partner_id", "app_token_id", "app_token"}:
+        return AppToken(_partner(entry), _text(entry, "app_token_id"), _text(entry, "app_token"))
+    if names - {"user_id"} == {"partner_id", "admin_secret"}:
+        user = entry.get("user_id", "")
+        if not isinstance(user, str):
+            raise ValueError("has a user_id that is not a text")
+        return AdminSecret(_partner(entry), _text(entry, "admin_secret"), user)
+    raise ValueError(f"has the fields {', '.join(sorted(map(str, names))) or '(none)'}")
+
+
+def _text(entry: Mapping[str, object], name: str) -> str:
+    value = entry[name]
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"has no text in {name}")
+    return value.strip()
+
+
+def _partner(entry: Mapping[str, object]) -> int:
+    value = str(entry["partner_id"])
+    if not (value.isascii() and value.isdigit() and int(value)):
+        raise ValueError("has a partner_id that is not a number")
+    return int(value)

@@ -1,0 +1,219 @@
+"""HTTP to one Kaltura region: one POST, and an answer that is proven complete or refused."""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPResponse, Retry
+from urllib3.exceptions import HTTPError
+
+from room_reports.deadline import Deadline
+from room_reports.source.answers import KEPT_BYTES, error_in, is_report, unrecognised
+from room_reports.source.errors import KalturaError, TransientError
+
+_CHUNK = 1 << 16
+_RETRIED_STATUSES = (429, 502, 503, 504)
+_REDACTED = b"[redacted]"
+
+
+class UnreachableError(TransientError):
+    """Raised when the region could not be reached, or refused the call, retries included."""
+
+
+class DeadlineError(TransientError):
+    """Raised when the time left is too short for an answer."""
+
+    def __init__(self) -> None:
+        super().__init__("OUT_OF_TIME", "the run's time was up before the answer was complete")
+
+
+class IncompleteAnswerError(TransientError):
+    """Raised when an answer stopped short, or cannot be proven not to have."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("INCOMPLETE_ANSWER", message)
+
+
+@dataclass(frozen=True)
+class HttpPolicy:
+    """How patiently to talk HTTP; times are in seconds."""
+
+    connect_timeout: float = 10.0
+    read_timeout: float = 600.0
+    retries: int = 2
+    backoff: float = 0.5
+    retry_after_max: int = 20
+
+
+class Transport:
+    """Calls one region's API; safe to share between threads."""
+
+    def __init__(self, base_url: str, policy: HttpPolicy) -> None:
+        self._base_url = base_url
+        self._policy = policy
+        self._http = requests.Session()
+        self._http.trust_env = False
+        self._http.headers["Accept-Encoding"] = "gzip"
+        # A read that timed out is not tried again here: it may have used minutes already, and
+        # only the caller knows whether there are more.
+        retry = Retry(
+            total=policy.retries,
+            read=0,
+            allowed_methods=None,
+            status_forcelist=_RETRIED_STATUSES,
+            backoff_factor=policy.backoff,
+            backoff_jitter=policy.backoff,
+            retry_after_max=policy.retry_after_max,
+            raise_on_status=False,
+        )
+        for scheme in ("https://", "http://"):
+            self._http.mount(scheme, HTTPAdapter(max_retries=retry, pool_maxsize=64))
+
+    @contextmanager
+    def report(self, form: Mapping[str, str], deadline: Deadline) -> Iterator[Iterator[bytes]]:
+        """The body of a report, as a stream that ends only when it was proven complete.
+
+        Raises:
+            KalturaError: at once when the answer is not a report, or while the stream is read
+                when it stops short.
+        """
+        with self._post("report", "getCsvFromStringParams", form, deadline) as body:
+            chunks = iter(body)
+            start = b""
+            while len(start) < 3:
+                more = next(chunks, b"")
+                start += more
+                if not more:
+                    break
+            if not is_report(body.status, body.headers, start):
+                raise _refusal(body, start, chunks, form)
+            yield _joined(start, chunks)
+
+    def json(
+        self, service: str, action: str, form: Mapping[str, str], deadline: Deadline
+    ) -> object:
+        """What an action other than a report answers.
+
+        Raises:
+            KalturaError: when it is an error, or not JSON.
+        """
+        with self._post(service, action, form, deadline) as body:
+            text = b"".join(body)
+            error = error_in(body.status, body.headers, text)
+            if error:
+                raise error
+            try:
+                answer: object = json.loads(text)
+            except ValueError:
+                raise _refusal(body, text, iter(()), form) from None
+            return answer
+
+    @contextmanager
+    def _post(
+        self, service: str, action: str, form: Mapping[str, str], deadline: Deadline
+    ) -> Iterator["_Body"]:
+        left = deadline.remaining()
+        if left <= 0:
+            raise DeadlineError
+        try:
+            response = self._http.post(
+                f"{self._base_url}/api_v3/service/{service}/action/{action}",
+                data={"format": "1", **form},
+                timeout=(
+                    min(self._policy.connect_timeout, left),
+                    min(self._policy.read_timeout, left),
+                ),
+                stream=True,
+                allow_redirects=False,
+            )
+        except requests.ReadTimeout as error:
+            raise _late(deadline, "no answer within the read timeout") from error
+        except requests.RequestException as error:
+            raise UnreachableError("UNREACHABLE", _cause(error)) from error
+        with response:
+            if response.status_code in _RETRIED_STATUSES:
+                raise UnreachableError(
+                    f"HTTP_{response.status_code}",
+                    f"Kaltura, or a proxy before it, refused {self._policy.retries + 1} times",
+                )
+            yield _Body(response, deadline)
+
+
+class _Body:
+    """The body of an answer, which is read once."""
+
+    def __init__(self, response: requests.Response, deadline: Deadline) -> None:
+        self.status = response.status_code
+        self.headers = response.headers
+        self._raw: HTTPResponse = response.raw
+        self._deadline = deadline
+
+    def __iter__(self) -> Iterator[bytes]:
+        # A server that sends a byte now and then would never run into a read timeout.
+        timer = threading.Timer(max(self._deadline.remaining(), 0), self._stop)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield from self._raw.stream(_CHUNK, decode_content=True)
+        except (HTTPError, OSError) as error:
+            raise _late(self._deadline, "the connection broke within the body") from error
+        finally:
+            timer.cancel()
+        if self._deadline.remaining() <= 0:
+            raise DeadlineError
+        self._prove_complete()
+
+    def _stop(self) -> None:
+        with suppress(ValueError, RuntimeError, OSError):  # it was read to its end meanwhile
+            self._raw.shutdown()
+
+    def _prove_complete(self) -> None:
+        declared = self.headers.get("Content-Length", "")
+        if getattr(self._raw, "chunked", False):
+            return  # the stream ends without an error only after the last chunk
+        if not declared.isdigit():
+            raise IncompleteAnswerError(
+                "the body has neither a length nor chunks, so that nobody can know where it ends"
+            )
+        if self._raw.tell() != int(declared):
+            raise IncompleteAnswerError(f"{self._raw.tell()} of {declared} bytes came")
+
+
+def _joined(start: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    yield start
+    yield from chunks
+
+
+def _refusal(
+    body: _Body, start: bytes, chunks: Iterator[bytes], form: Mapping[str, str]
+) -> KalturaError:
+    """The error that an answer is, which is not what was asked for."""
+    for chunk in chunks:
+        start += chunk
+        if len(start) >= KEPT_BYTES:
+            break
+    error = error_in(body.status, body.headers, start)
+    return error or unrecognised(body.status, body.headers, _redacted(start, form))
+
+
+def _redacted(text: bytes, form: Mapping[str, str]) -> bytes:
+    for name in ("ks", "secret", "tokenHash"):
+        if form.get(name):
+            text = text.replace(form[name].encode(), _REDACTED)
+    return text
+
+
+def _late(deadline: Deadline, message: str) -> TransientError:
+    return DeadlineError() if deadline.remaining() <= 0 else IncompleteAnswerError(message)
+
+
+def _cause(error: requests.RequestException) -> str:
+    """What broke, in the words of the innermost exception; no request data is in those."""
+    inner: BaseException = error
+    while inner.__cause__ or inner.__context__:
+        inner = inner.__cause__ or inner.__context__ or inner
+    return f"no connection to the region: {type(inner).__name__}: {inner}"
