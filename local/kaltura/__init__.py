@@ -1,0 +1,1 @@
+"""A simulated Kaltura: a generated university behind the API that the exporter talks to."""

@@ -1,0 +1,128 @@
+"""The simulated Kaltura API of one region: a request in, an answer and a note of the call out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from local.kaltura import report_action, response
+from local.kaltura.account import Account
+from local.kaltura.errors import KalturaError
+from local.kaltura.report_action import ReportSettings
+from local.kaltura.request import HttpRequest, parameters
+from local.kaltura.response import Response
+from local.kaltura.sessions import Sessions, forbidden
+from local.kaltura.truth import Row, Truth
+
+SERVICES: Mapping[str, frozenset[str]] = {
+    "report": frozenset({"getcsvfromstringparams"}),
+    "session": frozenset({"start", "startwidgetsession", "end"}),
+    "apptoken": frozenset({"startsession"}),
+}
+FORMATS = frozenset({"1", "2", "3", "9"})
+SECRET_PARAMETERS = frozenset({"ks", "secret", "tokenHash"})
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request as the log keeps it: never with a secret."""
+
+    time: float
+    service: str
+    action: str
+    report: int | None
+    params: Mapping[str, str]
+    """All parameters but the secret ones; those of ``params`` are under their own names."""
+    outcome: str = ""
+    """``ok``, or the code of an API error, or ``http 503``."""
+    fault: str = ""
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What became of a request."""
+
+    response: Response
+    call: Call
+    header: Row = ()
+
+
+@dataclass
+class KalturaApi:
+    """One region: an account, the truth about it, and how its reports are defined."""
+
+    account: Account
+    truth: Truth
+    settings: ReportSettings = field(default_factory=ReportSettings)
+
+    def __post_init__(self) -> None:
+        self.sessions = Sessions(self.account)
+
+    def note(self, request: HttpRequest, now: float) -> tuple[Call, Mapping[str, str]]:
+        """The call that a request makes, and its raw parameters (which hold secrets)."""
+        raw = parameters(request)
+        service, action = raw.get("service", "").lower(), raw.get("action", "").lower()
+        shown = {k: v for k, v in raw.items() if k not in SECRET_PARAMETERS}
+        for own in ("service", "action"):
+            shown.pop(own, None)
+        if "params" in shown:
+            shown.update(report_action.parse_params(shown.pop("params")))
+        asked = report_action.report_id(raw["id"]) if service == "report" and "id" in raw else None
+        return Call(now, service, action, asked, shown), raw
+
+    def answer(
+        self, request: HttpRequest, call: Call, raw: Mapping[str, str], error: KalturaError | None
+    ) -> Answered:
+        """Answer a call; ``error`` is one that comes whatever was asked."""
+        output = raw.get("format", response.XML_FORMAT)
+        try:
+            _refuse(error, output)
+            return self._act(request, call, raw, output)
+        except KalturaError as raised:
+            answer = response.failure(raised, output, call.time)
+            return Answered(answer, replace(call, outcome=raised.code))
+
+    def _act(
+        self, request: HttpRequest, call: Call, raw: Mapping[str, str], output: str
+    ) -> Answered:
+        if not call.service:
+            raise KalturaError("SERVICE_NOT_SPECIFIED")
+        if call.service not in SERVICES:
+            raise KalturaError("SERVICE_DOES_NOT_EXISTS", call.service)
+        if not call.action:
+            raise KalturaError("ACTION_NOT_SPECIFIED")
+        if call.action not in SERVICES[call.service]:
+            raise KalturaError("ACTION_DOES_NOT_EXISTS", call.action, call.service)
+        now, succeeded = call.time, replace(call, outcome="ok")
+        if call.service == "session" and call.action == "start":
+            started = self.sessions.start(raw, now)
+            return Answered(response.result(started, output, now, fast=True), succeeded)
+        session = self.sessions.check(raw.get("ks"), request.target, now)
+        if call.service == "report":
+            if not self.sessions.may_report(session):
+                raise forbidden()
+            return self._report(call, raw)
+        if call.action == "startwidgetsession":
+            value: str | dict[str, object] = self.sessions.start_widget(raw, now)
+        elif call.action == "startsession":
+            value = self.sessions.start_app_token(raw, session, now)
+        else:
+            self.sessions.end(session, now)
+            value = ""
+        return Answered(response.result(value, output, now, fast=False), succeeded)
+
+    def _report(self, call: Call, raw: Mapping[str, str]) -> Answered:
+        if raw.get("partnerId", raw.get("p", "")) not in {"", str(self.account.partner_id)}:
+            raise forbidden()
+        made = report_action.answer(
+            raw, self.truth, self.settings, self.account.partner_id, call.time
+        )
+        answer = response.report(made.csv, made.file_name, call.time)
+        return Answered(answer, replace(call, outcome="ok", rows=made.rows), made.header)
+
+
+def _refuse(error: KalturaError | None, output: str) -> None:
+    """Raise what comes before any action."""
+    if error is not None:
+        raise error
+    if output not in FORMATS:
+        raise KalturaError("UNKNOWN_RESPONSE_FORMAT", output)

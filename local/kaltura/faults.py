@@ -1,0 +1,173 @@
+"""Misbehaviour by schedule or at random: which fault, if any, a call meets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from itertools import count
+from random import Random
+from threading import Lock
+
+from local.kaltura.api import Call
+
+REFUSALS = (
+    *("INTERNAL_SERVERL_ERROR", "INTERNAL_SERVER_ERROR", "INTERNAL_DATABASE_ERROR"),
+    *("DRUID_QUERY_TIMED_OUT", "LOCK_TIMED_OUT", "ACTION_BLOCKED", "SEARCH_TOO_GENERAL"),
+    *("INVALID_KS", "SERVICE_FORBIDDEN", "MISSING_KS", "REPORT_NOT_FOUND", "USER_BLOCKED"),
+    *("MISSING_MANDATORY_PARAMETER", "SERVICE_DOES_NOT_EXISTS", "ACTION_DOES_NOT_EXISTS"),
+    *("SERVICE_ACCESS_CONTROL_RESTRICTED", "SERVICE_FORBIDDEN_CONTENT_BLOCKED"),
+    *("INVALID_OBJECT_ID", "UNKNOWN_RESPONSE_FORMAT"),
+)
+"""The API errors of api.md's table that a report call can meet; any other code works as well."""
+
+KINDS: dict[str, str] = {
+    "api_error": "an error of the API with `code`",
+    "ks_expired": "INVALID_KS EXPIRED",
+    "ks_revoked": "INVALID_KS LOGOUT, or the `text` given",
+    "rate_limit": "ACTION_BLOCKED for calls beyond `amount` in each `seconds` of simulated time",
+    "http_status": "an HTTP error `status` with an empty body; `seconds` > 0 sends Retry-After",
+    "php_fatal": "HTTP 500 with an empty body, as Kaltura's own PHP dies",
+    "proxy_html": "a page of HTML with `status` (200)",
+    "empty": "HTTP 200 with an empty text/html body and no error header",
+    "reset": "the connection is reset before any answer",
+    "reset_in_body": "the connection is reset after `at` of the body",
+    "truncate_length": "the body ends after `at`, short of its Content-Length",
+    "truncate_chunked": "a chunked body ends after `at`, without its last chunk",
+    "truncate_close": "a body without length ends after `at`, by closing",
+    "stall": "nothing for `seconds` of real time, before the answer",
+    "stall_in_body": "nothing for `seconds` of real time, after `at` of the body",
+    "drip": "the body comes in `amount` pieces over `seconds` of real time",
+    "garbage": "HTTP 200, text/csv, and random bytes",
+    "garbage_text": "HTTP 200, text/csv and BOM, and lines that are no report",
+    "invalid_utf8": "a byte that is not UTF-8 inside every `amount`-th line",
+    "missing_column": "the column `text` (default: the second) is not there",
+    "extra_column": "a column `text` (default: new_metric) that nobody knows, before the last",
+    "reordered_columns": "the columns between the first and the last in another order",
+    "header_only": "the report's header and no row",
+    "bom_only": "BOM and a line end",
+    "row_cap": "only the first `amount` rows",
+    "chunked": "no fault: the whole body, chunked",
+    "close_delimited": "the whole body without a length: whole, but nobody can tell",
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of misbehaviour, for the calls that it matches."""
+
+    kind: str
+    times: int | None = 1
+    """How many calls it befalls; None: no limit."""
+    service: str | None = "report"
+    report: int | None = None
+    after: float | None = None
+    until: float | None = None
+    """Only in this half-open time of the simulated clock (Unix seconds)."""
+    code: str = "INTERNAL_SERVERL_ERROR"
+    status: int = 503
+    at: float = 0.5
+    """Where the body is cut: a share below 1, else a count of bytes."""
+    seconds: float = 0.0
+    amount: int = 1
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"no such fault: {self.kind}")
+
+    def matches(self, call: Call) -> bool:
+        """Whether the fault can befall this call."""
+        return (
+            (self.service is None or self.service == call.service)
+            and (self.report is None or self.report == call.report)
+            and (self.after is None or call.time >= self.after)
+            and (self.until is None or call.time < self.until)
+        )
+
+
+@dataclass(frozen=True)
+class RandomFaults:
+    """Faults at random from a seed: the same call meets the same fates, whatever the threads do."""
+
+    seed: int
+    rate: float
+    """The share of calls that meet a fault."""
+    faults: Sequence[Fault]
+    after: float | None = None
+    until: float | None = None
+
+    def draw(self, call: Call, attempt: int) -> Fault | None:
+        """The fault of the ``attempt``-th such call, if any."""
+        told = (self.seed, call.service, call.action, sorted(call.params.items()), attempt)
+        rng = Random(sha256(repr(told).encode()).digest())
+        if rng.random() >= self.rate:
+            return None
+        chosen = rng.choice(self.faults)
+        return replace(chosen, at=rng.random()) if chosen.at == Fault.at else chosen
+
+
+class Faults:
+    """The faults of one region; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._numbers = count()
+        self._scheduled: dict[int, tuple[Fault, int | None]] = {}
+        self._random: RandomFaults | None = None
+        self._attempts: dict[str, int] = {}
+        self._windows: dict[tuple[int, int], int] = {}
+
+    def push(self, *faults: Fault) -> None:
+        """Add faults; of several that match a call, the earliest pushed befalls it."""
+        with self._lock:
+            self._scheduled.update((next(self._numbers), (fault, fault.times)) for fault in faults)
+
+    def at_random(self, source: RandomFaults | None) -> None:
+        """Let chance decide about the calls that no scheduled fault befalls."""
+        with self._lock:
+            self._random = source
+            self._attempts.clear()
+
+    def clear(self) -> None:
+        """Behave from now on."""
+        with self._lock:
+            self._scheduled.clear()
+            self._windows.clear()
+            self._attempts.clear()
+            self._random = None
+
+    def pending(self) -> list[Fault]:
+        """The scheduled faults that can still happen, with the times left."""
+        with self._lock:
+            return [replace(fault, times=left) for fault, left in self._scheduled.values()]
+
+    def take(self, call: Call) -> Fault | None:
+        """The fault that befalls a call, used up by it."""
+        with self._lock:
+            for number, (fault, left) in list(self._scheduled.items()):
+                if not fault.matches(call) or not self._strikes(number, fault, call.time):
+                    continue
+                if left is not None:
+                    self._scheduled[number] = (fault, left - 1)
+                    if left <= 1:
+                        del self._scheduled[number]
+                return fault
+            return self._draw(call)
+
+    def _strikes(self, number: int, fault: Fault, now: float) -> bool:
+        """Whether a rate limit is exceeded; any other fault strikes at once."""
+        if fault.kind != "rate_limit":
+            return True
+        window = (number, int(now // (fault.seconds or 10)))
+        self._windows[window] = self._windows.get(window, 0) + 1
+        return self._windows[window] > fault.amount
+
+    def _draw(self, call: Call) -> Fault | None:
+        source = self._random
+        if source is None:
+            return None
+        if (source.after or 0) > call.time or call.time >= (source.until or float("inf")):
+            return None
+        key = repr((call.service, call.action, sorted(call.params.items())))
+        self._attempts[key] = self._attempts.get(key, 0) + 1
+        fault = source.draw(call, self._attempts[key])
+        return fault if fault is not None and fault.matches(call) else None
