@@ -78,6 +78,14 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     Raises:
         ConfigurationError: naming every variable that is wrong and what it should look like.
     """
+    settings, problems = inspect_settings(environment)
+    if problems:
+        raise ConfigurationError([f"{name}: {problem}" for name, problem in problems.items()])
+    return settings
+
+
+def inspect_settings(environment: Mapping[str, str]) -> tuple[Settings, Mapping[str, str]]:
+    """The settings, with the default for whatever is wrong, and what is wrong by variable."""
     variables = _Variables(environment)
     reports = variables.read("REPORT_IDS", "6000,6001,6002", _reports)
     settings = Settings(
@@ -100,9 +108,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         bucket=variables.require("BUCKET_NAME", "the name of the bucket to export to"),
         secret_id=variables.require("SECRET_ID", "the ARN of the secret with the credentials"),
     )
-    if variables.problems:
-        raise ConfigurationError(variables.problems)
-    return settings
+    return settings, variables.problems
 
 
 @dataclass
@@ -110,19 +116,19 @@ class _Variables:
     """Reads variables one by one and keeps what is wrong with them."""
 
     environment: Mapping[str, str]
-    problems: list[str] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
 
     def read(self, name: str, default: str, parse: Callable[[str], _T]) -> _T:
         try:
             return parse(self.environment.get(name, "").strip() or default)
         except ValueError as error:
-            self.problems.append(f"{name}: {error}")
+            self.problems[name] = str(error)
             return parse(default)
 
     def require(self, name: str, meaning: str) -> str:
         value = self.environment.get(name, "").strip()
         if not value:
-            self.problems.append(f"{name}: is missing; it should be {meaning}")
+            self.problems[name] = f"is missing; it should be {meaning}"
         return value
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
 
+import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from room_reports.lake.keys import ParsedKey, Series, parse_key
@@ -14,6 +16,12 @@ from room_reports.lake.keys import ParsedKey, Series, parse_key
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
+_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 5},
+    max_pool_connections=64,
+    connect_timeout=5,
+    read_timeout=60,
+)
 _NOT_FOUND = ("404", "NoSuchKey", "NotFound")
 _CONFLICT = ("412", "PreconditionFailed", "409", "ConditionalRequestConflict")
 
@@ -93,8 +101,9 @@ class Bucket:
             ConflictError: when that is no longer what is there.
             LakeError: when S3 refuses for another reason.
         """
-        condition: dict[str, Any] = {"IfMatch": replacing} if replacing else {"IfNoneMatch": "*"}
-        gzip = key.endswith(".gz")
+        extra: dict[str, Any] = {"IfMatch": replacing} if replacing else {"IfNoneMatch": "*"}
+        if key.endswith(".gz"):
+            extra["ContentEncoding"] = "gzip"
         checksum = _sha256(body)
         body.seek(0)
         try:
@@ -105,8 +114,7 @@ class Bucket:
                 ContentType="text/csv; charset=utf-8",
                 Metadata=dict(metadata),
                 ChecksumSHA256=checksum,
-                **({"ContentEncoding": "gzip"} if gzip else {}),
-                **condition,
+                **extra,
             )
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", ""))
@@ -136,6 +144,11 @@ class Bucket:
             )
         except (ClientError, BotoCoreError) as error:
             raise LakeError("writing", key, error) from error
+
+
+def open_bucket(name: str) -> Bucket:
+    """The bucket of this name, seen with the surrounding AWS credentials."""
+    return Bucket(boto3.client("s3", config=_CONFIG), name)
 
 
 def _sha256(body: IO[bytes]) -> str:

@@ -62,7 +62,8 @@ def parse_secret(text: str, regions: tuple[Region, ...]) -> Mapping[str, Credent
     if not isinstance(entries, dict):
         raise SecretError(
             [
-                f'the secret is not a JSON object with an entry per region, like {{"us": {_FORMS[0]}}}'
+                "the secret is not a JSON object with an entry per region, "
+                f'such as {{"us": {_FORMS[0]}}}'
             ]
         )
     problems: list[str] = []

@@ -1,0 +1,47 @@
+"""The exporter's handler: an event in, what was exported out."""
+
+import os
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from aws_lambda_powertools.utilities import parameters
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from room_reports.deadline import Deadline
+from room_reports.exporting.invocation import ExporterService, Surroundings
+from room_reports.lake.bucket import open_bucket
+from room_reports.settings import ConfigurationError
+from room_reports.telemetry import logger, metrics
+
+_SECRET_AGE = 300
+_RESERVE = 20.0
+"""Seconds of an invocation that are kept for the run record."""
+
+
+def _secret(secret_id: str) -> str:
+    try:
+        return str(parameters.get_secret(secret_id, max_age=_SECRET_AGE))
+    except GetParameterError as error:
+        raise ConfigurationError(
+            [f"the secret {secret_id} cannot be read; put the Kaltura credentials into it: {error}"]
+        ) from error
+
+
+_exporter = ExporterService(
+    Surroundings(
+        environment=os.environ,
+        secret=_secret,
+        bucket=lru_cache(open_bucket),
+        clock=lambda: datetime.now(UTC),
+    )
+)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics(raise_on_empty_metrics=False)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Exports what the event asks for; fails at the end when a task failed."""
+    deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - _RESERVE)
+    return _exporter.invoke(event, context.aws_request_id, deadline)

@@ -1,0 +1,129 @@
+"""Which windows are due: a pure function of the time, the settings and what the bucket holds."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+
+from room_reports.catalogue import Report
+from room_reports.exporting.scope import Scope
+from room_reports.lake.bucket import StoredObject
+from room_reports.lake.keys import Series
+from room_reports.settings import CLOCK_SKEW
+from room_reports.windows import Window
+
+Listing = Mapping[Series, Mapping[str, StoredObject]]
+"""What the bucket holds, by series and by the window's label."""
+
+
+class State(StrEnum):
+    """How final an export is, by when it was made."""
+
+    OPEN = "open"
+    SETTLING = "settling"
+    SETTLED = "settled"
+
+
+class Reason(IntEnum):
+    """Why a task is due, the most urgent first."""
+
+    MISSING = 0
+    SETTLE = 1
+    OPEN = 2
+    FORCED = 3
+
+
+@dataclass(frozen=True)
+class Task:
+    """One report of one region for one window, due to be exported."""
+
+    report: Report
+    series: Series
+    window: Window
+    reason: Reason
+    key: str
+    stored: StoredObject | None
+    """What the bucket holds for it already."""
+
+    def __str__(self) -> str:
+        return f"{self.series.slug} {self.series.region} {self.window}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to do, in this order."""
+
+    tasks: tuple[Task, ...]
+    skipped: int
+    """Windows that the bucket holds already, as fresh as they can be now."""
+
+
+def milestones(window: Window, settle: timedelta) -> tuple[datetime, datetime]:
+    """When a window's exports are due: after its end, and after Kaltura processed late data.
+
+    The second never lies within the clocks' skew of the first, so that what Kaltura's clock puts
+    into the window after ours has closed it is not lost.
+    """
+    return window.end, window.end + max(settle, CLOCK_SKEW)
+
+
+def state_at(window: Window, settle: timedelta, moment: datetime) -> State:
+    """The state of an export that was made at ``moment``."""
+    end, settled = milestones(window, settle)
+    if moment < end:
+        return State.OPEN
+    return State.SETTLED if moment >= settled else State.SETTLING
+
+
+def plan(scope: Scope, settle: timedelta, listing: Listing, *, gzip: bool) -> Plan:
+    """The tasks that are due within ``scope``, given what the bucket holds.
+
+    A window is due when it is missing, or was last written before the latest of its milestones
+    that has passed. The newest missing windows come first, then older ones, then those that have
+    settled since they were written, then the open ones, then those that were only forced.
+
+    Args:
+        gzip: whether new objects are compressed. A window that the bucket holds stays under the
+            key that it has, so that changing this never leaves it there twice.
+    """
+    tasks: list[Task] = []
+    skipped = 0
+    for report, region, granularity in scope.series():
+        series = Series(report.slug, region, granularity)
+        held = listing.get(series, {})
+        for window in scope.windows(granularity):
+            stored = held.get(window.label)
+            reason = _reason(window, settle, stored, scope)
+            if reason is None:
+                skipped += 1
+                continue
+            key = stored.key if stored else series.key(window, gzip=gzip)
+            tasks.append(Task(report, series, window, reason, key, stored))
+    order = {report.slug: place for place, report in enumerate(scope.reports)}
+    tasks.sort(key=lambda task: order[task.report.slug])
+    tasks.sort(key=lambda task: (task.window.end, task.window.start), reverse=True)
+    tasks.sort(key=lambda task: task.reason)
+    return Plan(tuple(tasks), skipped)
+
+
+def by_label(stored: Iterable[StoredObject]) -> dict[str, StoredObject]:
+    """The objects of one series by their window; of two of one window, the later written."""
+    held: dict[str, StoredObject] = {}
+    for item in stored:
+        other = held.get(item.parsed.label)
+        if other is None or item.last_modified > other.last_modified:
+            held[item.parsed.label] = item
+    return held
+
+
+def _reason(
+    window: Window, settle: timedelta, stored: StoredObject | None, scope: Scope
+) -> Reason | None:
+    passed = [moment for moment in milestones(window, settle) if moment <= scope.now]
+    if not passed:
+        return Reason.OPEN
+    if stored is None:
+        return Reason.MISSING
+    if stored.last_modified < passed[-1]:
+        return Reason.MISSING if stored.last_modified < passed[0] else Reason.SETTLE
+    return Reason.FORCED if scope.force else None
