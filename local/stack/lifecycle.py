@@ -1,0 +1,140 @@
+"""Starting a local stack in a directory of its own, and stopping it without a trace."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from local.stack.aws import Aws
+from local.stack.deployment import STACK_NAME, build, deploy
+from local.stack.process import Process, StackError
+from local.stack.servers import Kaltura, start_aws, start_kaltura
+from local.stack.stack import Stack
+
+Progress = Callable[[str], None]
+_SIMULATION = ("--regions", "us,eu", "--seed", "7", "--rooms", "12")
+
+
+def up(
+    directory: Path,
+    parameters: Mapping[str, str],
+    kaltura: Kaltura | None = None,
+    simulation: tuple[str, ...] = _SIMULATION,
+    progress: Progress = lambda _: None,
+) -> Stack:
+    """Start a stack in ``directory``, which must not exist yet.
+
+    Without ``kaltura`` it starts the simulated one with the options ``simulation``. When anything
+    fails, nothing is left running and nothing is left on disk.
+
+    Raises:
+        StackError: saying what failed.
+    """
+    directory.mkdir(mode=0o700, parents=True)
+    try:
+        return _up(directory, parameters, kaltura, simulation, progress)
+    except BaseException:
+        down(directory)
+        raise
+
+
+def _up(
+    directory: Path,
+    parameters: Mapping[str, str],
+    kaltura: Kaltura | None,
+    simulation: tuple[str, ...],
+    progress: Progress,
+) -> Stack:
+    processes: list[Process] = []
+
+    def started(process: Process) -> None:
+        processes.append(process)
+        _write(directory / "processes.json", [each.as_dict() for each in processes])
+
+    _write(directory / "processes.json", [])
+    progress("Starting the local AWS")
+    aws = start_aws(directory, started)
+    if kaltura is None:
+        progress("Starting the simulated Kaltura")
+        kaltura = start_kaltura(directory, started, *simulation)
+    progress("Building the template with sam build, unless nothing changed")
+    build()
+    progress("Deploying it with sam deploy")
+    outputs = deploy(aws, {"KalturaRegions": kaltura.regions, **parameters}, directory)
+    stack = Stack(STACK_NAME, aws, outputs, kaltura)
+    progress("Putting the secret in place")
+    stack.put_secret(kaltura.secret)
+    _write(directory / "stack.json", stack.as_dict())
+    return stack
+
+
+def running(directory: Path) -> bool:
+    """Whether the stack in ``directory`` was started and all its servers still run."""
+    processes = _processes(directory)
+    return (
+        (directory / "stack.json").exists()
+        and bool(processes)
+        and all(process.alive() for process in processes)
+    )
+
+
+def down(directory: Path) -> bool:
+    """Stop the stack in ``directory`` and remove the directory; whether there was one.
+
+    Raises:
+        StackError: when the directory is not a stack's.
+    """
+    if not directory.exists():
+        return False
+    if any(directory.iterdir()) and not (directory / "processes.json").exists():
+        raise StackError(f"{directory} was not made by the local stack: it is left alone")
+    for process in reversed(_processes(directory)):
+        process.stop()
+    shutil.rmtree(directory)
+    return True
+
+
+@contextmanager
+def local_stack(
+    parameters: Mapping[str, str] | None = None,
+    kaltura: Kaltura | None = None,
+    simulation: tuple[str, ...] = _SIMULATION,
+    progress: Progress = lambda _: None,
+) -> Iterator[Stack]:
+    """A stack for the length of a ``with`` block, beside any other."""
+    with tempfile.TemporaryDirectory(prefix="room-reports-") as parent:
+        directory = Path(parent) / "stack"
+        stack = up(directory, parameters or {}, kaltura, simulation, progress)
+        try:
+            yield stack
+        finally:
+            down(directory)
+
+
+def attach(directory: Path) -> Stack:
+    """The stack that runs in ``directory``; its Kaltura's credentials are not known any more."""
+    known = json.loads((directory / "stack.json").read_text(encoding="utf-8"))
+    aws = Aws(
+        known.pop("aws_endpoint_url"),
+        known.pop("aws_access_key_id"),
+        known.pop("aws_secret_access_key"),
+        region=known.pop("aws_region"),
+    )
+    name, urls = known.pop("stack_name"), known.pop("kaltura")
+    return Stack(name, aws, known, Kaltura(urls, {}))
+
+
+def _processes(directory: Path) -> list[Process]:
+    path = directory / "processes.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return [Process(**process) for process in known]
+
+
+def _write(path: Path, value: object) -> None:
+    """Write JSON that only the owner can read, all or nothing."""
+    partial = path.with_suffix(".partial")
+    partial.touch(mode=0o600)
+    partial.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    partial.replace(path)

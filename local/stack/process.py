@@ -1,0 +1,109 @@
+"""Servers that outlive the command that started them, and can be found and stopped again."""
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+_STOP_SECONDS = 5.0
+
+
+class StackError(Exception):
+    """Raised when the local stack cannot be started, deployed or found; says why."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A running server; ``born`` tells it from a later process that got the same id."""
+
+    pid: int
+    born: float
+
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._find() is not None
+
+    def stop(self) -> None:
+        """End it and everything that it started."""
+        found = self._find()
+        if found is None:
+            return
+        family = [found, *found.children(recursive=True)]
+        for signal in (psutil.Process.terminate, psutil.Process.kill):
+            for process in family:
+                try:
+                    signal(process)
+                except psutil.NoSuchProcess:
+                    continue
+            _, family = psutil.wait_procs(family, timeout=_STOP_SECONDS)
+
+    def as_dict(self) -> dict[str, float]:
+        """Plain data to find it by later."""
+        return asdict(self)
+
+    def _find(self) -> psutil.Process | None:
+        try:
+            found = psutil.Process(self.pid)
+            if abs(found.create_time() - self.born) < 1 and found.status() != psutil.STATUS_ZOMBIE:
+                return found
+        except psutil.NoSuchProcess:
+            return None
+        return None
+
+
+def start(
+    command: Sequence[str | Path], environment: Mapping[str, str], log: Path, cwd: Path
+) -> Process:
+    """Start a server in a session of its own, writing what it prints to ``log``."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        child = subprocess.Popen(
+            command,
+            env=dict(environment),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            start_new_session=True,
+        )
+    finally:
+        os.close(descriptor)
+    return Process(child.pid, psutil.Process(child.pid).create_time())
+
+
+def wait_until(ready: Callable[[], bool], process: Process, log: Path, seconds: float) -> None:
+    """Return once ``ready`` says so.
+
+    Raises:
+        StackError: with the end of the log when the server has ended or the time is over.
+    """
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if not process.alive() or time.monotonic() > deadline:
+            state = "did not get ready" if process.alive() else "ended at once"
+            raise StackError(f"{log.stem} {state}; its log ends with:\n{tail(log)}")
+        time.sleep(0.05)
+
+
+def tail(log: Path, lines: int = 20) -> str:
+    """The last lines of a log."""
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").split("\n")[-lines:])
+
+
+def listens(port: int) -> bool:
+    """Whether something listens on a TCP port of 127.0.0.1."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

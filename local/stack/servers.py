@@ -1,0 +1,121 @@
+"""The two servers of a local stack: the local AWS with IAM enforced, and the simulated Kaltura."""
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from local.stack.aws import Aws
+from local.stack.process import Process, StackError, free_port, listens, start, tail, wait_until
+
+ROOT = Path(__file__).parents[2]
+ARTIFACTS_BUCKET = "artifacts"
+"""Where the SAM CLI uploads to; samconfig.toml names it too."""
+
+Started = Callable[[Process], None]
+"""Told of each process as soon as it runs, so that it can be stopped whatever happens next."""
+
+_START_SECONDS = 60.0
+_TRIES = 5
+_ADMINISTRATOR = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+}
+
+
+@dataclass(frozen=True)
+class Kaltura:
+    """Where to reach Kaltura, and the credentials to put into the secret."""
+
+    urls: dict[str, str]
+    secret: dict[str, dict[str, object]]
+
+    @property
+    def regions(self) -> str:
+        """As the template's parameter wants them."""
+        return ",".join(f"{region}={url}" for region, url in self.urls.items())
+
+
+def start_aws(directory: Path, started: Started) -> Aws:
+    """Start the local AWS on a free port of 127.0.0.1, and make an administrator in it."""
+    for _ in range(_TRIES):
+        port = free_port()
+        root = Aws(f"http://127.0.0.1:{port}", "root", secrets.token_hex(20))
+        log = directory / "aws.log"
+        process = start(
+            [ROOT / ".venvs/ministack/bin/python", "-m", "ministack"],
+            _aws_environment(directory, port, root),
+            log,
+            directory,
+        )
+        started(process)
+        try:
+            wait_until(partial(listens, port), process, log, _START_SECONDS)
+        except StackError:
+            if "already in use" in tail(log):
+                continue
+            raise
+        return _administrator(root)
+    raise StackError("found no free port for the local AWS")
+
+
+def start_kaltura(directory: Path, started: Started, *options: str) -> Kaltura:
+    """Start the simulated Kaltura; ``options`` go to its command line."""
+    log, ready = directory / "kaltura.log", directory / "kaltura.json"
+    process = start(
+        [sys.executable, "-m", "local.kaltura", *options, "--ready-file", ready],
+        {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "layers/room_reports"))),
+        },
+        log,
+        ROOT,
+    )
+    started(process)
+    wait_until(lambda: ready.exists() and ready.stat().st_size > 0, process, log, _START_SECONDS)
+    accounts = json.loads(ready.read_text(encoding="utf-8"))
+    return Kaltura(
+        {region: account["url"] for region, account in accounts.items()},
+        {
+            region: {key: account[key] for key in ("partner_id", "app_token_id", "app_token")}
+            for region, account in accounts.items()
+        },
+    )
+
+
+def _aws_environment(directory: Path, port: int, root: Aws) -> dict[str, str]:
+    """Nothing of the caller's but PATH, since the functions inherit what the local AWS has."""
+    temporary = directory / "tmp"
+    temporary.mkdir()
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(temporary),
+        "TMPDIR": str(temporary),
+        "AUTH": "true",
+        "AWS_ACCESS_KEY_ID": root.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": root.secret_access_key,
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_REGION": root.region,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _administrator(root: Aws) -> Aws:
+    """An IAM user, since root may not do everything that the SAM CLI wants, as in AWS."""
+    root.iam.create_user(UserName="administrator")
+    root.iam.put_user_policy(
+        UserName="administrator",
+        PolicyName="everything",
+        PolicyDocument=json.dumps(_ADMINISTRATOR),
+    )
+    key = root.iam.create_access_key(UserName="administrator")["AccessKey"]
+    administrator = Aws(root.endpoint_url, key["AccessKeyId"], key["SecretAccessKey"])
+    administrator.s3.create_bucket(Bucket=ARTIFACTS_BUCKET)
+    return administrator
