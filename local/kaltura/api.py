@@ -94,21 +94,21 @@ class KalturaApi:
             raise KalturaError("ACTION_DOES_NOT_EXISTS", call.action, call.service)
         now, succeeded = call.time, replace(call, outcome="ok")
         if call.service == "session" and call.action == "start":
-            started = self.sessions.start(raw, now)
-            return Answered(response.result(started, output, now, fast=True), succeeded)
+            minted = self.sessions.start(raw, now)
+            return Answered(response.result(minted, output, now, cache="dispatcher"), succeeded)
         session = self.sessions.check(raw.get("ks"), request.target, now)
         if call.service == "report":
             if not self.sessions.may_report(session):
                 raise forbidden()
             return self._report(call, raw)
         if call.action == "startwidgetsession":
-            value: str | dict[str, object] = self.sessions.start_widget(raw, now)
-        elif call.action == "startsession":
-            value = self.sessions.start_app_token(raw, session, now)
-        else:
-            self.sessions.end(session, now)
-            value = ""
-        return Answered(response.result(value, output, now, fast=False), succeeded)
+            widget = self.sessions.start_widget(raw, now)
+            return Answered(response.result(widget, output, now, cache="key"), succeeded)
+        if call.action == "startsession":
+            started = self.sessions.start_app_token(raw, session, now)
+            return Answered(response.result(started, output, now), succeeded)
+        self.sessions.end(session, now)
+        return Answered(response.result("", output, now), succeeded)
 
     def _report(self, call: Call, raw: Mapping[str, str]) -> Answered:
         if raw.get("partnerId", raw.get("p", "")) not in {"", str(self.account.partner_id)}:

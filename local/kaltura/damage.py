@@ -8,7 +8,7 @@ from local.kaltura.api import Answered
 from local.kaltura.dialect import BOM
 from local.kaltura.errors import KalturaError, example, invalid_ks
 from local.kaltura.faults import Fault
-from local.kaltura.response import Headers, Response
+from local.kaltura.response import Headers, Response, fatal
 
 PROXY_PAGE = b"""<!DOCTYPE html>
 <html><head><title>Service unavailable</title></head>
@@ -32,6 +32,8 @@ def refusal(fault: Fault, report: int | None) -> KalturaError | None:
 
 def damaged(fault: Fault, answered: Answered) -> Response:
     """The answer as the fault leaves it; untouched where it is not about content."""
+    if fault.kind == "php_fatal":
+        return fatal(answered.call.time)
     if fault.kind in _REPLACEMENTS:
         return _REPLACEMENTS[fault.kind](fault)
     good = answered.response
@@ -55,10 +57,6 @@ def _http_status(fault: Fault) -> Response:
     return Response(fault.status, headers)
 
 
-def _php_fatal(_: Fault) -> Response:
-    return Response(500, (("X-Me", "api-host-1"), ("Content-type", "text/html; charset=UTF-8")))
-
-
 def _proxy_html(fault: Fault) -> Response:
     status = 200 if fault.status == Fault.status else fault.status
     return Response(status, (("Content-Type", "text/html"),), PROXY_PAGE)
@@ -80,7 +78,6 @@ def _garbage_text(_: Fault) -> Response:
 
 _REPLACEMENTS: Mapping[str, Callable[[Fault], Response]] = {
     "http_status": _http_status,
-    "php_fatal": _php_fatal,
     "proxy_html": _proxy_html,
     "empty": _empty,
     "garbage": _garbage,

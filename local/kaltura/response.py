@@ -85,6 +85,12 @@ def failure(error: KalturaError, output: str, now: float) -> Response:
     return _with_body(headers, content_type, body)
 
 
+def fatal(now: float) -> Response:
+    """What is left of an answer when Kaltura's PHP dies, as it does without enough memory."""
+    headers = (*_COMMON, *_UNCACHED, _session_header(now))
+    return Response(500, (*headers, ("Content-type", "text/html; charset=UTF-8")))
+
+
 def _json_failure(error: KalturaError) -> tuple[str, str]:
     shape: dict[str, object] = {
         "code": error.code,
@@ -114,14 +120,18 @@ _FAILURES: Mapping[str, Callable[[KalturaError], tuple[str, str]]] = {
 }
 
 
-def result(value: str | Mapping[str, object], output: str, now: float, *, fast: bool) -> Response:
-    """The result of an action; ``fast`` when it came from Kaltura's cached dispatcher."""
-    if fast:
+def result(
+    value: str | Mapping[str, object], output: str, now: float, *, cache: str = ""
+) -> Response:
+    """The result of an action; ``cache`` is "dispatcher" or "key" when Kaltura caches it."""
+    if cache == "dispatcher":
         key = hashlib.sha256(random.randbytes(8)).hexdigest()[:32]
         seen = php_number(time.thread_time() % 1e-4)
         headers = [*_COMMON, ("X-Kaltura", f"cached-dispatcher,{key},{seen}"), *_UNCACHED]
     else:
         headers = [*_COMMON, *_UNCACHED, _session_header(now)]
+    if cache == "key":
+        headers.append(_cache_header())
     if output == JSON_FORMAT:
         return _with_body(headers, "application/json", _json(value))
     if isinstance(value, str):
