@@ -1,0 +1,72 @@
+"""What a bucket in memory holds."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Lock
+
+
+@dataclass(frozen=True)
+class Item:
+    """One version of an object."""
+
+    body: bytes
+    metadata: Mapping[str, str]
+    headers: Mapping[str, str]
+    last_modified: datetime
+
+    @property
+    def etag(self) -> str:
+        """The MD5 of the body in quotes, as S3 gives it."""
+        return f'"{hashlib.md5(self.body, usedforsecurity=False).hexdigest()}"'
+
+
+class PreconditionFailedError(Exception):
+    """Raised when an object is not what a conditional request takes it for."""
+
+
+class Store:
+    """The objects of one bucket, every version of each; safe between threads."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._versions: dict[str, list[Item]] = {}
+
+    def put(
+        self,
+        key: str,
+        body: bytes,
+        metadata: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        if_match: str | None = None,
+        if_none_match: bool = False,
+    ) -> Item:
+        """Adds a version; raises PreconditionFailedError when a condition does not hold."""
+        now = datetime.fromtimestamp(int(self._clock()), UTC)
+        with self._lock:
+            versions = self._versions.setdefault(key, [])
+            if (if_none_match and versions) or (
+                if_match is not None and (not versions or versions[-1].etag != if_match)
+            ):
+                raise PreconditionFailedError(key)
+            item = Item(body, dict(metadata), dict(headers), now)
+            versions.append(item)
+            return item
+
+    def get(self, key: str) -> Item | None:
+        """The latest version."""
+        versions = self._versions.get(key)
+        return versions[-1] if versions else None
+
+    def versions(self, key: str) -> tuple[Item, ...]:
+        """All versions, the oldest first."""
+        return tuple(self._versions.get(key, ()))
+
+    def keys(self, prefix: str = "", after: str = "") -> list[str]:
+        """The keys that begin with ``prefix`` and come after ``after``, in S3's order."""
+        with self._lock:
+            found = [key for key, held in self._versions.items() if held]
+        return sorted(key for key in found if key.startswith(prefix) and key > after)
