@@ -109,10 +109,10 @@ def _explain(stack: Stack, directory: Path) -> None:
     ):
         read = f"import json; print(json.load(open('{where}'))['{key}'])"
         print(f'  export {name}=$(python3 -c "{read}")')
-    print(f"  {aws} lambda invoke --function-name {function} \\")
     print(
-        "      --cli-binary-format raw-in-base64-out --payload file://events/direct.json answer.json"
+        f"  {aws} lambda invoke --function-name {function} --cli-binary-format raw-in-base64-out \\"
     )
+    print("      --payload file://events/direct.json answer.json")
     print(f"  {aws} s3 ls --recursive s3://{stack.bucket}\n")
     for region, url in stack.kaltura.urls.items():
         print(f"Kaltura {region}: {url}")

@@ -55,19 +55,31 @@ def _up(
 
     _write(directory / "processes.json", [])
     progress("Starting the local AWS")
-    aws = start_aws(directory, started)
+    account = start_aws(directory, started)
     if kaltura is None:
         progress("Starting the simulated Kaltura")
         kaltura = start_kaltura(directory, started, *simulation)
     progress("Building the template with sam build, unless nothing changed")
     build()
     progress("Deploying it with sam deploy")
-    outputs = deploy(aws, {"KalturaRegions": kaltura.regions, **parameters}, directory)
-    stack = Stack(STACK_NAME, aws, outputs, kaltura)
+    outputs = deploy(
+        account.administrator, {"KalturaRegions": kaltura.regions, **parameters}, directory
+    )
+    _accept_plain_http(account.root)
+    stack = Stack(STACK_NAME, account.administrator, outputs, kaltura)
     progress("Putting the secret in place")
     stack.put_secret(kaltura.secret)
     _write(directory / "stack.json", stack.as_dict())
     return stack
+
+
+def _accept_plain_http(root: Aws) -> None:
+    """Drop the bucket policies, which rightly refuse what this machine's loopback speaks.
+
+    They deny everyone, so that only root can, as in AWS.
+    """
+    for bucket in root.s3.list_buckets()["Buckets"]:
+        root.s3.delete_bucket_policy(Bucket=bucket["Name"])
 
 
 def running(directory: Path) -> bool:

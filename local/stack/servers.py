@@ -40,7 +40,15 @@ class Kaltura:
         return ",".join(f"{region}={url}" for region, url in self.urls.items())
 
 
-def start_aws(directory: Path, started: Started) -> Aws:
+@dataclass(frozen=True)
+class Account:
+    """The account in the local AWS, through two pairs of eyes."""
+
+    root: Aws
+    administrator: Aws
+
+
+def start_aws(directory: Path, started: Started) -> Account:
     """Start the local AWS on a free port of 127.0.0.1, and make an administrator in it."""
     for _ in range(_TRIES):
         port = free_port()
@@ -59,7 +67,7 @@ def start_aws(directory: Path, started: Started) -> Aws:
             if "already in use" in tail(log):
                 continue
             raise
-        return _administrator(root)
+        return Account(root, _administrator(root))
     raise StackError("found no free port for the local AWS")
 
 
