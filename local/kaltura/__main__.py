@@ -21,9 +21,14 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--rooms", type=int, default=Size.rooms)
     parser.add_argument("--attendees", type=int, default=Size.attendees, help="mean of a session")
+    parser.add_argument(
+        "--busy", action="append", default=[], metavar="DATE=N", help="a day with N attendees more"
+    )
     parser.add_argument("--lag-hours", type=float, default=0.0, help="how late events can be")
     parser.add_argument("--row-cap", type=int, default=HARD_CAP)
-    parser.add_argument("--now", type=float, help="make the clock stand at this Unix time")
+    parser.add_argument(
+        "--now", type=float, help="make the regions' common clock stand at this Unix time"
+    )
     parser.add_argument("--ready-file", type=Path, help="also write the description here")
     return parser.parse_args(words)
 
@@ -45,7 +50,12 @@ def describe(servers: dict[str, KalturaServer]) -> dict[str, dict[str, object]]:
 def main(words: Sequence[str]) -> int:
     """Serve until SIGTERM or SIGINT."""
     given = _arguments(words)
-    size = Size(rooms=given.rooms, attendees=given.attendees, lag_hours=given.lag_hours)
+    size = Size(
+        rooms=given.rooms,
+        attendees=given.attendees,
+        lag_hours=given.lag_hours,
+        busy={day: int(count) for day, _, count in (item.partition("=") for item in given.busy)},
+    )
     settings = ReportSettings(row_cap=given.row_cap)
     clock = Clock()
     clock.pin(given.now)

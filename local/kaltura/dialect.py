@@ -50,3 +50,16 @@ def _quoted(row: Sequence[str], places: Sequence[int]) -> Sequence[str]:
     for place in places:
         cells[place] = quoted_by_server(cells[place])
     return cells
+
+
+def surviving(value: str) -> str:
+    """The most that anyone can recover of ``value`` from a report, whoever quoted it.
+
+    Commas are blanks; what looks quoted by the server has lost its quotes; line breaks are there.
+    """
+    blanked = value.replace(",", " ")
+    inner = blanked[1:-1]
+    looks_quoted = len(blanked) > 1 and blanked[0] == blanked[-1] == '"'
+    if looks_quoted and '"' not in inner.replace('""', ""):
+        return inner.replace('""', '"')
+    return blanked
