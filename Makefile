@@ -46,6 +46,10 @@ $(VENVS)/uv/.stamp: requirements/uv.txt
 $(VENVS)/py313/.stamp: requirements/dev.txt $(VENVS)/uv/.stamp
 	$(call install,py313,$(PYTHON313),$<)
 
+# These two run the functions, so they have what AWS runs wherever it is found.
+$(VENVS)/ministack/.stamp $(VENVS)/runtime/.stamp: $(VENVS)/%/.stamp: requirements/%.txt $(VENVS)/uv/.stamp
+	$(call install,$*,$(or $(PYTHON313),$(PYTHON)),$<)
+
 $(VENVS)/%/.stamp: requirements/%.txt $(VENVS)/uv/.stamp
 	$(call install,$*,$(PYTHON),$<)
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import sys
 import time
@@ -14,6 +13,7 @@ from local.stack.lifecycle import attach, down, running, up
 from local.stack.process import StackError
 from local.stack.servers import ROOT, Kaltura
 from local.stack.stack import Stack
+from local.stack.template import load_template
 
 _USAGE = "usage: python -m local.stack up|down"
 
@@ -61,9 +61,7 @@ def parameters_from(environment: Mapping[str, str]) -> dict[str, str]:
     Raises:
         StackError: naming every variable that the template has no parameter for.
     """
-    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
-    section = text.partition("\nParameters:\n")[2].partition("\nConditions:\n")[0]
-    known = re.findall(r"^  (\w+):$", section, re.MULTILINE)
+    known = list(load_template()["Parameters"])
     chosen = {k.removeprefix("PARAM_"): v for k, v in environment.items() if k.startswith("PARAM_")}
     unknown = sorted(set(chosen) - set(known))
     if unknown:

@@ -1,0 +1,132 @@
+"""What the exporter's role may do and may not, tried with that role where policies are enforced."""
+
+import io
+import json
+import textwrap
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.stack.stack import Stack
+from local.stack.template import load_template
+
+PROBE = textwrap.dedent(
+    """
+    import boto3
+    from botocore.exceptions import ClientError
+
+    def handler(event, context):
+        try:
+            getattr(boto3.client(event["service"]), event["call"])(**event["arguments"])
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+        return "allowed"
+    """
+)
+KEY = "attendees/granularity=day/region=us/dt=2020-02-03/attendees_us_2020-02-03.csv"
+Try = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def attempt(stack: Stack) -> Iterator[Try]:
+    """Makes a call with the exporter's role; the answer is "allowed" or the error's code."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as code:
+        code.writestr("probe.py", PROBE)
+    exporter = stack.aws.functions.get_function_configuration(
+        FunctionName=stack.outputs["ExporterFunction"]
+    )
+    stack.aws.functions.create_function(
+        FunctionName="probe",
+        Runtime="python3.13",
+        Handler="probe.handler",
+        Role=exporter["Role"],
+        Layers=[layer["Arn"] for layer in exporter["Layers"]],
+        Code={"ZipFile": archive.getvalue()},
+        Timeout=30,
+    )
+
+    def call(service: str, operation: str, **arguments: Any) -> str:
+        event = {"service": service, "call": operation, "arguments": arguments}
+        answer = stack.aws.functions.invoke(FunctionName="probe", Payload=json.dumps(event))
+        return str(json.loads(answer["Payload"].read()))
+
+    yield call
+    stack.aws.functions.delete_function(FunctionName="probe")
+
+
+def test_it_may_do_what_it_does(stack: Stack, attempt: Try) -> None:
+    bucket = stack.bucket
+    assert attempt("s3", "put_object", Bucket=bucket, Key=KEY) == "allowed"
+    assert attempt("s3", "get_object", Bucket=bucket, Key=KEY) == "allowed"
+    assert attempt("s3", "head_object", Bucket=bucket, Key=KEY) == "allowed"
+    assert attempt("s3", "list_objects_v2", Bucket=bucket, Prefix="attendees/gran") == "allowed"
+    assert attempt("s3", "list_objects_v2", Bucket=bucket, Prefix="report_4021/") == "allowed"
+    assert attempt("s3", "put_object", Bucket=bucket, Key="runs/dt=2020-02-03/x") == "allowed"
+    secret = stack.outputs["SecretArn"]
+    assert attempt("secretsmanager", "get_secret_value", SecretId=secret) == "allowed"
+    stack.aws.s3.delete_object(Bucket=bucket, Key=KEY)
+    stack.aws.s3.delete_object(Bucket=bucket, Key="runs/dt=2020-02-03/x")
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments"),
+    [
+        ("delete_object", {"Key": KEY}),
+        ("put_object", {"Key": "attendees/elsewhere.csv"}),
+        ("put_object", {"Key": "elsewhere.csv"}),
+        ("get_object", {"Key": "runs/dt=2020-02-03/x"}),
+        ("get_object", {"Key": "quarantine/x"}),
+        ("list_objects_v2", {}),
+        ("list_objects_v2", {"Prefix": "runs/"}),
+        ("list_object_versions", {"Prefix": "attendees/"}),
+        ("put_object_acl", {"Key": KEY, "ACL": "public-read"}),
+        ("get_bucket_policy", {}),
+        ("delete_bucket_policy", {}),
+        ("put_bucket_versioning", {"VersioningConfiguration": {"Status": "Suspended"}}),
+    ],
+)
+def test_it_may_not_do_more_in_its_bucket(
+    stack: Stack, attempt: Try, operation: str, arguments: dict[str, Any]
+) -> None:
+    assert attempt("s3", operation, Bucket=stack.bucket, **arguments) in {"AccessDenied", "403"}
+
+
+def test_it_reaches_no_other_bucket_and_no_other_secret(stack: Stack, attempt: Try) -> None:
+    assert attempt("s3", "list_objects_v2", Bucket="artifacts") == "AccessDenied"
+    other = stack.aws.secrets.create_secret(Name="other", SecretString="x")["ARN"]
+    answer = attempt("secretsmanager", "get_secret_value", SecretId=other)
+    assert answer == "AccessDeniedException"
+    own = stack.outputs["SecretArn"]
+    answer = attempt("secretsmanager", "put_secret_value", SecretId=own, SecretString="x")
+    assert answer == "AccessDeniedException"
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "arguments"),
+    [
+        ("iam", "list_roles", {}),
+        ("lambda", "list_functions", {}),
+        ("glue", "get_databases", {}),
+        ("logs", "describe_log_groups", {}),
+    ],
+)
+def test_it_may_use_no_other_service(
+    attempt: Try, service: str, operation: str, arguments: dict[str, Any]
+) -> None:
+    assert attempt(service, operation, **arguments).startswith("AccessDenied")
+
+
+def test_its_buckets_policy_refuses_plain_http_to_everyone(stack: Stack) -> None:
+    properties = load_template()["Resources"]["BucketPolicy"]["Properties"]
+    policy = json.dumps(properties["PolicyDocument"])
+    policy = policy.replace('{"Fn::GetAtt": ["Bucket", "Arn"]}', '"arn:aws:s3:::refusing"')
+    policy = policy.replace('{"Fn::Sub": "${Bucket.Arn}/*"}', '"arn:aws:s3:::refusing/*"')
+    stack.aws.s3.create_bucket(Bucket="refusing")
+    stack.aws.s3.list_objects_v2(Bucket="refusing")
+    stack.aws.s3.put_bucket_policy(Bucket="refusing", Policy=policy)
+    with pytest.raises(ClientError, match="explicit deny"):
+        stack.aws.s3.list_objects_v2(Bucket="refusing")

@@ -1,0 +1,252 @@
+"""template.yaml against the catalogue, the contract, and what AWS would refuse too late."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.stack.deployment import BUILD, build
+from local.stack.template import load_template
+from room_reports.catalogue import REPORTS, Report
+from room_reports.settings import read_settings
+from tests.integration.schedule import schedule_problem
+
+ROOT = Path(__file__).parents[2]
+CONTRACT_PARAMETERS = {
+    "KalturaRegions",
+    "ReportIds",
+    "Granularities",
+    "ScheduleExpression",
+    "TimeZone",
+    "SettleHours",
+    "CatchUpDays",
+    "ExportOpenWindow",
+    "ReportFilters",
+    "Concurrency",
+    "RowCaps",
+    "Compression",
+    "AlarmEmail",
+}
+CONTRACT_OUTPUTS = {
+    "BucketName",
+    "SecretArn",
+    "ExporterFunction",
+    "GlueDatabase",
+    "AthenaWorkgroup",
+}
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    return load_template()
+
+
+def resources(template: dict[str, Any], kind: str) -> dict[str, Any]:
+    return {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == kind
+    }
+
+
+def test_the_contracts_parameters_and_outputs_are_there(template: dict[str, Any]) -> None:
+    assert set(template["Parameters"]) >= CONTRACT_PARAMETERS
+    assert set(template["Outputs"]) >= CONTRACT_OUTPUTS
+
+
+def test_every_parameter_has_a_default_that_its_own_rules_accept(template: dict[str, Any]) -> None:
+    for name, parameter in template["Parameters"].items():
+        default = str(parameter["Default"])
+        assert parameter["Description"], name
+        if "AllowedValues" in parameter:
+            assert default in map(str, parameter["AllowedValues"]), name
+        if "AllowedPattern" in parameter:
+            assert re.fullmatch(parameter["AllowedPattern"], default), name
+            assert parameter["ConstraintDescription"], name
+        if parameter["Type"] == "Number":
+            assert "AllowedValues" in parameter or {"MinValue", "MaxValue"} <= set(parameter), name
+            assert parameter.get("MinValue", 0) <= float(default), name
+
+
+def test_the_exporter_accepts_the_defaults_and_means_the_same_by_them(
+    template: dict[str, Any],
+) -> None:
+    variables = resources(template, "AWS::Serverless::Function")["Exporter"]["Environment"]
+    environment = {
+        name: str(template["Parameters"][value["Ref"]]["Default"])
+        for name, value in variables["Variables"].items()
+        if isinstance(value, dict) and value.get("Ref") in template["Parameters"]
+    }
+    elsewhere = {"BUCKET_NAME": "bucket", "SECRET_ID": "secret"}
+    assert read_settings({**environment, **elsewhere}) == read_settings(elsewhere)
+
+
+@pytest.mark.parametrize(
+    "regions",
+    [
+        "us=https://www.kaltura.com",
+        "us=https://www.kaltura.com,eu=https://api.eu.kaltura.com/",
+        "a=http://127.0.0.1:8080,b-2=https://k.example:8443",
+    ],
+)
+def test_regions_that_are_right_are_accepted(template: dict[str, Any], regions: str) -> None:
+    assert re.fullmatch(template["Parameters"]["KalturaRegions"]["AllowedPattern"], regions)
+
+
+@pytest.mark.parametrize(
+    "regions",
+    [
+        "",
+        "us",
+        "us=http://www.kaltura.com",
+        "us=https://www.kaltura.com, eu=https://api.eu.kaltura.com",
+        "us=https://user:password@www.kaltura.com",
+        ",".join(f"r{n}=https://k{n}.example" for n in range(7)),
+    ],
+)
+def test_regions_that_are_wrong_are_refused(template: dict[str, Any], regions: str) -> None:
+    assert not re.fullmatch(template["Parameters"]["KalturaRegions"]["AllowedPattern"], regions)
+
+
+def test_the_schedule_is_one_that_eventbridge_takes(template: dict[str, Any]) -> None:
+    assert schedule_problem(template["Parameters"]["ScheduleExpression"]["Default"]) is None
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "cron(7 * * * ? *)",
+        "cron(0 6,18 ? * MON-FRI *)",
+        "cron(*/15 0 1 1-6 ? 2027)",
+        "rate(1 hour)",
+    ],
+)
+def test_schedules_that_are_right(expression: str) -> None:
+    assert schedule_problem(expression) is None
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "",
+        "cron(7 * * * *)",
+        "cron(7 * * * * *)",
+        "cron(7 * ? * ? *)",
+        "cron(60 * * * ? *)",
+        "cron(7 24 * * ? *)",
+        "cron(7 * * * 8 *)",
+        "cron(7 5-3 * * ? *)",
+        "rate(1 hours)",
+        "rate(2 hour)",
+        "rate(0 minutes)",
+        "0 * * * *",
+    ],
+)
+def test_schedules_that_are_wrong(expression: str) -> None:
+    assert schedule_problem(expression)
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.slug)
+def test_each_report_has_a_table_that_agrees_with_the_catalogue(
+    template: dict[str, Any], report: Report
+) -> None:
+    tables = {
+        table["TableInput"]["Name"]: table["TableInput"]
+        for table in resources(template, "AWS::Glue::Table").values()
+    }
+    assert set(tables) == {each.slug for each in REPORTS}
+    table = tables[report.slug]
+    storage = table["StorageDescriptor"]
+    assert storage["Columns"] == [
+        {"Name": column.name, "Type": "string"} for column in report.columns
+    ]
+    assert [key["Name"] for key in table["PartitionKeys"]] == ["granularity", "region", "dt"]
+    assert storage["Location"] == {"Fn::Sub": f"s3://${{Bucket}}/{report.slug}/"}
+    assert table["Parameters"]["storage.location.template"] == {
+        "Fn::Sub": f"s3://${{Bucket}}/{report.slug}/"
+        "granularity=${!granularity}/region=${!region}/dt=${!dt}/"
+    }
+    assert storage["SerdeInfo"]["Parameters"] == {
+        "separatorChar": ",",
+        "quoteChar": '"',
+        "escapeChar": "\ue000",
+    }
+
+
+def statements(template: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for role in resources(template, "AWS::IAM::Role").values():
+        assert "ManagedPolicyArns" not in role
+        for policy in role["Policies"]:
+            yield from policy["PolicyDocument"]["Statement"]
+
+
+def test_no_permission_is_granted_on_everything_or_to_delete_anything(
+    template: dict[str, Any],
+) -> None:
+    for statement in statements(template):
+        actions = statement["Action"]
+        for action in [actions] if isinstance(actions, str) else actions:
+            assert "*" not in action, statement
+            assert "Delete" not in action, statement
+        granted = statement["Resource"]
+        for resource in granted if isinstance(granted, list) else [granted]:
+            # Each is a resource of this stack, or named objects in one, never a pattern of ARNs.
+            assert set(resource) <= {"Fn::GetAtt", "Fn::Sub"}, statement
+            assert re.match(
+                r"\$\{Bucket\.Arn\}/[a-z]", str(resource.get("Fn::Sub", "${Bucket.Arn}/a"))
+            )
+
+
+def test_the_exporter_may_touch_each_reports_objects(template: dict[str, Any]) -> None:
+    text = json.dumps(list(statements(template)))
+    for slug in [*(report.slug for report in REPORTS), "report_*"]:
+        assert f"${{Bucket.Arn}}/{slug}/granularity=*" in text
+
+
+@pytest.mark.parametrize("policy", ["BucketPolicy", "QueryResultsPolicy"])
+def test_buckets_are_private_encrypted_and_refuse_plain_http(
+    template: dict[str, Any], policy: str
+) -> None:
+    for bucket in resources(template, "AWS::S3::Bucket").values():
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert bucket["BucketEncryption"]
+    (statement,) = template["Resources"][policy]["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_layer_holds_nothing_compiled_and_all_that_is_needed() -> None:
+    build()
+    layer = BUILD / "build" / "RoomReportsLayer" / "python"
+    assert not [path for path in layer.rglob("*") if path.suffix in {".so", ".pyd", ".pyc"}]
+    for package in ("room_reports", "boto3", "requests", "aws_lambda_powertools", "tzdata"):
+        assert (layer / package / "__init__.py").exists()
+    unzipped = sum(path.stat().st_size for path in layer.rglob("*") if path.is_file())
+    assert unzipped < 100 * 2**20, "a layer and a function may have 250 MiB together"
+
+
+def test_locks_name_no_registry_and_no_place_on_a_machine() -> None:
+    locks = [*ROOT.glob("requirements/*.txt"), ROOT / "layers/room_reports/requirements.txt"]
+    assert len(locks) == 7
+    for lock in locks:
+        text = lock.read_text(encoding="utf-8")
+        assert not re.search(r"://|--index|--find-links|/home/|/tmp/", text), lock
+        assert text.count("--hash=sha256:") >= len(re.findall(r"^\S+==", text, re.MULTILINE)), lock
+    assert not (ROOT / "uv.lock").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [".venvs/sam/bin/sam", "validate", "--lint", "--region", "us-east-1"],
+        [".venvs/dev/bin/cfn-lint", "template.yaml"],
+    ],
+    ids=["sam", "cfn-lint"],
+)
+def test_the_linters_find_nothing(command: list[str]) -> None:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
