@@ -39,10 +39,12 @@ class Report:
     """The columns that tell one row from another."""
     filters: tuple[str, ...] | None = None
     """The optional parameters, spelt as this report wants them; None: not known."""
+    room_column: str | None = None
+    """The column that says which room a row is of."""
     room_filter: str | None = None
-    """The filter that takes ids of rooms, for splitting an answer that was cut off."""
+    """The filter on ``room_column``, for asking for a report in pieces."""
     session_filter: str | None = None
-    """The filter that takes ids of sessions, for splitting further."""
+    """The filter on ``cue_point_id``, for asking in still smaller pieces."""
     date_parameters: tuple[tuple[str, str], ...] = (("from_date", "to_date"),)
     """Every spelling of the window's start and end to send; Kaltura ignores unknown names."""
 
@@ -67,6 +69,7 @@ ROOM_DATA = Report(
     ),
     key=("entry_id", "cue_point_id"),
     filters=("entry_ids", "virtual_event_ids"),
+    room_column="entry_id",
     room_filter="entry_ids",
 )
 
@@ -85,6 +88,7 @@ ATTENDEES = Report(
     ),
     key=("entry_id", "cue_point_id", "user_id"),
     filters=("entry_ids", "virtual_event_ids", "user_ids", "cue_point_ids"),
+    room_column="entry_id",
     room_filter="entry_ids",
     session_filter="cue_point_ids",
 )
@@ -107,6 +111,7 @@ BREAKOUT_SESSIONS = Report(
     ),
     key=("parent_entry_id", "breakout_entry_id", "cue_point_id"),
     filters=("parentEntryIds", "virtual_event_ids"),
+    room_column="parent_entry_id",
     room_filter="parentEntryIds",
     date_parameters=(("from_date", "to_date"), ("fromDate", "toDate")),
 )

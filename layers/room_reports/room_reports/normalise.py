@@ -5,10 +5,11 @@ import gzip
 import hashlib
 import io
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import IO
+from typing import IO, cast
 
 from room_reports.catalogue import Kind, Report
 
@@ -19,9 +20,15 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _ROWS_AT_ONCE = 2000
 
+csv.field_size_limit(1 << 24)
+
 
 class HeaderError(Exception):
     """Raised when a report's header is not one that its rows can be trusted under."""
+
+
+class UnreadableCsvError(Exception):
+    """Raised for a file that is not strict CSV."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,23 @@ def write_csv(
         columns=columns,
         unknown_columns=tuple(name for name in columns if known and name not in known),
     )
+
+
+def read_csv(file: IO[bytes], *, compressed: bool = False) -> Iterator[list[str]]:
+    """The rows of a file that ``write_csv`` wrote, the header first; reads from its start.
+
+    Raises:
+        UnreadableCsvError: when it is something else.
+    """
+    file.seek(0)
+    source = cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if compressed else file
+    text = io.TextIOWrapper(source, encoding="utf-8", newline="")
+    try:
+        yield from csv.reader(text, strict=True)
+    except (csv.Error, UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
+        raise UnreadableCsvError(str(error)) from error
+    finally:
+        text.detach()
 
 
 def _order(names: list[str], report: Report) -> list[int]:

@@ -1,36 +1,23 @@
 """Doing one task: from Kaltura's answer to the object in the bucket."""
 
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO
 
 from room_reports.deadline import Deadline
-from room_reports.exporting.planner import Task, milestones, state_at
+from room_reports.exporting.changes import Change, compare
+from room_reports.exporting.fetching import Fetched, Fetcher, spool
+from room_reports.exporting.planner import State, Task, milestones, state_at
 from room_reports.lake.bucket import Bucket, ConflictError
-from room_reports.normalise import CsvSummary, write_csv
+from room_reports.normalise import UnreadableCsvError
 from room_reports.settings import CLOCK_SKEW, Settings
 from room_reports.source.client import KalturaRegion
-from room_reports.source.dialect import KalturaCsv
-from room_reports.source.errors import TaskError
 from room_reports.source.request import ReportRequest
 from room_reports.telemetry import logger
 from room_reports.windows import iso
 
-_IN_MEMORY = 8 << 20
-"""Bytes of a report beyond which it waits on disk for its publication."""
 _PUBLISH_ATTEMPTS = 5
-
-
-class RowCapError(TaskError):
-    """Raised for an answer that Kaltura may have cut off, which is never published."""
-
-    def __init__(self, rows: int) -> None:
-        super().__init__(
-            "ROW_CAP",
-            f"the report has exactly {rows} rows, where Kaltura cuts reports off silently",
-        )
 
 
 class TooLateError(Exception):
@@ -42,14 +29,12 @@ class Exported:
     """A task that was done."""
 
     task: Task
-    state: str
-    rows: int
-    size: int
-    """Bytes before compression."""
-    sha256: str
-    unknown_columns: tuple[str, ...]
-    replaced: int
-    """Invalid sequences of UTF-8 in Kaltura's answer."""
+    state: State
+    fetched: Fetched
+    change: Change | None
+    """What it changed in the export before it, if there was one that could be read."""
+    same: bool
+    """Whether the bytes are those of the export before it, so that only metadata was written."""
 
 
 @dataclass(frozen=True)
@@ -73,58 +58,41 @@ class Exporter:
             KalturaError, HeaderError, LakeError, TooLateError: and then nothing was published.
         """
         started = self.clock()
-        # What is known of a file only at its end, its rows and hash, must be sent to S3 before
-        # its first byte. So it waits here, on disk when it is large; one PUT is atomic, too.
-        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
-            summary, replaced = self._fetch(task, region, spool, deadline)
-            if summary.rows in self.settings.row_caps:
-                raise RowCapError(summary.rows)
-            self._check_not_late(task, started)
-            exported = Exported(
-                task=task,
-                state=state_at(task.window, self.settings.settle, self.now),
-                rows=summary.rows,
-                size=summary.size,
-                sha256=summary.sha256,
-                unknown_columns=summary.unknown_columns,
-                replaced=replaced,
-            )
-            metadata = {
-                "rows": str(summary.rows),
-                "sha256": summary.sha256,
-                "window-start": iso(task.window.start),
-                "window-end": iso(task.window.end),
-                "exported-at": iso(started),
-                "state": exported.state,
-                "run-id": self.run_id,
-                "schema": summary.schema,
-            }
-            return exported if self._publish(task, spool, metadata) else None
-
-    def _fetch(
-        self, task: Task, region: KalturaRegion, spool: IO[bytes], deadline: Deadline
-    ) -> tuple[CsvSummary, int]:
-        def consume(chunks: Iterator[bytes]) -> tuple[CsvSummary, int]:
-            spool.seek(0)
-            spool.truncate()
-            answer = KalturaCsv(chunks)
-            summary = write_csv(
-                answer.header,
-                answer,
-                task.report,
-                spool,
-                neutralise=self.settings.neutralise_formulas,
-                compress=task.key.endswith(".gz"),
-            )
-            return summary, answer.replaced
-
         request = ReportRequest(
             report=task.report,
             start=int(task.window.start.timestamp()),
             end=int(task.window.end.timestamp()),
             filters=self.settings.filters.get(task.report.slug, {}),
         )
-        return region.fetch(request, consume, deadline)
+        # What is known of a file only at its end, its rows and hash, must be sent to S3 before
+        # its first byte. So it waits here, on disk when it is large; one PUT is atomic, too.
+        with spool() as file:
+            fetcher = Fetcher(self.settings, region, deadline)
+            fetched = fetcher.fetch(request, file, compress=task.gzip)
+            self._check_not_late(task, started)
+            state = state_at(task.window, self.settings.settle, self.now)
+            metadata = self._metadata(task, fetched, state, started)
+            change, same = self._change(task, file, metadata["sha256"])
+            if not self._publish(task, file, metadata, same=same):
+                return None
+            return Exported(task, state, fetched, change, same)
+
+    def _metadata(
+        self, task: Task, fetched: Fetched, state: State, started: datetime
+    ) -> dict[str, str]:
+        metadata = {
+            "rows": str(fetched.summary.rows),
+            "sha256": fetched.summary.sha256,
+            "window-start": iso(task.window.start),
+            "window-end": iso(task.window.end),
+            "exported-at": iso(started),
+            "state": state.value,
+            "run-id": self.run_id,
+            "schema": fetched.summary.schema,
+        }
+        if fetched.pieces > 1:
+            metadata["pieces"] = str(fetched.pieces)
+        return metadata
 
     def _check_not_late(self, task: Task, started: datetime) -> None:
         """Refuses to publish after a milestone what was fetched before it.
@@ -133,30 +101,46 @@ class Exporter:
         milestone, so that this one would never be replaced by what Kaltura has at the milestone.
         """
         latest = self.clock() + CLOCK_SKEW
-        if any(
-            started < moment <= latest for moment in milestones(task.window, self.settings.settle)
-        ):
+        passing = milestones(task.window, self.settings.settle)
+        if any(started < moment <= latest for moment in passing):
             raise TooLateError(str(task))
 
-    def _publish(self, task: Task, spool: IO[bytes], metadata: dict[str, str]) -> bool:
+    def _change(self, task: Task, file: IO[bytes], sha256: str) -> tuple[Change | None, bool]:
+        """What the export changes in the one that the planner saw, and whether nothing at all."""
+        found = self.bucket.metadata(task.key) if task.stored else None
+        if found is None:
+            return None, False
+        if found[1].get("sha256") == sha256:
+            return Change(), task.stored is not None and task.stored.etag == found[0]
+        with spool() as old:
+            try:
+                if self.bucket.read(task.key, old):
+                    return compare(old, file, task.report.key, compressed=task.gzip), False
+            except UnreadableCsvError as error:
+                logger.warning("The export before is unreadable", task=task.key, error=str(error))
+        return None, False
+
+    def _publish(
+        self, task: Task, file: IO[bytes], metadata: dict[str, str], *, same: bool
+    ) -> bool:
         """Publishes unless something newer is there; says whether it did."""
         replacing = task.stored.etag if task.stored else None
         for _ in range(_PUBLISH_ATTEMPTS):
             try:
-                self.bucket.publish(task.key, spool, metadata, replacing)
+                if same and replacing:
+                    self.bucket.touch(task.key, metadata, replacing)
+                else:
+                    self.bucket.publish(task.key, file, metadata, replacing)
             except ConflictError:
                 found = self.bucket.metadata(task.key)
                 if found is None:
-                    replacing = None
+                    replacing, same = None, False
                     continue
-                replacing, theirs = found
-                if (
-                    theirs.get("run-id") == self.run_id
-                    and theirs.get("sha256") == metadata["sha256"]
-                ):
-                    return True  # an answer of S3's was lost, and the retry met our own object
+                (replacing, theirs), same = found, False
+                if theirs == metadata:
+                    return True  # S3's answer was lost, and boto3's retry met our own object
                 if theirs.get("exported-at", "") >= metadata["exported-at"]:
-                    logger.info("Another run was faster", task=str(task), run=theirs.get("run-id"))
+                    logger.info("Another run was faster", task=task.key, run=theirs.get("run-id"))
                     return False
             else:
                 return True

@@ -1,7 +1,7 @@
 """What came of a run: the answer to its caller, and the record that it leaves in the bucket."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -68,7 +68,7 @@ class Outcome:
 
 
 def _exported(done: Exported) -> dict[str, Any]:
-    series, window = done.task.series, done.task.window
+    series, window, summary = done.task.series, done.task.window, done.fetched.summary
     return {
         "task": done.task.key,
         "report": series.slug,
@@ -77,9 +77,12 @@ def _exported(done: Exported) -> dict[str, Any]:
         "start": window.label,
         "reason": done.task.reason.name.lower(),
         "state": done.state,
-        "rows": done.rows,
-        "size": done.size,
-        "sha256": done.sha256,
-        "unknown_columns": list(done.unknown_columns),
-        "replaced_bytes": done.replaced,
+        "rows": summary.rows,
+        "size": summary.size,
+        "sha256": summary.sha256,
+        "pieces": done.fetched.pieces,
+        "unknown_columns": list(summary.unknown_columns),
+        "replaced_bytes": done.fetched.replaced,
+        "change": asdict(done.change) if done.change else None,
+        "same": done.same,
     }

@@ -45,6 +45,11 @@ class Task:
     stored: StoredObject | None
     """What the bucket holds for it already."""
 
+    @property
+    def gzip(self) -> bool:
+        """Whether its object is compressed."""
+        return self.key.endswith(".gz")
+
     def __str__(self) -> str:
         return f"{self.series.slug} {self.series.region} {self.window}"
 

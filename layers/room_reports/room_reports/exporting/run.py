@@ -117,11 +117,12 @@ def _failure(task: Task, error: BaseException) -> Failure:
 
 
 def _log_exported(done: Exported) -> None:
-    logger.info("Exported", task=done.task.key, rows=done.rows, state=done.state)
-    if done.unknown_columns:
-        logger.warning("Unknown columns", task=done.task.key, columns=done.unknown_columns)
-    if done.replaced:
-        logger.warning("Invalid UTF-8 replaced", task=done.task.key, count=done.replaced)
+    summary, key = done.fetched.summary, done.task.key
+    logger.info("Exported", task=key, rows=summary.rows, state=done.state)
+    if summary.unknown_columns:
+        logger.warning("Unknown columns", task=key, columns=summary.unknown_columns)
+    if done.fetched.replaced:
+        logger.warning("Invalid UTF-8 replaced", task=key, count=done.fetched.replaced)
 
 
 def _measure(outcome: Outcome) -> None:
@@ -129,6 +130,6 @@ def _measure(outcome: Outcome) -> None:
         "TasksExported": len(outcome.exported),
         "TasksFailed": len(outcome.failed),
         "TasksDeferred": outcome.deferred,
-        "RowsExported": sum(done.rows for done in outcome.exported),
+        "RowsExported": sum(done.fetched.summary.rows for done in outcome.exported),
     }.items():
         metrics.add_metric(name, MetricUnit.Count, value)

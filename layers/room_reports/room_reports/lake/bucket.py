@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -22,6 +23,8 @@ _CONFIG = Config(
     connect_timeout=5,
     read_timeout=60,
 )
+# One request for one object: the exporter does several tasks at once already.
+_ONE_BY_ONE = TransferConfig(multipart_threshold=5 << 30, use_threads=False)
 _NOT_FOUND = ("404", "NoSuchKey", "NotFound")
 _CONFLICT = ("412", "PreconditionFailed", "409", "ConditionalRequestConflict")
 
@@ -30,11 +33,7 @@ class LakeError(Exception):
     """Raised when S3 refuses or fails, after the retries that boto3 makes by itself."""
 
     def __init__(self, doing: str, key: str, error: ClientError | BotoCoreError) -> None:
-        self.code = (
-            str(error.response.get("Error", {}).get("Code", "Unknown"))
-            if isinstance(error, ClientError)
-            else type(error).__name__
-        )
+        self.code = _code(error)
         super().__init__(f"S3 {self.code} while {doing} {key}: {error}")
 
 
@@ -101,9 +100,7 @@ class Bucket:
             ConflictError: when that is no longer what is there.
             LakeError: when S3 refuses for another reason.
         """
-        extra: dict[str, Any] = {"IfMatch": replacing} if replacing else {"IfNoneMatch": "*"}
-        if key.endswith(".gz"):
-            extra["ContentEncoding"] = "gzip"
+        condition: dict[str, Any] = {"IfMatch": replacing} if replacing else {"IfNoneMatch": "*"}
         checksum = _sha256(body)
         body.seek(0)
         try:
@@ -111,30 +108,57 @@ class Bucket:
                 Bucket=self._name,
                 Key=key,
                 Body=body,
-                ContentType="text/csv; charset=utf-8",
                 Metadata=dict(metadata),
                 ChecksumSHA256=checksum,
-                **extra,
+                **_headers(key),
+                **condition,
             )
-        except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", ""))
-            if code in _CONFLICT or (replacing and code in _NOT_FOUND):
-                raise ConflictError(key) from error
-            raise LakeError("writing", key, error) from error
-        except BotoCoreError as error:
-            raise LakeError("writing", key, error) from error
+        except (ClientError, BotoCoreError) as error:
+            raise _conflict_or_failure("writing", key, error) from error
 
     def metadata(self, key: str) -> tuple[str, Mapping[str, str]] | None:
         """The ETag and the metadata of an object, or None when there is none."""
         try:
             head = self._client.head_object(Bucket=self._name, Key=key)
         except ClientError as error:
-            if str(error.response.get("Error", {}).get("Code", "")) in _NOT_FOUND:
+            if _code(error) in _NOT_FOUND:
                 return None
             raise LakeError("reading", key, error) from error
         except BotoCoreError as error:
             raise LakeError("reading", key, error) from error
         return head["ETag"], head["Metadata"]
+
+    def touch(self, key: str, metadata: Mapping[str, str], etag: str) -> None:
+        """Gives an export that stays as it is new metadata, and the time of now.
+
+        Raises:
+            ConflictError: when the object is no longer the one with this ETag.
+            LakeError: when S3 refuses for another reason.
+        """
+        try:
+            self._client.copy_object(
+                Bucket=self._name,
+                Key=key,
+                CopySource={"Bucket": self._name, "Key": key},
+                CopySourceIfMatch=etag,
+                MetadataDirective="REPLACE",
+                Metadata=dict(metadata),
+                **_headers(key),
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise _conflict_or_failure("writing", key, error) from error
+
+    def read(self, key: str, out: IO[bytes]) -> bool:
+        """Copies an object into ``out``; False when there is none."""
+        try:
+            self._client.download_fileobj(self._name, key, out, Config=_ONE_BY_ONE)
+        except ClientError as error:
+            if _code(error) in _NOT_FOUND:
+                return False
+            raise LakeError("reading", key, error) from error
+        except BotoCoreError as error:
+            raise LakeError("reading", key, error) from error
+        return True
 
     def write_json(self, key: str, text: str) -> None:
         """Writes a small JSON document."""
@@ -144,6 +168,26 @@ class Bucket:
             )
         except (ClientError, BotoCoreError) as error:
             raise LakeError("writing", key, error) from error
+
+
+def _headers(key: str) -> dict[str, Any]:
+    headers = {"ContentType": "text/csv; charset=utf-8"}
+    return {**headers, "ContentEncoding": "gzip"} if key.endswith(".gz") else headers
+
+
+def _code(error: ClientError | BotoCoreError) -> str:
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "Unknown"))
+    return type(error).__name__
+
+
+def _conflict_or_failure(
+    doing: str, key: str, error: ClientError | BotoCoreError
+) -> ConflictError | LakeError:
+    # A condition on an object that is gone is answered with "not found".
+    if _code(error) in (*_CONFLICT, *_NOT_FOUND):
+        return ConflictError(key)
+    return LakeError(doing, key, error)
 
 
 def open_bucket(name: str) -> Bucket:

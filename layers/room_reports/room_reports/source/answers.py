@@ -9,9 +9,6 @@ from room_reports.source.errors import KalturaError, UnrecognisedAnswerError
 from room_reports.source.verdicts import error_for, error_for_status
 
 BOM = b"\xef\xbb\xbf"
-KEPT_BYTES = 65536
-"""How much of an answer that nobody understands is kept."""
-
 _HEADER_ERROR = re.compile(r"error-\s*([A-Z][A-Z0-9_]*)")
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 
@@ -34,7 +31,7 @@ def error_in(status: int, headers: Mapping[str, str], body: bytes) -> KalturaErr
 
     Args:
         headers: with case-insensitive keys.
-        body: the first ``KEPT_BYTES`` of the body suffice.
+        body: its first 64 KiB suffice.
     """
     match = _HEADER_ERROR.search(headers.get("X-Kaltura", ""))
     found = _in_json(body) or _in_xml(body)
@@ -45,16 +42,11 @@ def error_in(status: int, headers: Mapping[str, str], body: bytes) -> KalturaErr
     return error_for_status(status, _seconds(headers.get("Retry-After", "")))
 
 
-def unrecognised(status: int, headers: Mapping[str, str], body: bytes) -> UnrecognisedAnswerError:
+def unrecognised(headers: Mapping[str, str], body: bytes) -> UnrecognisedAnswerError:
     """The error for an answer that is neither a report nor an error that can be read."""
     what = headers.get("Content-Type", "no content type")
-    return UnrecognisedAnswerError(
-        f"neither a report nor an error of Kaltura's: {what}, "
-        + ("an empty body" if not body else f"{len(body)} bytes or more"),
-        status,
-        dict(headers),
-        body[:KEPT_BYTES],
-    )
+    length = "an empty body" if not body else f"{len(body)} bytes or more"
+    return UnrecognisedAnswerError(f"neither a report nor an error of Kaltura's: {what}, {length}")
 
 
 def _in_json(body: bytes) -> tuple[str, str] | None:

@@ -17,12 +17,16 @@ _LONGEST_ROW = 1 << 20
 class MalformedReportError(TransientError):
     """Raised for a report with a row or a header that cannot be made sense of."""
 
+    regional = False
+
     def __init__(self, message: str) -> None:
         super().__init__("MALFORMED_REPORT", message)
 
 
 class CutReportError(TransientError):
     """Raised for a report that ends in the middle of a row."""
+
+    regional = False
 
     def __init__(self, message: str) -> None:
         super().__init__("CUT_REPORT", message)
@@ -52,27 +56,29 @@ class KalturaCsv:
 
     def __iter__(self) -> Iterator[list[str]]:
         width = len(self.header)
-        number, pending = 1, ""
+        number, lines, commas, length = 1, list[str](), 0, 0
         for raw in self._lines:
             number += 1
             line = self._decode(raw)
-            row = pending + line
+            lines.append(line)
+            commas += line.count(",")
+            length += len(line) + 1
+            if commas < width - 1 and length > 1:
+                if length > _LONGEST_ROW:
+                    raise MalformedReportError(
+                        f"the row in line {number} is longer than {_LONGEST_ROW} characters"
+                    )
+                continue
+            row = "\n".join(lines)
             values = row.split(",")
-            if len(values) == width and (row or width == 1):
-                pending = ""
-                yield [unquoted(value) if '"' in value else value for value in values]
-            elif len(values) > width or not row:
+            if len(values) != width or not (row or width == 1):
                 raise MalformedReportError(
                     f"line {number} makes a row of {len(values) if row else 0} values "
                     f"where the header has {width}"
                 )
-            elif len(row) > _LONGEST_ROW:
-                raise MalformedReportError(
-                    f"the row that ends in line {number} is longer than {_LONGEST_ROW} characters"
-                )
-            else:
-                pending = row + "\n"
-        if pending:
+            lines, commas, length = [], 0, 0
+            yield [unquoted(value) if '"' in value else value for value in values]
+        if lines:
             raise CutReportError(f"it ends in line {number}, in the middle of a row")
 
     def _decode(self, line: bytes) -> str:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -12,12 +13,13 @@ from urllib3 import HTTPResponse, Retry
 from urllib3.exceptions import HTTPError
 
 from room_reports.deadline import Deadline
-from room_reports.source.answers import KEPT_BYTES, error_in, is_report, unrecognised
+from room_reports.source.answers import BOM, error_in, is_report, unrecognised
+from room_reports.source.dialect import MalformedReportError
 from room_reports.source.errors import KalturaError, TransientError
+from room_reports.source.sample import KEPT_BYTES, sample
 
 _CHUNK = 1 << 16
 _RETRIED_STATUSES = (429, 502, 503, 504)
-_REDACTED = b"[redacted]"
 
 
 class UnreachableError(TransientError):
@@ -26,6 +28,8 @@ class UnreachableError(TransientError):
 
 class DeadlineError(TransientError):
     """Raised when the time left is too short for an answer."""
+
+    regional = False
 
     def __init__(self) -> None:
         super().__init__("OUT_OF_TIME", "the run's time was up before the answer was complete")
@@ -83,15 +87,14 @@ class Transport:
         """
         with self._post("report", "getCsvFromStringParams", form, deadline) as body:
             chunks = iter(body)
-            start = b""
-            while len(start) < 3:
-                more = next(chunks, b"")
-                start += more
-                if not more:
-                    break
+            start = _head(chunks, len(BOM))
             if not is_report(body.status, body.headers, start):
-                raise _refusal(body, start, chunks, form)
-            yield _joined(start, chunks)
+                raise _refusal(body, start + _head(chunks, KEPT_BYTES), form)
+            try:
+                yield chain([start], chunks)
+            except MalformedReportError as error:
+                error.answer = sample(body.status, body.headers, start, form)
+                raise
 
     def json(
         self, service: str, action: str, form: Mapping[str, str], deadline: Deadline
@@ -109,7 +112,7 @@ class Transport:
             try:
                 answer: object = json.loads(text)
             except ValueError:
-                raise _refusal(body, text, iter(()), form) from None
+                raise _refusal(body, text, form) from None
             return answer
 
     @contextmanager
@@ -183,28 +186,21 @@ class _Body:
             raise IncompleteAnswerError(f"{self._raw.tell()} of {declared} bytes came")
 
 
-def _joined(start: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    yield start
-    yield from chunks
+def _head(chunks: Iterator[bytes], size: int) -> bytes:
+    """The next bytes of a stream: at least ``size`` of them, or all that there are."""
+    head = b""
+    while len(head) < size and (chunk := next(chunks, b"")):
+        head += chunk
+    return head
 
 
-def _refusal(
-    body: _Body, start: bytes, chunks: Iterator[bytes], form: Mapping[str, str]
-) -> KalturaError:
+def _refusal(body: _Body, start: bytes, form: Mapping[str, str]) -> KalturaError:
     """The error that an answer is, which is not what was asked for."""
-    for chunk in chunks:
-        start += chunk
-        if len(start) >= KEPT_BYTES:
-            break
     error = error_in(body.status, body.headers, start)
-    return error or unrecognised(body.status, body.headers, _redacted(start, form))
-
-
-def _redacted(text: bytes, form: Mapping[str, str]) -> bytes:
-    for name in ("ks", "secret", "tokenHash"):
-        if form.get(name):
-            text = text.replace(form[name].encode(), _REDACTED)
-    return text
+    if error is None:
+        error = unrecognised(body.headers, start)
+        error.answer = sample(body.status, body.headers, start, form)
+    return error
 
 
 def _late(deadline: Deadline, message: str) -> TransientError:

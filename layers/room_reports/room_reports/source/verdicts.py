@@ -11,6 +11,7 @@ from room_reports.source.errors import (
     RegionError,
     SessionExpiredError,
     TaskError,
+    TooHeavyError,
     TransientError,
 )
 
@@ -19,6 +20,7 @@ class Verdict(StrEnum):
     """What to do about a failure."""
 
     RETRY = "retry"
+    SPLIT = "retry, then ask in smaller pieces"
     REMINT = "re-mint the session once"
     GIVE_UP_TASK = "give up on the task"
     GIVE_UP_REGION = "give up on the region"
@@ -52,7 +54,7 @@ RULES: dict[str, Rule] = {
     "INTERNAL_SERVER_ERROR": Rule(Verdict.RETRY, _ASK_KALTURA),
     "INTERNAL_DATABASE_ERROR": Rule(Verdict.RETRY, _ASK_KALTURA),
     "DRUID_QUERY_TIMED_OUT": Rule(
-        Verdict.RETRY, "Kaltura's own query took too long; it often works a little later", wait=5
+        Verdict.SPLIT, "Kaltura's own query took too long; it often works a little later", wait=5
     ),
     "LOCK_TIMED_OUT": Rule(Verdict.RETRY, _ASK_KALTURA),
     "ACTION_BLOCKED": Rule(
@@ -128,8 +130,8 @@ _SESSION_INVALID = Rule(
 )
 _UNKNOWN = Rule(Verdict.GIVE_UP_TASK, "an error that this exporter does not know")
 
-_HTTP_RETRY = (408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524)
-_BREAKS_WAIT = 60.0
+_HTTP_RETRY = (408, 425, 429, 502, 503, 504, 520, 521, 522, 523, 524)
+_LONGEST_WAIT = 60.0
 
 
 def error_for(code: str, ksid: str = "") -> KalturaError:
@@ -141,7 +143,7 @@ def error_for(code: str, ksid: str = "") -> KalturaError:
         rule = _SESSION_RULES.get(ksid, _SESSION_INVALID)
     else:
         rule = RULES.get(code, _UNKNOWN)
-    return _raiseable(code, rule)
+    return _error(code, rule)
 
 
 def error_for_status(status: int, retry_after: float = 0.0) -> KalturaError | None:
@@ -149,9 +151,12 @@ def error_for_status(status: int, retry_after: float = 0.0) -> KalturaError | No
     code = f"HTTP_{status}"
     if status == 200:
         return None
+    if status == 500:
+        # PHP's death of memory or time looks like this, and smaller pieces need less of both.
+        return TooHeavyError(code, "Kaltura's server died over this call")
     if status in _HTTP_RETRY:
         what = "too many requests" if status == 429 else "Kaltura, or what lies before it, failed"
-        return TransientError(code, what, wait=min(retry_after, _BREAKS_WAIT))
+        return TransientError(code, what, wait=min(retry_after, _LONGEST_WAIT))
     if 300 <= status < 400:
         return RegionError(code, "the address in KalturaRegions redirects; write its target there")
     if status in (401, 403, 404, 407, 410):
@@ -161,9 +166,11 @@ def error_for_status(status: int, retry_after: float = 0.0) -> KalturaError | No
     return TaskError(code, "the server did not take the request")
 
 
-def _raiseable(code: str, rule: Rule) -> KalturaError:
+def _error(code: str, rule: Rule) -> KalturaError:
     if rule.verdict is Verdict.RETRY:
         return TransientError(code, rule.advice, wait=rule.wait)
+    if rule.verdict is Verdict.SPLIT:
+        return TooHeavyError(code, rule.advice, wait=rule.wait)
     if rule.verdict is Verdict.REMINT:
         return SessionExpiredError(code, rule.advice)
     if rule.verdict is Verdict.GIVE_UP_REGION:
