@@ -8,7 +8,8 @@ from typing import IO
 from room_reports.deadline import Deadline
 from room_reports.exporting.changes import Change, compare
 from room_reports.exporting.fetching import Fetched, Fetcher, spool
-from room_reports.exporting.planner import State, Task, milestones, state_at
+from room_reports.exporting.planner import Task
+from room_reports.freshness import State, milestones, state_at
 from room_reports.lake.bucket import Bucket, ConflictError
 from room_reports.normalise import UnreadableCsvError
 from room_reports.settings import CLOCK_SKEW, Settings

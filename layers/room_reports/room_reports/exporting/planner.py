@@ -2,26 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import IntEnum, StrEnum
+from datetime import timedelta
+from enum import IntEnum
 
 from room_reports.catalogue import Report
 from room_reports.exporting.scope import Scope
+from room_reports.freshness import milestones
 from room_reports.lake.bucket import StoredObject
 from room_reports.lake.keys import Series
-from room_reports.settings import CLOCK_SKEW
 from room_reports.windows import Window
 
 Listing = Mapping[Series, Mapping[str, StoredObject]]
 """What the bucket holds, by series and by the window's label."""
-
-
-class State(StrEnum):
-    """How final an export is, by when it was made."""
-
-    OPEN = "open"
-    SETTLING = "settling"
-    SETTLED = "settled"
 
 
 class Reason(IntEnum):
@@ -61,23 +53,6 @@ class Plan:
     tasks: tuple[Task, ...]
     skipped: int
     """Windows that the bucket holds already, as fresh as they can be now."""
-
-
-def milestones(window: Window, settle: timedelta) -> tuple[datetime, datetime]:
-    """When a window's exports are due: after its end, and after Kaltura processed late data.
-
-    The second never lies within the clocks' skew of the first, so that what Kaltura's clock puts
-    into the window after ours has closed it is not lost.
-    """
-    return window.end, window.end + max(settle, CLOCK_SKEW)
-
-
-def state_at(window: Window, settle: timedelta, moment: datetime) -> State:
-    """The state of an export that was made at ``moment``."""
-    end, settled = milestones(window, settle)
-    if moment < end:
-        return State.OPEN
-    return State.SETTLED if moment >= settled else State.SETTLING
 
 
 def plan(scope: Scope, settle: timedelta, listing: Listing, *, gzip: bool) -> Plan:
