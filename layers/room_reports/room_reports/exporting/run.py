@@ -1,31 +1,30 @@
 """One run: everything that is due, several tasks at once, and no failure stopping the others."""
 
-import time
+import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from aws_lambda_powertools.metrics import MetricUnit
 
 from room_reports.deadline import Deadline
-from room_reports.exporting.export import Exported, Exporter, TooLateError
+from room_reports.exporting.export import Exported, Exporter
+from room_reports.exporting.lane import Lane, Left
 from room_reports.exporting.outcome import Failure, Outcome, RunFailedError
 from room_reports.exporting.planner import Listing, Plan, Task, by_label, plan
 from room_reports.exporting.scope import Scope
-from room_reports.lake.bucket import Bucket, StoredObject
-from room_reports.lake.keys import Series, run_record_key
+from room_reports.lake.bucket import Bucket, LakeError, StoredObject
+from room_reports.lake.keys import Series, quarantine_key, run_record_key
 from room_reports.settings import Settings
 from room_reports.source.client import KalturaRegion
-from room_reports.source.errors import KalturaError, RegionError
+from room_reports.source.errors import KalturaError
 from room_reports.telemetry import logger, metrics
 
-_FIRST_ESTIMATE = 20.0
-"""Seconds that a task is thought to take before any was done."""
-_CAUTION = 1.5
+_LISTINGS_AT_ONCE = 8
 
 
-@dataclass
+@dataclass(frozen=True)
 class Run:
     """One invocation's work."""
 
@@ -35,9 +34,6 @@ class Run:
     bucket: Bucket
     deadline: Deadline
     clock: Callable[[], datetime]
-    _given_up: dict[str, RegionError] = field(default_factory=dict)
-    _longest: float = 0.0
-    """Seconds that the slowest task so far took."""
 
     def do(self, scope: Scope) -> Outcome:
         """Does what is due within ``scope`` and leaves a record of it.
@@ -47,13 +43,9 @@ class Run:
             LakeError: when the bucket cannot be listed or the record cannot be written.
         """
         started = self.clock()
-        with ThreadPoolExecutor(self.settings.concurrency) as pool:
-            listing = self._listing(scope, pool)
-            due = plan(scope, self.settings.settle, listing, gzip=self.settings.gzip)
-            logger.info("Planned", due=len(due.tasks), skipped=due.skipped, trigger=scope.trigger)
-            exporter = Exporter(self.settings, self.bucket, self.run_id, scope.now, self.clock)
-            futures = [pool.submit(self._attempt, exporter, task) for task in due.tasks]
-        outcome = self._outcome(due, futures)
+        due = plan(scope, self.settings.settle, self._listing(scope), gzip=self.settings.gzip)
+        logger.info("Planned", due=len(due.tasks), skipped=due.skipped, trigger=scope.trigger)
+        outcome = self._outcome(due, self._work(due, scope), started)
         record = outcome.record(scope, started, self.clock())
         self.bucket.write_json(run_record_key(started, self.run_id), record)
         _measure(outcome)
@@ -61,53 +53,75 @@ class Run:
             raise RunFailedError(outcome)
         return outcome
 
-    def _listing(self, scope: Scope, pool: ThreadPoolExecutor) -> Listing:
-        def held(series: Series) -> dict[str, StoredObject]:
+    def _listing(self, scope: Scope) -> Listing:
+        def held(series: Series) -> Mapping[str, StoredObject]:
             days = [window.dt for window in scope.windows(series.granularity)]
-            if not days:
-                return {}
-            return by_label(self.bucket.exports(series, days[0], days[-1]))
+            return by_label(self.bucket.exports(series, days[0], days[-1])) if days else {}
 
         wanted = [
             Series(report.slug, region, granularity)
             for report, region, granularity in scope.series()
         ]
-        return dict(zip(wanted, pool.map(held, wanted), strict=True))
+        with ThreadPoolExecutor(_LISTINGS_AT_ONCE) as pool:
+            return dict(zip(wanted, pool.map(held, wanted), strict=True))
 
-    def _attempt(self, exporter: Exporter, task: Task) -> Exported | None:
-        """Does one task; None when it is left to the next run, or another run has done it."""
-        region = task.series.region
-        if region in self._given_up:
-            return None
-        if self.deadline.remaining() < max(self._longest * _CAUTION, _FIRST_ESTIMATE):
-            return None
-        began = time.monotonic()
-        try:
-            done = exporter.export(task, self.regions[region], self.deadline)
-        except RegionError as error:
-            self._given_up[region] = error
-            raise
-        except TooLateError:
-            return None
-        self._longest = max(self._longest, time.monotonic() - began)
-        if done:
-            _log_exported(done)
-        return done
+    def _work(self, due: Plan, scope: Scope) -> list["Future[Exported | Left]"]:
+        """Does the tasks, those of each region in their order."""
+        exporter = Exporter(self.settings, self.bucket, self.run_id, scope.now, self.clock)
+        lanes = {
+            name: Lane(self.regions[name], exporter, self.deadline, self.settings.concurrency)
+            for name in scope.regions
+        }
+        futures = [lanes[task.series.region].submit(task) for task in due.tasks]
+        for lane in lanes.values():
+            lane.close()
+        return futures
 
-    def _outcome(self, due: Plan, futures: list[Future[Exported | None]]) -> Outcome:
+    def _outcome(
+        self, due: Plan, futures: list["Future[Exported | Left]"], started: datetime
+    ) -> Outcome:
         exported: list[Exported] = []
         failed: list[Failure] = []
-        deferred = 0
+        left: list[Left] = []
         for task, future in zip(due.tasks, futures, strict=True):
             error = future.exception()
-            done = None if error else future.result()
             if error:
                 failed.append(_failure(task, error))
-            elif done:
-                exported.append(done)
+                self._quarantine(task, error, started)
+                continue
+            result = future.result()
+            if isinstance(result, Left):
+                left.append(result)
             else:
-                deferred += 1
-        return Outcome(self.run_id, tuple(exported), due.skipped, deferred, tuple(failed))
+                exported.append(result)
+                _log_exported(result)
+        return Outcome(
+            run_id=self.run_id,
+            exported=tuple(exported),
+            skipped=due.skipped + left.count(Left.SUPERSEDED),
+            deferred=left.count(Left.DEFERRED),
+            failed=tuple(failed),
+        )
+
+    def _quarantine(self, task: Task, error: BaseException, started: datetime) -> None:
+        """Keeps an answer that nobody could make sense of, for the operator to see."""
+        if not isinstance(error, KalturaError) or error.answer is None:
+            return
+        answer = error.answer
+        document = {
+            "task": task.key,
+            "error": str(error),
+            "status": answer.status,
+            "headers": dict(answer.headers),
+            "body": answer.body.decode(errors="backslashreplace"),
+        }
+        key = quarantine_key(started, self.run_id, task.series, task.window)
+        try:
+            self.bucket.write_json(key, json.dumps(document, ensure_ascii=False, indent=1))
+        except LakeError as failure:
+            logger.error("Could not quarantine", task=task.key, error=str(failure))
+        else:
+            logger.error("Quarantined", task=task.key, answer=key)
 
 
 def _failure(task: Task, error: BaseException) -> Failure:

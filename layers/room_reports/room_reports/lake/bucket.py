@@ -32,6 +32,8 @@ _CONFLICT = ("412", "PreconditionFailed", "409", "ConditionalRequestConflict")
 class LakeError(Exception):
     """Raised when S3 refuses or fails, after the retries that boto3 makes by itself."""
 
+    retryable = True
+
     def __init__(self, doing: str, key: str, error: ClientError | BotoCoreError) -> None:
         self.code = _code(error)
         super().__init__(f"S3 {self.code} while {doing} {key}: {error}")
@@ -39,6 +41,8 @@ class LakeError(Exception):
 
 class ConflictError(Exception):
     """Raised when an object changed between looking at it and writing it: nothing was written."""
+
+    retryable = True
 
 
 @dataclass(frozen=True)

@@ -64,3 +64,9 @@ def parse_key(key: str) -> ParsedKey | None:
 def run_record_key(started: datetime, run_id: str) -> str:
     """The key of a run's record; ``started`` is in UTC."""
     return f"runs/dt={started.date().isoformat()}/{run_id}.json"
+
+
+def quarantine_key(started: datetime, run_id: str, series: Series, window: Window) -> str:
+    """The key of an answer that a run could not make sense of."""
+    name = f"{series.slug}_{series.region}_{window.label}.json"
+    return f"quarantine/dt={started.date().isoformat()}/{run_id}/{name}"

@@ -10,7 +10,7 @@ from itertools import chain
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse, Retry
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from room_reports.deadline import Deadline
 from room_reports.source.answers import BOM, error_in, is_report, unrecognised
@@ -134,7 +134,7 @@ class Transport:
                 allow_redirects=False,
             )
         except requests.ReadTimeout as error:
-            raise _late(deadline, "no answer within the read timeout") from error
+            raise _timed_out(deadline) from error
         except requests.RequestException as error:
             raise UnreachableError("UNREACHABLE", _cause(error)) from error
         with response:
@@ -162,6 +162,8 @@ class _Body:
         timer.start()
         try:
             yield from self._raw.stream(_CHUNK, decode_content=True)
+        except ReadTimeoutError as error:
+            raise _timed_out(self._deadline) from error
         except (HTTPError, OSError) as error:
             raise _late(self._deadline, "the connection broke within the body") from error
         finally:
@@ -205,6 +207,13 @@ def _refusal(body: _Body, start: bytes, form: Mapping[str, str]) -> KalturaError
 
 def _late(deadline: Deadline, message: str) -> TransientError:
     return DeadlineError() if deadline.remaining() <= 0 else IncompleteAnswerError(message)
+
+
+def _timed_out(deadline: Deadline) -> TransientError:
+    # Not for another try in this run: it may have taken minutes already.
+    if deadline.remaining() <= 0:
+        return DeadlineError()
+    return UnreachableError("READ_TIMEOUT", "nothing came within the read timeout")
 
 
 def _cause(error: requests.RequestException) -> str:
