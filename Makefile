@@ -12,6 +12,7 @@ LOCKS := uv dev sam ministack runtime hive
 UV := $(VENVS)/uv/bin/uv
 BIN := $(VENVS)/dev/bin
 PYTEST := $(BIN)/pytest
+UNIT := tests/unit $(wildcard tests/integration/*contract*.py)
 SAM := $(VENVS)/sam/bin/sam
 PYTHON313 = $(shell for p in python3.13 $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.13.*/bin/python; do \
 	if $$p -c 'import sys; assert sys.version_info[:2] == (3, 13)' 2>/dev/null; then echo $$p; break; fi; done)
@@ -65,14 +66,14 @@ format: $(DEV) ## Format the code
 lint: $(DEV) $(VENVS)/sam/.stamp ## Check format, style, types and the template
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
-	@$(BIN)/mypy --strict
+	@$(BIN)/mypy --strict .
 	@$(SAM) validate --lint --region us-east-1
 	@$(BIN)/cfn-lint template.yaml
 
 test: lint test-unit test-stack test-hive test-313 ## Run every check and test
 
 test-unit: $(DEV) ## Unit, contract and property tests
-	@$(PYTEST) -n auto tests/unit
+	@$(PYTEST) -n auto $(UNIT)
 
 test-stack: $(STACK) $(VENVS)/runtime/.stamp ## Template, integration and end-to-end tests, on the local stack
 	@$(PYTEST) tests/integration tests/e2e
@@ -82,7 +83,7 @@ test-hive: $(VENVS)/hive/.stamp ## The published CSV as Hive's own OpenCSVSerde 
 
 test-313: ## Unit and contract tests on CPython 3.13, which is what AWS runs
 	@if [ -z "$(PYTHON313)" ]; then echo "No CPython 3.13 found on PATH or in pyenv: not run on it."; \
-	else $(MAKE) $(VENVS)/py313/.stamp && $(VENVS)/py313/bin/pytest -p no:cacheprovider -n auto tests/unit; fi
+	else $(MAKE) $(VENVS)/py313/.stamp && $(VENVS)/py313/bin/pytest -p no:cacheprovider -n auto $(UNIT); fi
 
 demo: $(STACK) ## Run the main job end to end on this machine, show what happened, clean up
 	@$(BIN)/python -m local.demo

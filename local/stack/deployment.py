@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,22 +52,25 @@ def _sam(environment: Mapping[str, str], *arguments: str) -> None:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "KALTURA_", "SAM_"))}
     # The layer's makefile wants a python3 that has pip.
     path = f"{ROOT / '.venvs/uv/bin'}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        [ROOT / ".venvs/sam/bin/sam", *arguments],
-        cwd=ROOT,
-        env={
-            **kept,
-            "PATH": path,
-            "SAM_CLI_TELEMETRY": "0",
-            "SAM_CLI_POLL_DELAY": "0.5",
-            **environment,
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    # It leaves temporary files behind.
+    with tempfile.TemporaryDirectory(prefix="room-reports-sam-") as temporary:
+        done = subprocess.run(
+            [ROOT / ".venvs/sam/bin/sam", *arguments],
+            cwd=ROOT,
+            env={
+                **kept,
+                "PATH": path,
+                "TMPDIR": temporary,
+                "SAM_CLI_TELEMETRY": "0",
+                "SAM_CLI_POLL_DELAY": "0.5",
+                **environment,
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
     if done.returncode:
         said = [line for line in done.stdout.split("\n") if "Uploading to" not in line]
         raise StackError(f"sam {arguments[0]} failed:\n" + "\n".join(said))

@@ -103,6 +103,7 @@ def _aws_environment(directory: Path, port: int, root: Aws) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "HOME": str(temporary),
         "TMPDIR": str(temporary),
+        "STATE_DIR": str(temporary),
         "AUTH": "true",
         "AWS_ACCESS_KEY_ID": root.access_key_id,
         "AWS_SECRET_ACCESS_KEY": root.secret_access_key,
