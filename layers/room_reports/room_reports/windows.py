@@ -124,16 +124,18 @@ class Calendar:
         return Window(start, start + _HOUR, Granularity.HOUR, label)
 
     def _day(self, day: date) -> Window:
-        try:
-            start, end = self._midnight(day), self._midnight(day + _DAY)
-        except OverflowError as error:
-            raise WindowError(f"{day} is out of range") from error
+        if day == date.max:
+            raise WindowError(f"{day} is out of range")
+        start, end = self._midnight(day), self._midnight(day + _DAY)
         return Window(start, end, Granularity.DAY, day.isoformat())
 
     def _midnight(self, day: date) -> datetime:
         # Where midnight does not exist, the offset before the change gives the moment of the
         # change; where it comes twice, the first one counts.
-        return datetime.combine(day, time(), tzinfo=self.zone).astimezone(UTC)
+        try:
+            return datetime.combine(day, time(), tzinfo=self.zone).astimezone(UTC)
+        except OverflowError as error:
+            raise WindowError(f"{day} is out of range") from error
 
 
 def parse_date(text: str) -> date:
