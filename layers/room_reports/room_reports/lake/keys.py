@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from room_reports.settings import REGION_NAME
-from room_reports.windows import Granularity, Window
+from room_reports.windows import Granularity, Window, WindowError, parse_date
 
 SLUG = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 _KEY = re.compile(
     rf"(?P<slug>{SLUG.pattern})/granularity=(?P<granularity>day|hour)"
     rf"/region=(?P<region>{REGION_NAME.pattern})/dt=(?P<dt>\d{{4}}-\d{{2}}-\d{{2}})"
-    r"/(?P=slug)_(?P=region)_(?P<label>(?P=dt)(?:T\d{2}Z)?)\.csv(?P<gzip>\.gz)?",
+    r"/(?P=slug)_(?P=region)_(?P<label>(?P=dt)(?:T(?:[01]\d|2[0-3])Z)?)\.csv(?P<gzip>\.gz)?",
     re.ASCII,
 )
 
@@ -55,6 +55,10 @@ def parse_key(key: str) -> ParsedKey | None:
         return None
     granularity = Granularity(match["granularity"])
     if ("T" in match["label"]) != (granularity is Granularity.HOUR):
+        return None
+    try:
+        parse_date(match["dt"])
+    except WindowError:
         return None
     return ParsedKey(
         Series(match["slug"], match["region"], granularity), match["label"], bool(match["gzip"])
