@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from room_reports.catalogue import REPORTS, Report, report_with_id
@@ -20,7 +19,10 @@ Filters = Mapping[str, Mapping[str, tuple[str, ...]]]
 """Values by report slug and by the filter's name as Kaltura spells it."""
 
 _FILTER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_ADDRESS = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII
+)
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _T = TypeVar("_T")
 
 
@@ -99,7 +101,7 @@ def inspect_settings(environment: Mapping[str, str]) -> tuple[Settings, Mapping[
         catch_up=timedelta(days=variables.read("CATCH_UP_DAYS", "35", _number(1, 3650))),
         export_open_window=variables.read("EXPORT_OPEN_WINDOW", "false", _flag),
         filters=variables.read("REPORT_FILTERS", "{}", lambda text: _filters(text, reports)),
-        concurrency=int(variables.read("CONCURRENCY", "4", _number(1, 64))),
+        concurrency=variables.read("CONCURRENCY", "4", _whole_number(1, 64)),
         row_caps=variables.read("ROW_CAPS", "100000", _row_caps),
         gzip=variables.read("COMPRESSION", "none", _choice("none", "gzip")) == "gzip",
         neutralise_formulas=variables.read("NEUTRALISE_FORMULAS", "true", _flag),
@@ -152,12 +154,13 @@ def _region(item: str) -> Region:
     example = "write each region like us=https://www.kaltura.com"
     if not REGION_NAME.fullmatch(name):
         raise ValueError(f"{item!r} does not begin with a region's name and '='; {example}")
-    parts = urlsplit(url)
-    if not parts.hostname or parts.username or parts.path.strip("/") or parts.query:
+    address = url.rstrip("/")
+    match = _ADDRESS.fullmatch(address)
+    if not match:
         raise ValueError(f"the address of region {name!r} is not scheme and host; {example}")
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+    if match["scheme"] != "https" and match["host"] not in _LOOPBACK:
         raise ValueError(f"the address of region {name!r} must begin with https://; {example}")
-    return Region(name, f"{parts.scheme}://{parts.netloc}")
+    return Region(name, address)
 
 
 def _reports(text: str) -> tuple[Report, ...]:
@@ -195,6 +198,15 @@ def _number(low: float, high: float) -> Callable[[str], float]:
         if not low <= value <= high:
             raise ValueError(f"{text!r} should be a number from {low:g} to {high:g}")
         return value
+
+    return parse
+
+
+def _whole_number(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"{text!r} should be a whole number from {low} to {high}")
+        return int(text)
 
     return parse
 
