@@ -11,6 +11,7 @@ _FORMS = (
     '{"partner_id": 123, "app_token_id": "…", "app_token": "…"}',
     '{"partner_id": 123, "admin_secret": "…", "user_id": "…"}',
 )
+_FIELDS = frozenset({"ks", "partner_id", "app_token_id", "app_token", "admin_secret", "user_id"})
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,9 @@ def _credentials(entry: object) -> Credentials:
         if not isinstance(user, str):
             raise ValueError("has a user_id that is not a text")
         return AdminSecret(_partner(entry), _text(entry, "admin_secret"), user)
-    raise ValueError(f"has the fields {', '.join(sorted(map(str, names))) or '(none)'}")
+    # Names that nobody expects here may be values in the wrong place.
+    known = sorted(names & _FIELDS) + ["others"] * bool(names - _FIELDS)
+    raise ValueError(f"has the fields {', '.join(known) or '(none)'}")
 
 
 def _text(entry: Mapping[str, object], name: str) -> str:
@@ -107,6 +110,6 @@ def _text(entry: Mapping[str, object], name: str) -> str:
 
 def _partner(entry: Mapping[str, object]) -> int:
     value = str(entry["partner_id"])
-    if not (value.isascii() and value.isdigit() and int(value)):
+    if not (value.isascii() and value.isdigit() and len(value) < 16 and int(value)):
         raise ValueError("has a partner_id that is not a number")
     return int(value)
