@@ -1,0 +1,216 @@
+import json
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from room_reports.catalogue import REPORTS
+from room_reports.settings import ConfigurationError, Region, Settings, read_settings
+from room_reports.windows import Granularity
+
+REQUIRED = {"BUCKET_NAME": "exports", "SECRET_ID": "arn:aws:secretsmanager:x"}
+
+
+def read(**variables: str) -> Settings:
+    return read_settings({**REQUIRED, **variables})
+
+
+def problems(**variables: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigurationError) as caught:
+        read(**variables)
+    assert str(caught.value) == "; ".join(caught.value.problems)
+    return caught.value.problems
+
+
+def filters(value: object) -> str:
+    return json.dumps({"attendees": {"entry_ids": value}})
+
+
+def test_the_defaults_work() -> None:
+    settings = read()
+
+    assert [region.name for region in settings.regions] == ["us", "eu"]
+    assert settings.reports == REPORTS
+    assert settings.granularities == (Granularity.DAY,)
+    assert settings.zone.key == "UTC"
+    assert settings.settle == timedelta(hours=48)
+    assert settings.catch_up == timedelta(days=35)
+    assert settings.row_caps == {100000}
+    assert (settings.connect_timeout, settings.read_timeout) == (10, 600)
+    assert settings.neutralise_formulas
+    assert not settings.export_open_window
+    assert not settings.gzip
+    assert settings.filters == {}
+
+
+def test_empty_variables_count_as_not_set() -> None:
+    names = ("KALTURA_REGIONS", "TIME_ZONE", "SETTLE_HOURS", "REPORT_FILTERS", "COMPRESSION")
+
+    assert read(**dict.fromkeys(names, " ")) == read()
+
+
+def test_every_setting_is_read() -> None:
+    settings = read(
+        KALTURA_REGIONS=" ca=https://api.ca.kaltura.com/ , test=http://127.0.0.1:8080",
+        REPORT_IDS="6001, 9000,6001",
+        GRANULARITIES="hour,day",
+        TIME_ZONE="Europe/Warsaw",
+        SETTLE_HOURS="0.5",
+        CATCH_UP_DAYS="7",
+        EXPORT_OPEN_WINDOW="True",
+        REPORT_FILTERS='{"report_9000": {"any": ["x"]}, "attendees": {"user_ids": ["a", "b"]}}',
+        CONCURRENCY="8",
+        ROW_CAPS="50000, 100000",
+        COMPRESSION="GZIP",
+        NEUTRALISE_FORMULAS="false",
+        CONNECT_TIMEOUT_SECONDS="2.5",
+        READ_TIMEOUT_SECONDS="30",
+    )
+
+    assert settings.regions == (
+        Region("ca", "https://api.ca.kaltura.com"),
+        Region("test", "http://127.0.0.1:8080"),
+    )
+    assert [report.slug for report in settings.reports] == ["attendees", "report_9000"]
+    assert settings.granularities == (Granularity.HOUR, Granularity.DAY)
+    assert settings.calendar(Granularity.DAY).zone.key == "Europe/Warsaw"
+    assert settings.settle == timedelta(minutes=30)
+    assert settings.filters == {
+        "report_9000": {"any": ("x",)},
+        "attendees": {"user_ids": ("a", "b")},
+    }
+    assert settings.concurrency == 8
+    assert settings.row_caps == {50000, 100000}
+    assert settings.gzip
+    assert settings.export_open_window
+    assert not settings.neutralise_formulas
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("KALTURA_REGIONS", "us", "us=https://www.kaltura.com"),
+        ("KALTURA_REGIONS", ",", "us=https://www.kaltura.com"),
+        ("KALTURA_REGIONS", "US=https://www.kaltura.com", "us=https://www.kaltura.com"),
+        ("KALTURA_REGIONS", "us=www.kaltura.com", "scheme and host"),
+        ("KALTURA_REGIONS", "us=http://www.kaltura.com", "https://"),
+        ("KALTURA_REGIONS", "us=ftp://127.0.0.1", "https://"),
+        ("KALTURA_REGIONS", "us=https://user:pw@www.kaltura.com", "scheme and host"),
+        ("KALTURA_REGIONS", "us=https://:pw@www.kaltura.com", "scheme and host"),
+        ("KALTURA_REGIONS", "us=https://www.kaltura.com/api_v3", "scheme and host"),
+        ("KALTURA_REGIONS", "us=https://www.kaltura.com?ks=x", "scheme and host"),
+        ("KALTURA_REGIONS", "us=https://www.kaltura.com#x", "scheme and host"),
+        ("KALTURA_REGIONS", "us=https://www.kaltura.com:x", "us=https://www.kaltura.com"),
+        ("KALTURA_REGIONS", "us=https://www.kalt ura.com", "us=https://www.kaltura.com"),
+        ("KALTURA_REGIONS", "us=https://[::1", "us=https://www.kaltura.com"),
+        ("KALTURA_REGIONS", "us=https://a.com,us=https://b.com", "each region once"),
+        ("REPORT_IDS", "attendees", "6000,6001,6002"),
+        ("REPORT_IDS", "0", "6000,6001,6002"),
+        ("REPORT_IDS", "-6000", "6000,6001,6002"),
+        ("REPORT_IDS", "６０００", "6000,6001,6002"),
+        ("GRANULARITIES", "week", "day, hour or day,hour"),
+        ("TIME_ZONE", "Mars/Olympus", "Europe/Warsaw"),
+        ("TIME_ZONE", "../UTC", "Europe/Warsaw"),
+        ("TIME_ZONE", "/etc/passwd", "Europe/Warsaw"),
+        ("SETTLE_HOURS", "two", "a number from 0 to 8760"),
+        ("SETTLE_HOURS", "-1", "a number from 0 to 8760"),
+        ("SETTLE_HOURS", "nan", "a number from 0 to 8760"),
+        ("SETTLE_HOURS", "inf", "a number from 0 to 8760"),
+        ("CATCH_UP_DAYS", "0", "a number from 1 to 3650"),
+        ("EXPORT_OPEN_WINDOW", "yes", "true, false"),
+        ("CONCURRENCY", "0", "whole number from 1 to 64"),
+        ("CONCURRENCY", "65", "whole number from 1 to 64"),
+        ("CONCURRENCY", "1.5", "whole number from 1 to 64"),
+        ("ROW_CAPS", "many", "50000,100000"),
+        ("ROW_CAPS", "0", "50000,100000"),
+        ("COMPRESSION", "zstd", "none, gzip"),
+        ("NEUTRALISE_FORMULAS", "1", "true, false"),
+        ("CONNECT_TIMEOUT_SECONDS", "61", "a number from 1 to 60"),
+        ("READ_TIMEOUT_SECONDS", "601", "a number from 1 to 600"),
+        ("REPORT_FILTERS", "{", "JSON"),
+        ("REPORT_FILTERS", "[]", "entry_ids"),
+        ("REPORT_FILTERS", '{"attendees": []}', "entry_ids"),
+        ("REPORT_FILTERS", '{"attendance": {}}', "attendees, breakout_sessions, room_data"),
+        ("REPORT_FILTERS", '{"attendees": {"entryIds": ["x"]}}', "entry_ids, virtual_event_ids"),
+        ("REPORT_FILTERS", '{"room_data": {"user_ids": ["x"]}}', "entry_ids, virtual_event_ids"),
+        ("REPORT_FILTERS", filters([]), "at least one value"),
+        ("REPORT_FILTERS", filters("x"), "list"),
+        ("REPORT_FILTERS", filters([" "]), "empty"),
+        ("REPORT_FILTERS", filters([1]), "not a text"),
+        ("REPORT_FILTERS", filters(["a", " b"]), "spaces around"),
+        ("REPORT_FILTERS", filters(["a;b"]), "';'"),
+        ("REPORT_FILTERS", filters(["a,b"]), "','"),
+        ("REPORT_FILTERS", filters(["a\nb"]), "control character"),
+        ("REPORT_FILTERS", filters(["a\u2028b"]), "control character"),
+        ("BUCKET_NAME", "", "the name of the bucket"),
+        ("SECRET_ID", " ", "the ARN"),
+    ],
+)
+def test_a_bad_value_is_named_and_the_message_says_what_it_should_look_like(
+    name: str, value: str, hint: str
+) -> None:
+    (problem,) = problems(**{name: value})
+
+    assert problem.startswith(f"{name}: ")
+    assert hint in problem
+
+
+def test_a_filter_of_a_report_known_by_its_number_needs_a_name_that_cannot_break_the_call() -> None:
+    (problem,) = problems(REPORT_IDS="9000", REPORT_FILTERS='{"report_9000": {"a;b": ["x"]}}')
+
+    assert "report_9000.a;b" in problem
+
+
+def test_everything_wrong_with_the_filters_is_said_at_once() -> None:
+    (problem,) = problems(
+        REPORT_FILTERS='{"attendance": {}, "attendees": {"x": ["1"], "user_ids": []}}'
+    )
+
+    assert all(text in problem for text in ("attendance", "attendees.x", "attendees.user_ids"))
+
+
+@given(
+    st.sets(
+        st.sampled_from(
+            [
+                ("KALTURA_REGIONS", "us"),
+                ("REPORT_IDS", "x"),
+                ("GRANULARITIES", "week"),
+                ("TIME_ZONE", "Mars/Olympus"),
+                ("SETTLE_HOURS", "x"),
+                ("CATCH_UP_DAYS", "x"),
+                ("EXPORT_OPEN_WINDOW", "x"),
+                ("REPORT_FILTERS", "x"),
+                ("CONCURRENCY", "x"),
+                ("ROW_CAPS", "x"),
+                ("COMPRESSION", "x"),
+                ("NEUTRALISE_FORMULAS", "x"),
+                ("CONNECT_TIMEOUT_SECONDS", "x"),
+                ("READ_TIMEOUT_SECONDS", "x"),
+                ("BUCKET_NAME", ""),
+                ("SECRET_ID", ""),
+            ]
+        ),
+        min_size=1,
+    )
+)
+def test_all_problems_are_said_together(bad: set[tuple[str, str]]) -> None:
+    assert {problem.split(":")[0] for problem in problems(**dict(bad))} == {name for name, _ in bad}
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [
+                *("KALTURA_REGIONS", "REPORT_IDS", "GRANULARITIES", "TIME_ZONE", "SETTLE_HOURS"),
+                *("REPORT_FILTERS", "CONCURRENCY", "ROW_CAPS", "COMPRESSION", "CATCH_UP_DAYS"),
+            ]
+        ),
+        st.one_of(st.text(max_size=30), st.text('0123456789,.=:/-[]{}"e', max_size=30)),
+    )
+)
+def test_any_environment_is_settings_or_a_list_of_problems(variables: dict[str, str]) -> None:
+    with suppress(ConfigurationError):
+        assert read(**variables).regions
