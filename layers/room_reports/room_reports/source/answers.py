@@ -54,7 +54,7 @@ def _in_json(body: bytes) -> tuple[str, str] | None:
         return None
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     code, args = answer.get("code"), answer.get("args")
     if answer.get("objectType") != "KalturaAPIException" or not isinstance(code, str):
@@ -69,7 +69,7 @@ def _in_xml(body: bytes) -> tuple[str, str] | None:
         return None
     try:
         error = ElementTree.fromstring(body).find("./result/error")  # noqa: S314 - no entities
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, LookupError, ValueError):  # the last two: its encoding
         return None
     if error is None or not _CODE.fullmatch(error.findtext("code", "")):
         return None

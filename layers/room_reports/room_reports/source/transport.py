@@ -111,7 +111,7 @@ class Transport:
                 raise error
             try:
                 answer: object = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise _refusal(body, text, form) from None
             return answer
 
