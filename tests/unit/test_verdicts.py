@@ -1,0 +1,100 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from room_reports.source.errors import (
+    KalturaError,
+    RegionError,
+    SessionExpiredError,
+    TaskError,
+    TooHeavyError,
+    TransientError,
+)
+from room_reports.source.verdicts import RULES, error_for, error_for_status
+
+KS = "djJ8MTAyfMxkIMQypi0HvHEutndbXKcVRF9LvHwYoYOiFF0d"
+
+
+@pytest.mark.parametrize(
+    ("code", "ksid", "kind"),
+    [
+        ("INVALID_KS", KS, RegionError),
+        ("INVALID_KS", "", RegionError),
+        ("INVALID_KS", "EXPIRED", SessionExpiredError),
+        ("INVALID_KS", "EXCEEDED_ACTIONS_LIMIT", SessionExpiredError),
+        ("INVALID_KS", "LOGOUT", RegionError),
+        ("INVALID_KS", "EXCEEDED_RESTRICTED_IP", RegionError),
+        ("INVALID_KS", "EXCEEDED_RESTRICTED_URI", RegionError),
+        ("SERVICE_FORBIDDEN", "", RegionError),
+        ("MISSING_KS", "", RegionError),
+        ("REPORT_NOT_FOUND", "", TaskError),
+        ("INTERNAL_SERVERL_ERROR", "", TransientError),
+        ("INTERNAL_SERVER_ERROR", "", TransientError),
+        ("INTERNAL_DATABASE_ERROR", "", TransientError),
+        ("DRUID_QUERY_TIMED_OUT", "", TooHeavyError),
+        ("SEARCH_TOO_GENERAL", "", TaskError),
+        ("LOCK_TIMED_OUT", "", TransientError),
+        ("ACTION_BLOCKED", "", TransientError),
+        ("MISSING_MANDATORY_PARAMETER", "", TaskError),
+        ("SERVICE_DOES_NOT_EXISTS", "", RegionError),
+        ("ACTION_DOES_NOT_EXISTS", "", RegionError),
+        ("SERVICE_ACCESS_CONTROL_RESTRICTED", "", RegionError),
+        ("SERVICE_FORBIDDEN_CONTENT_BLOCKED", "", RegionError),
+        ("USER_BLOCKED", "", RegionError),
+        ("INVALID_OBJECT_ID", "", RegionError),
+        ("SOMETHING_NEW", "", TaskError),
+    ],
+)
+def test_every_documented_code_has_its_verdict(
+    code: str, ksid: str, kind: type[KalturaError]
+) -> None:
+    error = error_for(code, ksid)
+
+    assert type(error) is kind
+    assert error.code == code
+    assert error.retryable == issubclass(kind, TransientError)
+    assert KS not in f"{error}{error!r}"
+
+
+def test_the_rate_limit_is_waited_out() -> None:
+    error = error_for("ACTION_BLOCKED")
+
+    assert isinstance(error, TransientError)
+    assert error.wait >= 10
+
+
+@pytest.mark.parametrize("code", sorted(RULES))
+def test_every_message_tells_the_operator_something(code: str) -> None:
+    error = error_for(code)
+
+    assert re.fullmatch(rf"{code}: \S.{{20,}}", str(error))
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        *((status, TransientError) for status in (408, 425, 429, 502, 503, 504, 520, 524)),
+        (500, TooHeavyError),
+        *((status, RegionError) for status in (301, 302, 307, 308, 401, 403, 404, 407, 410)),
+        *((status, TaskError) for status in (204, 206, 400, 405, 413, 501)),
+    ],
+)
+def test_every_status_has_its_verdict(status: int, kind: type[KalturaError]) -> None:
+    error = error_for_status(status)
+
+    assert type(error) is kind
+    assert error.code == f"HTTP_{status}"
+
+
+def test_status_200_is_no_error() -> None:
+    assert error_for_status(200) is None
+
+
+@given(st.floats(0, 1e9))
+def test_nobody_can_make_us_wait_for_ever(retry_after: float) -> None:
+    error = error_for_status(429, retry_after)
+
+    assert isinstance(error, TransientError)
+    assert 0 <= error.wait <= 60
