@@ -1,7 +1,7 @@
 """The events that the exporter is invoked with."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from room_reports.exporting.scope import Scope, Span
@@ -10,6 +10,7 @@ from room_reports.windows import Calendar, Granularity, WindowError, parse_times
 
 _FIELDS = ("from", "to", "reports", "regions", "granularity", "force")
 _EXAMPLE = '{"from": "2026-09-01", "to": "2026-10-01"}'
+_DAY = timedelta(days=1)
 _T = TypeVar("_T")
 
 
@@ -34,16 +35,20 @@ def _scheduled(event: Mapping[str, object], settings: Settings) -> tuple[Scope |
         now = parse_timestamp(str(event.get("time", "")))
     except WindowError as error:
         return None, [f"the scheduled event's time: {error}"]
+    # A window that was exported must be seen again when it has settled, however short a time
+    # missing ones are looked for.
+    horizon = now - max(settings.catch_up, settings.settle + _DAY)
     return Scope(
         trigger="schedule",
         now=now,
         reports=settings.reports,
         regions=tuple(region.name for region in settings.regions),
         spans={
-            granularity: Span(settings.calendar(granularity), now - settings.catch_up, now)
+            granularity: Span(settings.calendar(granularity), horizon, now)
             for granularity in settings.granularities
         },
         open_windows=settings.export_open_window,
+        missing_since=now - settings.catch_up,
     ), []
 
 

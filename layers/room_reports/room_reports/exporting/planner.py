@@ -73,6 +73,8 @@ def plan(scope: Scope, settle: timedelta, listing: Listing, *, gzip: bool) -> Pl
         held = listing.get(series, {})
         for window in scope.windows(granularity):
             stored = held.get(window.label)
+            if stored is None and scope.missing_since and window.end <= scope.missing_since:
+                continue
             reason = _reason(window, settle, stored, scope)
             if reason is None:
                 skipped += 1

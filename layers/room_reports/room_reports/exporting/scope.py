@@ -30,6 +30,8 @@ class Scope:
     open_windows: bool
     """Whether windows that have not ended are considered."""
     force: bool = False
+    missing_since: datetime | None = None
+    """Missing windows that ended before this are left to backfill; None: none are."""
 
     def series(self) -> Iterator[tuple[Report, str, Granularity]]:
         """Each combination of report, region and granularity."""
