@@ -1,0 +1,131 @@
+"""The published CSV, read by the class that Athena's tables name: Hive's own OpenCSVSerde."""
+
+import io
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from pyspark.sql import SparkSession
+
+from room_reports.catalogue import ATTENDEES, Kind
+from room_reports.normalise import HIVE_ESCAPE, write_csv
+from room_reports.source.dialect import KalturaCsv
+from tests.tables import AWKWARD, Table, tables
+
+pytestmark = pytest.mark.hive
+
+Rows = list[list[str]]
+SERDE = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    home = tmp_path_factory.mktemp("hive")
+    metastore = f"jdbc:derby:;databaseName={home / 'metastore'};create=true"
+    session = (
+        SparkSession.builder.master("local[1]")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.warehouse.dir", str(home / "warehouse"))
+        .config("spark.hadoop.javax.jdo.option.ConnectionURL", metastore)
+        .config("spark.driver.extraJavaOptions", f"-Dderby.system.home={home}")
+        .enableHiveSupport()
+        .getOrCreate()
+    )
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def deserialise(spark: SparkSession) -> Callable[..., Rows]:
+    """Reads a file's lines with the class itself, as Athena does with one table's properties."""
+    jvm: Any = spark._jvm
+
+    def read(data: bytes, escape: str = HIVE_ESCAPE) -> Rows:
+        lines = data.removesuffix(b"\n").split(b"\n")
+        properties = jvm.java.util.Properties()
+        width = len(lines[0].split(b","))
+        properties.setProperty("columns", ",".join(f"c{place}" for place in range(width)))
+        properties.setProperty("columns.types", ":".join(["string"] * width))
+        properties.setProperty("separatorChar", ",")
+        properties.setProperty("quoteChar", '"')
+        properties.setProperty("escapeChar", escape)
+        serde = jvm.org.apache.hadoop.hive.serde2.OpenCSVSerde()
+        serde.initialize(jvm.org.apache.hadoop.conf.Configuration(), properties)
+        text = jvm.org.apache.hadoop.io.Text()
+        rows = []
+        for line in lines:
+            text.set(bytearray(line))
+            # One call for a row: its values hold no U+E000, which the files never do.
+            rows.append(
+                jvm.java.lang.String.join("\ue000", serde.deserialize(text)).split("\ue000")
+            )
+        return rows
+
+    return read
+
+
+def published(table: Table) -> bytes:
+    source, out = KalturaCsv([table.rendered()]), io.BytesIO()
+    write_csv(source.header, source, table.report, out)
+    return out.getvalue()
+
+
+def awkward_table() -> Table:
+    """Attendees whose names are all pairs of awkward pieces, at the start and inside."""
+    names = ["".join(pair) for pair in product(AWKWARD, repeat=2)]
+    names += [f"{one}name{two}" for one, two in product(AWKWARD, repeat=2)]
+    known = {"entry_id": "1_room", "cue_point_id": "1_session", "user_type": "attendee"}
+    rows = [
+        tuple(
+            str(place) if column.kind is not Kind.TEXT else known.get(column.name, name)
+            for column in ATTENDEES.columns
+        )
+        for place, name in enumerate(names)
+    ]
+    header = tuple(column.name for column in ATTENDEES.columns)
+    return Table(ATTENDEES, header, tuple(rows), frozenset())
+
+
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(table=tables())
+def test_any_published_table_is_read_back_equal(
+    deserialise: Callable[..., Rows], table: Table
+) -> None:
+    assert deserialise(published(table)) == table.published()
+
+
+def test_every_pair_of_awkward_pieces_is_read_back_equal(deserialise: Callable[..., Rows]) -> None:
+    table = awkward_table()
+
+    assert deserialise(published(table)) == table.published()
+
+
+def test_the_serdes_own_escape_character_would_lose_data(
+    deserialise: Callable[..., Rows],
+) -> None:
+    table = awkward_table()
+
+    assert deserialise(published(table), escape="\\") != table.published()
+
+
+def test_a_table_over_the_file_shows_the_same(spark: SparkSession, tmp_path: Path) -> None:
+    table = awkward_table()
+    location = tmp_path / "attendees"
+    location.mkdir()
+    (location / "attendees_us_2026-11-22.csv").write_bytes(published(table))
+    columns = ", ".join(f"`{column.name}` string" for column in ATTENDEES.columns)
+    spark.sql(
+        f"CREATE EXTERNAL TABLE attendees ({columns}) ROW FORMAT SERDE '{SERDE}' "
+        f"""WITH SERDEPROPERTIES ("separatorChar"=",", "quoteChar"="\\"", """
+        f""""escapeChar"="{HIVE_ESCAPE}") STORED AS TEXTFILE LOCATION '{location}'"""
+    )
+
+    # Unlike Athena, Spark has no use for the table property that leaves out the header.
+    assert [list(row) for row in spark.table("attendees").collect()] == table.published()
