@@ -112,7 +112,8 @@ class Transport:
             try:
                 answer: object = json.loads(text)
             except (ValueError, RecursionError):
-                raise _refusal(body, text, form) from None
+                # Nothing of it is kept: it may be a new session, in a form that was not asked for.
+                raise unrecognised(body.headers, text) from None
             return answer
 
     @contextmanager
