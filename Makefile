@@ -6,6 +6,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
+SEEDS ?= 2000
 VENVS := .venvs
 LAYER := layers/room_reports
 LOCKS := uv dev sam ministack runtime hive
@@ -21,7 +22,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_NO_CONFIG := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup format lint test test-unit test-stack test-hive test-313 demo up down bench chaos lock clean
+.PHONY: help setup format lint test test-unit test-chaos test-stack test-hive test-313 demo up down bench chaos lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -70,7 +71,7 @@ lint: $(DEV) $(VENVS)/sam/.stamp ## Check format, style, types and the template
 	@$(SAM) validate --lint --region us-east-1
 	@$(BIN)/cfn-lint template.yaml
 
-test: lint test-unit test-stack test-hive test-313 ## Run every check and test
+test: lint test-unit test-chaos test-stack test-hive test-313 ## Run every check and test
 
 test-unit: $(DEV) ## Unit, contract and property tests
 	@$(PYTEST) -n auto $(UNIT)
@@ -97,8 +98,11 @@ down: $(DEV) ## Stop the local stack and leave nothing behind
 bench: $(STACK) ## Measure, print the tables, write tests/bench/RESULTS.md
 	@$(BIN)/python -m tests.bench
 
-chaos: $(STACK) ## Break things at random, from a seed, and check that everything heals
-	@$(PYTEST) tests/chaos
+test-chaos: $(DEV) ## 200 seeds of what goes wrong, in a simulated world
+	@SEEDS=200 $(PYTEST) -n auto tests/chaos
+
+chaos: $(DEV) ## The same for SEEDS=2000 seeds, or again for one SEED=123
+	@SEEDS=$(SEEDS) SEED=$(SEED) $(PYTEST) -n auto tests/chaos
 
 COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 

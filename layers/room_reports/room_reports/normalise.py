@@ -104,7 +104,7 @@ def read_csv(file: IO[bytes], *, compressed: bool = False) -> Iterator[list[str]
         UnreadableCsvError: when it is something else.
     """
     file.seek(0)
-    source = cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if compressed else file
+    source = cast("IO[bytes]", gzip.GzipFile(fileobj=file, mode="rb")) if compressed else file
     text = io.TextIOWrapper(source, encoding="utf-8", newline="")
     try:
         yield from csv.reader(text, strict=True)

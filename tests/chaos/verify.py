@@ -1,0 +1,95 @@
+"""What must be true of the bucket when everything has worked for one run."""
+
+import csv
+import hashlib
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from gzip import decompress
+from zoneinfo import ZoneInfo
+
+from local.s3.store import Item
+from room_reports.catalogue import Report, report_with_id
+from room_reports.freshness import state_at
+from room_reports.lake.keys import Series
+from room_reports.windows import Calendar, Granularity, Window, iso
+from tests.chaos.world import World
+from tests.tables import Table
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A window that the bucket must hold."""
+
+    report: Report
+    series: Series
+    window: Window
+
+
+def expected(world: World) -> list[Expected]:
+    """Every window that the exporter must have exported by now."""
+    environment = world.scenario.environment
+    now = datetime.fromtimestamp(world.here, UTC).replace(microsecond=0)
+    since = now - timedelta(days=int(environment["CATCH_UP_DAYS"]))
+    is_open = environment["EXPORT_OPEN_WINDOW"] == "true"
+    found = []
+    for granularity in map(Granularity, environment["GRANULARITIES"].split(",")):
+        calendar = Calendar(granularity, ZoneInfo(environment["TIME_ZONE"]))
+        for window in calendar.overlapping(since, now):
+            if window.end > now and not is_open:
+                continue
+            for report in map(report_with_id, world.scenario.reports):
+                for region in world.scenario.regions:
+                    series = Series(report.slug, region, granularity)
+                    found.append(Expected(report, series, window))
+    return found
+
+
+def verify(world: World) -> None:
+    """Compares the bucket with the truth, row for row."""
+    store = world.s3.store
+    keys = {key for key in store.keys("") if not key.startswith(("runs/", "quarantine/"))}
+    windows = expected(world)
+    assert windows
+    for item in windows:
+        names = [item.series.key(item.window, gzip=gzip) for gzip in (False, True)]
+        present = [key for key in names if key in keys]
+        assert len(present) == 1, f"{names[0]} is there {len(present)} times"
+        stored = store.get(present[0])
+        assert stored
+        _verify_one(world, item, present[0], stored)
+    assert not {key for key in keys if _once(key) in keys - {key}}
+
+
+def _once(key: str) -> str:
+    return key.removesuffix(".gz") if key.endswith(".gz") else f"{key}.gz"
+
+
+def _verify_one(world: World, item: Expected, key: str, stored: Item) -> None:
+    window, report = item.window, item.report
+    body = decompress(stored.body) if key.endswith(".gz") else stored.body
+    found = list(csv.reader(io.StringIO(body.decode(), newline=""), strict=True))
+    truth = world.regions[item.series.region].truth.rows(
+        report.id,
+        int(window.start.timestamp()),
+        int(window.end.timestamp()),
+        as_of=world.now + world.scenario.skew_kaltura,
+    )
+    header = tuple(column.name for column in report.columns)
+    quoted = frozenset(world.scenario.settings.quoted.get(report.id, ()))
+    wanted = Table(report, header, tuple(map(tuple, truth)), quoted).published()
+    assert found[0] == wanted[0], key
+    assert sorted(found[1:]) == sorted(wanted[1:]), key
+    metadata = stored.metadata
+    settle = timedelta(seconds=world.scenario.settle)
+    # The planner's "now" has whole seconds, as EventBridge's time has.
+    now = datetime.fromtimestamp(int(world.here), UTC)
+    assert metadata["rows"] == str(len(truth)), key
+    assert metadata["sha256"] == hashlib.sha256(body).hexdigest(), key
+    assert metadata["window-start"] == iso(window.start), key
+    assert metadata["window-end"] == iso(window.end), key
+    assert metadata["state"] == state_at(window, settle, now), key
+    assert metadata["exported-at"] <= iso(now), key
+    assert metadata["run-id"], key
+    assert metadata["schema"], key
+    assert stored.headers.get("Content-Encoding") == ("gzip" if key.endswith(".gz") else None)
