@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
+from room_reports.source.errors import TooHeavyError
+
 _MOST = 500
 """Ids in one request at the most: a few KiB of parameters."""
 
@@ -24,29 +26,35 @@ _B = TypeVar("_B", bound=Batch)
 
 def in_batches(
     ids: Iterable[str],
-    ask: Callable[[tuple[str, ...]], _B | None],
-    split: Callable[[str], Iterator[_B]],
+    ask: Callable[[tuple[str, ...]], _B],
+    split: Callable[[str], Iterator[_B]] | None = None,
 ) -> Iterator[_B]:
     """Every batch that makes up the rows of ``ids``, and of any other id that shows up in them.
 
     Args:
-        ask: the rows of some ids, or None when they are too many to be trusted to be all; called
-            again with fewer then.
-        split: the rows of one id that are too many by themselves.
+        ask: the rows of some ids; called with fewer when it raises TooHeavyError.
+        split: the rows of one id that are too much by themselves.
+
+    Raises:
+        TooHeavyError: when one id is too much and there is no ``split``.
     """
     queue = sorted(set(ids))
     known = set(queue)
     size = max(1, min(_MOST, len(queue) // 2))
     while queue:
         chosen = tuple(queue[:size])
-        batch = ask(chosen)
-        if batch is None and len(chosen) > 1:
-            size = len(chosen) // 2
+        try:
+            batch = ask(chosen)
+        except TooHeavyError:
+            if len(chosen) > 1:
+                size = len(chosen) // 2
+            elif split:
+                del queue[0]
+                yield from split(chosen[0])
+            else:
+                raise
             continue
         del queue[: len(chosen)]
-        if batch is None:
-            yield from split(chosen[0])
-            continue
         yield batch
         strays = sorted(batch.ids - known)
         known.update(strays)

@@ -14,8 +14,8 @@ from room_reports.exporting.sessions import SESSION, Sessions, Watched
 from room_reports.normalise import CsvSummary, HeaderError, read_csv, write_csv
 from room_reports.settings import Settings
 from room_reports.source.client import KalturaRegion
-from room_reports.source.dialect import KalturaCsv
-from room_reports.source.errors import TaskError, TooHeavyError
+from room_reports.source.dialect import KalturaCsv, MalformedReportError
+from room_reports.source.errors import TooHeavyError
 from room_reports.source.request import ReportRequest
 from room_reports.telemetry import logger
 
@@ -27,8 +27,10 @@ _ROUND = 1000
 """Kaltura's own caps are round figures; so is, by chance, one in so many whole reports."""
 
 
-class RowCapError(TaskError):
-    """Raised for a report that Kaltura cuts off however small the piece that is asked for."""
+class RowCapError(TooHeavyError):
+    """Raised for an answer that Kaltura may have cut off."""
+
+    retryable = False
 
     def __init__(self, request: ReportRequest, why: str) -> None:
         piece = "; ".join(f"{name}={','.join(ids)}" for name, ids in request.filters.items())
@@ -88,16 +90,24 @@ class Fetcher:
         """
         try:
             fetched, seen = self._ask(request, out, compress=compress)
-        except TooHeavyError:
-            if not request.report.room_filter:
-                raise
-            seen = Sessions()
-        else:
-            if not self._suspect(fetched.summary.rows):
+            rows = fetched.summary.rows
+            if not self._suspect(rows):
                 return fetched
-            if not request.report.room_filter:
-                raise RowCapError(request, f"exactly {fetched.summary.rows} rows came")
+            refusal: TooHeavyError = RowCapError(request, f"exactly {rows} rows came")
+        except TooHeavyError as error:
+            seen, refusal = Sessions(), error
+        if not request.report.room_filter:
+            raise refusal
         logger.info("Asking in pieces", report=request.report.slug, start=request.start)
+        seen = seen | self._sessions_in(
+            replace(
+                request,
+                report=ROOM_DATA,
+                filters=request.filters if request.report == ROOM_DATA else {},
+            )
+        )
+        if not seen.rooms():
+            raise refusal  # for want of any piece to ask for
         return self._in_pieces(request, seen, out, compress=compress)
 
     def _suspect(self, rows: int) -> bool:
@@ -117,28 +127,24 @@ class Fetcher:
             out.truncate()
             answer = KalturaCsv(chunks)
             watched = Watched(answer.header, answer, columns)
-            summary = write_csv(
-                answer.header,
-                watched,
-                report,
-                out,
-                neutralise=self.settings.neutralise_formulas,
-                compress=compress,
-            )
+            try:
+                summary = write_csv(
+                    answer.header,
+                    watched,
+                    report,
+                    out,
+                    neutralise=self.settings.neutralise_formulas,
+                    compress=compress,
+                )
+            except HeaderError as error:
+                raise MalformedReportError(str(error)) from error
             return Fetched(summary, answer.replaced, 1), Sessions(frozenset(watched.pairs))
 
         return self.region.fetch(request, consume, self.deadline)
 
     def _in_pieces(
-        self, request: ReportRequest, seen: Sessions, out: IO[bytes], *, compress: bool
+        self, request: ReportRequest, sessions: Sessions, out: IO[bytes], *, compress: bool
     ) -> Fetched:
-        sessions = seen | self._sessions_in(
-            replace(
-                request,
-                report=ROOM_DATA,
-                filters=request.filters if request.report == ROOM_DATA else {},
-            )
-        )
         with ExitStack() as files:
             pieces = list(self._by_room(request, sessions, files))
             headers = {
@@ -162,16 +168,18 @@ class Fetcher:
 
     def _sessions_in(self, request: ReportRequest) -> Sessions:
         """The sessions of a window, which may be found in smaller ones as well."""
+        smallest = request.end - request.start <= _SMALLEST_SPAN
         try:
             with tempfile.TemporaryFile() as scratch:
                 fetched, sessions = self._ask(request, scratch)
             if not self._suspect(fetched.summary.rows):
                 return sessions
-            why = f"exactly {fetched.summary.rows} rows came"
-        except TooHeavyError as error:
-            sessions, why = Sessions(), error.reason
-        if request.end - request.start <= _SMALLEST_SPAN:
-            raise RowCapError(request, why)
+            if smallest:
+                raise RowCapError(request, f"exactly {fetched.summary.rows} rows came")
+        except TooHeavyError:
+            if smallest:
+                raise
+            sessions = Sessions()
         middle = (request.start + request.end) // 2
         return (
             sessions
@@ -188,13 +196,13 @@ class Fetcher:
 
         def split(room: str) -> Iterator[_Piece]:
             one = _narrowed(request, room_filter, (room,))
-            name = report.session_filter
-            if not name:
-                raise RowCapError(one, "Kaltura cuts it off")
+            name = report.session_filter or ""
+            ids = set(request.filters.get(name, ())) or sessions.of(room)
+            if not ids:
+                raise RowCapError(one, "it may be cut off, none of its sessions is known")
             return in_batches(
-                set(request.filters.get(name, ())) or sessions.of(room),
+                ids,
                 lambda batch: self._piece(_narrowed(one, name, batch), SESSION, batch, files),
-                lambda session: _smallest(_narrowed(one, name, (session,))),
             )
 
         return in_batches(
@@ -202,21 +210,18 @@ class Fetcher:
             lambda batch: self._piece(
                 _narrowed(request, room_filter, batch), room_column, batch, files
             ),
-            split,
+            split if report.session_filter else None,
         )
 
     def _piece(
         self, request: ReportRequest, column: str, ids: tuple[str, ...], files: ExitStack
-    ) -> _Piece | None:
-        """The rows of some rooms or sessions; None when they may have been cut off."""
+    ) -> _Piece:
+        """The rows of some rooms or sessions; raises RowCapError when they may be cut off."""
         file = files.enter_context(spool())
-        try:
-            fetched, sessions = self._ask(request, file)
-        except TooHeavyError:
-            return None
+        fetched, sessions = self._ask(request, file)
         rows = fetched.summary.rows
         if self._suspect(rows):
-            return None
+            raise RowCapError(request, f"exactly {rows} rows came")
         found = {pair[1] if column == SESSION else pair[0] for pair in sessions.pairs}
         return _Piece(
             fetched=fetched,
@@ -237,7 +242,3 @@ def _narrowed(request: ReportRequest, name: str, ids: tuple[str, ...]) -> Report
     if any(not value or ";" in value for value in ids):
         raise RowCapError(request, f"a {name} among its rows cannot be asked for")
     return replace(request, filters={**request.filters, name: ids})
-
-
-def _smallest(request: ReportRequest) -> Iterator[_Piece]:
-    raise RowCapError(request, "Kaltura cuts it off")

@@ -2,15 +2,16 @@
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import zlib
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPResponse, Retry
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3 import HTTPResponse, Retry, Timeout
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from room_reports.deadline import Deadline
 from room_reports.source.answers import BOM, error_in, is_report, unrecognised
@@ -53,6 +54,22 @@ class HttpPolicy:
     retry_after_max: int = 20
 
 
+class _TimeLeft(Timeout):
+    """Timeouts that urllib3 takes anew for each of its tries, none of which may outlast a deadline."""
+
+    def __init__(self, policy: HttpPolicy, deadline: Deadline) -> None:
+        self._policy = policy
+        self._deadline = deadline
+        super().__init__(connect=policy.connect_timeout, read=policy.read_timeout)
+
+    def clone(self) -> Timeout:
+        left = max(self._deadline.remaining(), 0.001)
+        return Timeout(
+            connect=min(self._policy.connect_timeout, left),
+            read=min(self._policy.read_timeout, left),
+        )
+
+
 class Transport:
     """Calls one region's API; safe to share between threads."""
 
@@ -62,11 +79,11 @@ class Transport:
         self._http = requests.Session()
         self._http.trust_env = False
         self._http.headers["Accept-Encoding"] = "gzip"
-        # A read that timed out is not tried again here: it may have used minutes already, and
-        # only the caller knows whether there are more.
+        # A read that timed out or broke is not tried again here: it may have used minutes already,
+        # and only the caller knows whether there are more.
         retry = Retry(
             total=policy.retries,
-            read=0,
+            read=False,
             allowed_methods=None,
             status_forcelist=_RETRIED_STATUSES,
             backoff_factor=policy.backoff,
@@ -85,8 +102,10 @@ class Transport:
             KalturaError: at once when the answer is not a report, or while the stream is read
                 when it stops short.
         """
-        with self._post("report", "getCsvFromStringParams", form, deadline) as body:
-            chunks = iter(body)
+        with (
+            self._post("report", "getCsvFromStringParams", form, deadline) as body,
+            closing(iter(body)) as chunks,
+        ):
             start = _head(chunks, len(BOM))
             if not is_report(body.status, body.headers, start):
                 raise _refusal(body, start + _head(chunks, KEPT_BYTES), form)
@@ -120,23 +139,24 @@ class Transport:
     def _post(
         self, service: str, action: str, form: Mapping[str, str], deadline: Deadline
     ) -> Iterator["_Body"]:
-        left = deadline.remaining()
-        if left <= 0:
+        if deadline.remaining() <= 0:
             raise DeadlineError
         try:
             response = self._http.post(
                 f"{self._base_url}/api_v3/service/{service}/action/{action}",
                 data={"format": "1", **form},
-                timeout=(
-                    min(self._policy.connect_timeout, left),
-                    min(self._policy.read_timeout, left),
-                ),
+                timeout=_TimeLeft(self._policy, deadline),
                 stream=True,
                 allow_redirects=False,
             )
         except requests.ReadTimeout as error:
             raise _timed_out(deadline) from error
         except requests.RequestException as error:
+            if deadline.remaining() <= 0:
+                raise DeadlineError from error
+            if error.args and isinstance(error.args[0], ProtocolError):
+                # As a connection does that was kept open for longer than the other side wanted.
+                raise _late(deadline, "the connection broke before the answer") from error
             raise UnreachableError("UNREACHABLE", _cause(error)) from error
         with response:
             if response.status_code in _RETRIED_STATUSES:
@@ -156,22 +176,34 @@ class _Body:
         self._raw: HTTPResponse = response.raw
         self._deadline = deadline
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Generator[bytes, None, None]:
         # A server that sends a byte now and then would never run into a read timeout.
         timer = threading.Timer(max(self._deadline.remaining(), 0), self._stop)
         timer.daemon = True
         timer.start()
         try:
-            yield from self._raw.stream(_CHUNK, decode_content=True)
+            yield from self._decoded(self._raw.stream(_CHUNK, decode_content=False))
         except ReadTimeoutError as error:
             raise _timed_out(self._deadline) from error
-        except (HTTPError, OSError) as error:
+        except (HTTPError, OSError, zlib.error) as error:
             raise _late(self._deadline, "the connection broke within the body") from error
         finally:
             timer.cancel()
         if self._deadline.remaining() <= 0:
             raise DeadlineError
         self._prove_complete()
+
+    def _decoded(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        if self.headers.get("Content-Encoding", "").lower() not in ("gzip", "x-gzip"):
+            yield from chunks
+            return
+        # Not by urllib3, which takes a compressed stream that stops short for a whole one.
+        inflater = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        for chunk in chunks:
+            if plain := inflater.decompress(chunk):
+                yield plain
+        if not inflater.eof or inflater.unused_data:
+            raise IncompleteAnswerError("the compressed body does not end where the answer ends")
 
     def _stop(self) -> None:
         with suppress(ValueError, RuntimeError, OSError):  # it was read to its end meanwhile
