@@ -1,0 +1,23 @@
+"""For the whole suite: a test that printed or logged a secret has failed."""
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+from tests.secrecy import leaks
+
+os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "exporter")
+os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "KalturaRoomReports")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Looks through all that was captured, and through what would be shown of a failure."""
+    report = yield
+    found = leaks("\n".join([report.longreprtext, *(text for _, text in report.sections)]))
+    if found:
+        report.outcome = "failed"
+        report.longrepr = f"secrets were printed, logged or raised: {', '.join(found)}"
+        report.sections.clear()
+    return report
