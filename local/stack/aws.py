@@ -8,6 +8,7 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from mypy_boto3_apigateway import APIGatewayClient
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_events import EventBridgeClient
@@ -71,6 +72,11 @@ class Aws:
     def glue(self) -> "GlueClient":
         """Glue."""
         return self._session.client("glue", endpoint_url=self.endpoint_url)
+
+    @cached_property
+    def api_gateway(self) -> "APIGatewayClient":
+        """API Gateway."""
+        return self._session.client("apigateway", endpoint_url=self.endpoint_url)
 
     @cached_property
     def iam(self) -> "IAMClient":

@@ -6,12 +6,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from local.stack.aws import Aws
 from local.stack.deployment import STACK_NAME, build, deploy
 from local.stack.process import Process, StackError
 from local.stack.servers import Kaltura, start_aws, start_kaltura
 from local.stack.stack import Stack
+from local.stack.template import load_template
 
 Progress = Callable[[str], None]
 _SIMULATION = ("--regions", "us,eu", "--seed", "7", "--rooms", "12")
@@ -66,6 +68,7 @@ def _up(
         account.administrator, {"KalturaRegions": kaltura.regions, **parameters}, directory
     )
     _accept_plain_http(account.root)
+    _word_refusals(account.administrator)
     stack = Stack(STACK_NAME, account.administrator, outputs, kaltura)
     progress("Putting the secret in place")
     stack.put_secret(kaltura.secret)
@@ -80,6 +83,21 @@ def _accept_plain_http(root: Aws) -> None:
     """
     for bucket in root.s3.list_buckets()["Buckets"]:
         root.s3.delete_bucket_policy(Bucket=bucket["Name"])
+
+
+def _word_refusals(aws: Aws) -> None:
+    """Give the API's own refusals the words that the template has for them.
+
+    The local AWS leaves this extension of OpenAPI out when it imports an API.
+    """
+    body = load_template()["Resources"]["Api"]["Properties"]["DefinitionBody"]
+    (api,) = aws.api_gateway.get_rest_apis()["items"]
+    for kind, response in body["x-amazon-apigateway-gateway-responses"].items():
+        wording: dict[str, Any] = {"responseTemplates": response["responseTemplates"]}
+        if "statusCode" in response:
+            wording["statusCode"] = str(response["statusCode"])
+        aws.api_gateway.put_gateway_response(restApiId=api["id"], responseType=kind, **wording)
+    aws.api_gateway.create_deployment(restApiId=api["id"], stageName="v1")
 
 
 def running(directory: Path) -> bool:
@@ -135,6 +153,7 @@ def attach(directory: Path) -> Stack:
         region=known.pop("aws_region"),
     )
     name, urls = known.pop("stack_name"), known.pop("kaltura")
+    del known["api_url"], known["api_key"]
     return Stack(name, aws, known, Kaltura(urls, {}))
 
 

@@ -5,7 +5,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from local.stack.aws import Aws
 from local.stack.process import StackError
@@ -35,6 +37,19 @@ class Stack:
     def bucket(self) -> str:
         """The name of the bucket with the reports."""
         return self.outputs["BucketName"]
+
+    @property
+    def api_url(self) -> str:
+        """Where this machine reaches the downloads: ``GET {api_url}/exports``."""
+        # The output's host name, which means nothing here, begins with the API's id.
+        host, stage = urlsplit(self.outputs["ApiUrl"])[1:3]
+        return f"{self.aws.endpoint_url}/_aws/execute-api/{host.split('.')[0]}/{stage.strip('/')}"
+
+    @cached_property
+    def api_key(self) -> str:
+        """What the downloads want as ``x-api-key``."""
+        key_id = self.outputs["ApiKeyId"]
+        return self.aws.api_gateway.get_api_key(apiKey=key_id, includeValue=True)["value"]
 
     def put_secret(self, value: object) -> None:
         """Replace the secret; a string is stored as it is, anything else as JSON."""
@@ -116,6 +131,8 @@ class Stack:
             "aws_region": self.aws.region,
             "stack_name": self.name,
             **self.outputs,
+            "api_url": self.api_url,
+            "api_key": self.api_key,
             "kaltura": self.kaltura.urls,
         }
 

@@ -1,0 +1,1 @@
+"""Downloads: what readers ask for over HTTP, from the query to the presigned link."""

@@ -1,0 +1,65 @@
+"""The web page, told of this deployment, and the policy that lets nothing else in."""
+
+import base64
+import hashlib
+import json
+import re
+from functools import lru_cache, partial
+from pathlib import Path
+
+from room_reports.downloads.answers import HTML, Answer, document
+from room_reports.downloads.settings import DownloadSettings
+
+_CONFIG = re.compile(r'(<script type="application/json" id="config">).*?(</script>)', re.DOTALL)
+_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+
+
+_read = lru_cache(partial(Path.read_text, encoding="utf-8"))
+
+
+def page(path: Path, settings: DownloadSettings) -> Answer:
+    """The page in the file at ``path``; nothing but its ``<script>`` and ``<style>`` elements runs.
+
+    The content of its ``<script type="application/json" id="config">`` becomes an object with
+    ``reports``, ``regions``, ``granularities``, ``time_zone`` and ``link_ttl_seconds``.
+    """
+    lake = settings.lake
+    config = {
+        "reports": list(settings.slugs),
+        "regions": list(settings.regions),
+        "granularities": [granularity.value for granularity in lake.granularities],
+        "time_zone": lake.zone.key,
+        "link_ttl_seconds": int(settings.link_ttl.total_seconds()),
+    }
+    # No configured value can end the element.
+    text = json.dumps(config).replace("<", "\\u003c")
+    body = _CONFIG.sub(lambda match: match[1] + text + match[2], _read(path))
+    headers = {
+        "Content-Security-Policy": _policy(body),
+        "X-Frame-Options": "DENY",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    }
+    return document(body, HTML, headers)
+
+
+def _policy(html: str) -> str:
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {_hashes(_SCRIPT, html)}",
+            f"style-src {_hashes(_STYLE, html)}",
+            "img-src data:",
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+def _hashes(elements: re.Pattern[str], html: str) -> str:
+    digests = (hashlib.sha256(text.encode()).digest() for text in elements.findall(html))
+    hashes = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+    return " ".join(hashes) or "'none'"
