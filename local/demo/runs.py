@@ -53,10 +53,14 @@ class Report:
         )
 
     def __str__(self) -> str:
-        return (
-            f"{len(self.exported):,} exported, {self.skipped:,} skipped, "
-            f"{self.deferred:,} deferred, {len(self.failed):,} failed"
-        )
+        counts = (len(self.exported), self.skipped, self.deferred, len(self.failed))
+        return "".join(f"{count:>10,}" for count in counts)
+
+
+HEADINGS = " " * 25 + "".join(
+    f"{name:>10}" for name in ("exported", "skipped", "deferred", "failed")
+)
+"""For the lines of runs."""
 
 
 def run_schedule(
@@ -77,7 +81,7 @@ def run_schedule(
         running = background.submit(stack.run_schedule, now)
         _watch(running, regions, seen, due, bars)
         report = Report.of(running.result())
-    line = f"{now:%a %F %H:%M}Z   {report}"
+    line = f"{now:%a %F %H:%M} UTC{report}"
     (screen.done if report.succeeded else screen.failed)(line, time.monotonic() - began)
     return report
 

@@ -8,7 +8,7 @@ from local.demo.download import download
 from local.demo.kaltura import SimulatedRegion
 from local.demo.lake import Stored, read_all, tree, versions
 from local.demo.queries import QUESTIONS, ask
-from local.demo.runs import Report, run_schedule
+from local.demo.runs import HEADINGS, Report, run_schedule
 from local.demo.screen import Screen, size
 from local.demo.week import (
     CATCH_UP_DAYS,
@@ -64,6 +64,7 @@ def _runs(
     stack: Stack, regions: dict[str, SimulatedRegion], screen: Screen, checks: Checks
 ) -> None:
     screen.title("The schedule's event arrives: three reports, two regions, days and hours")
+    screen.say(HEADINGS, style="dim")
     servers = list(regions.values())
     first, week, after = files(FIRST_NIGHT), files(OUTAGE), files(RECOVERY)
 
