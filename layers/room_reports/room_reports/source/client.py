@@ -60,8 +60,9 @@ class KalturaRegion:
         attempt, renewed = 0, False
         while True:
             attempt += 1
-            session = self._session(deadline)
+            session: Session | None = None
             try:
+                session = self._session(deadline)
                 return self._once(request, session, consume, deadline)
             except SessionExpiredError as error:
                 self._sessions.discard(session)

@@ -54,7 +54,7 @@ class SessionKeeper:
                 self._session = self._mint(deadline)
             return self._session
 
-    def discard(self, session: Session) -> None:
+    def discard(self, session: Session | None) -> None:
         """Forgets ``session``, unless another thread has had it replaced already."""
         with self._lock:
             if self._session is session:
