@@ -55,7 +55,7 @@ class HttpPolicy:
 
 
 class _TimeLeft(Timeout):
-    """Timeouts that urllib3 takes anew for each of its tries, none of which may outlast a deadline."""
+    """Timeouts that urllib3 takes anew for each try, so that none outlasts the deadline."""
 
     def __init__(self, policy: HttpPolicy, deadline: Deadline) -> None:
         self._policy = policy
@@ -145,7 +145,7 @@ class Transport:
             response = self._http.post(
                 f"{self._base_url}/api_v3/service/{service}/action/{action}",
                 data={"format": "1", **form},
-                timeout=_TimeLeft(self._policy, deadline),
+                timeout=_TimeLeft(self._policy, deadline),  # type: ignore[arg-type]  # or urllib3's
                 stream=True,
                 allow_redirects=False,
             )
@@ -199,10 +199,12 @@ class _Body:
             return
         # Not by urllib3, which takes a compressed stream that stops short for a whole one.
         inflater = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        empty = True
         for chunk in chunks:
+            empty = False
             if plain := inflater.decompress(chunk):
                 yield plain
-        if not inflater.eof or inflater.unused_data:
+        if not empty and (not inflater.eof or inflater.unused_data):
             raise IncompleteAnswerError("the compressed body does not end where the answer ends")
 
     def _stop(self) -> None:
