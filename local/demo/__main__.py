@@ -22,6 +22,7 @@ from local.stack.servers import ROOT
 from local.stack.stack import Stack
 
 _DIRECTORY = ROOT / ".local"
+_LATEST = "attendees/eu/day/latest.csv"
 
 
 def main() -> int:
@@ -73,12 +74,11 @@ def _say_how_to_go_on(stack: Stack, screen: Screen) -> None:
     where = os.path.relpath(_DIRECTORY / "stack.json")
     screen.title("The stack is left running")
     screen.say(f"{where} holds its addresses and credentials; make down stops it.")
-    api = stack.as_dict().get("api_url")
-    if api:
-        key = f"import json; print(json.load(open('{where}'))['api_key'])"
-        screen.say(f"The web page: {api}/\nA file, to type as it is:\n")
-        screen.say(f'  KEY=$(python3 -c "{key}")')
-        screen.say(f'  curl -L -H "x-api-key: $KEY" {api}/exports/attendees/eu/day/latest.csv')
+    key = f"import json; print(json.load(open('{where}'))['api_key'])"
+    screen.say("\nThe web page, which asks for the API key, and a file, to be typed like this:\n")
+    screen.command(f"{stack.api_url}/\n")
+    screen.command(f'KEY=$(python3 -c "{key}")')
+    screen.command(f'curl -L -H "x-api-key: $KEY" {stack.api_url}/exports/{_LATEST}')
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -54,6 +54,10 @@ class Screen:
         """Something that was checked."""
         self._line("✓", "green", text, "")
 
+    def command(self, text: str) -> None:
+        """Something to copy: never broken into lines."""
+        self._console.print(Text(text, style="dim"), soft_wrap=True)
+
     def line(self, text: str) -> None:
         """A line of somebody else's, cut where it is too long."""
         self._console.print(Text(shown(text), style="cyan"), no_wrap=True, overflow="ellipsis")
