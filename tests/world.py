@@ -66,18 +66,23 @@ class World:
             )
         )
 
-    def run(self, event: Mapping[str, object], seconds: float = 800) -> Answer:
+    def run(
+        self,
+        event: Mapping[str, object],
+        deadline: Deadline | None = None,
+        request_id: str = "0123456789",
+    ) -> Answer:
         """One invocation in a fresh environment, which is to succeed."""
-        return self.service().invoke(event, "0123456789", Deadline.after(seconds))
+        return self.service().invoke(event, request_id, deadline or Deadline.after(800))
 
-    def schedule(self, seconds: float = 800) -> Answer:
+    def schedule(self, deadline: Deadline | None = None) -> Answer:
         """A scheduled run at the time of now, which is to succeed."""
-        return self.run(self.scheduled(), seconds)
+        return self.run(self.scheduled(), deadline)
 
-    def fail(self, event: Mapping[str, object] | None = None, seconds: float = 800) -> Answer:
+    def fail(self, event: Mapping[str, object] | None = None) -> Answer:
         """A run in which a task is to fail; the answer is what its error's message holds."""
         with pytest.raises(RunFailedError) as caught:
-            self.run(event or self.scheduled(), seconds)
+            self.run(event or self.scheduled())
         answer: Answer = json.loads(str(caught.value))
         return answer
 
