@@ -81,13 +81,15 @@ def write_csv(
     digest = hashlib.sha256()
     count = size = 0
     target = gzip.GzipFile("", "wb", 6, out, mtime=0) if compress else out
-    for block, written in _blocks(columns, cells):
-        digest.update(block)
-        size += len(block)
-        count += written
-        target.write(block)
-    if target is not out:
-        target.close()
+    try:
+        for block, written in _blocks(columns, cells):
+            digest.update(block)
+            size += len(block)
+            count += written
+            target.write(block)
+    finally:  # or it would be closed some day after ``out`` was
+        if target is not out:
+            target.close()
     return CsvSummary(
         rows=count,
         size=size,
