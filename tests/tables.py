@@ -7,9 +7,7 @@ with the library or with the simulated server.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from room_reports.catalogue import REPORTS, Kind, Report
@@ -22,9 +20,6 @@ AWKWARD = (
 )
 _WRAPPED = re.compile(r'"((?:[^"]|"")*)"', re.DOTALL)
 _LINE_BREAK = re.compile("\r\n|\r|\n")
-
-PROPERTY = settings(deadline=None)
-SLOW_PROPERTY = settings(deadline=timedelta(seconds=20), max_examples=60)
 
 texts = st.one_of(
     st.text(st.characters(codec="utf-8"), max_size=12),

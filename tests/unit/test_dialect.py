@@ -13,7 +13,7 @@ from room_reports.source.dialect import (
     unquoted,
 )
 from room_reports.source.errors import KalturaError
-from tests.tables import BOM, PROPERTY, Table, chunk_sizes, chunked, tables, texts
+from tests.tables import BOM, Table, chunk_sizes, chunked, tables, texts
 
 
 def read(*chunks: bytes) -> tuple[list[str], list[list[str]]]:
@@ -21,7 +21,6 @@ def read(*chunks: bytes) -> tuple[list[str], list[list[str]]]:
     return report.header, list(report)
 
 
-@PROPERTY
 @given(tables(), chunk_sizes)
 def test_any_table_comes_back_however_it_is_chunked(table: Table, sizes: list[int]) -> None:
     report = KalturaCsv(chunked(table.rendered(), sizes))
@@ -31,7 +30,7 @@ def test_any_table_comes_back_however_it_is_chunked(table: Table, sizes: list[in
     assert report.replaced == 0
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(tables(max_rows=3))
 def test_a_cut_is_noticed_at_every_byte_but_the_ends_of_rows(table: Table) -> None:
     whole, ends = table.rendered(), table.row_ends()

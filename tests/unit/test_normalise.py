@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from room_reports.catalogue import ATTENDEES, REPORTS, ROOM_DATA, Report
@@ -18,8 +18,6 @@ from room_reports.normalise import CsvSummary, HeaderError, read_csv, write_csv
 from room_reports.source.dialect import CutReportError, KalturaCsv
 from tests.tables import (
     BOM,
-    PROPERTY,
-    SLOW_PROPERTY,
     Table,
     chunk_sizes,
     chunked,
@@ -42,7 +40,6 @@ def strictly_parsed(data: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
 
 
-@PROPERTY
 @given(tables(), chunk_sizes, st.booleans())
 def test_any_table_is_published_so_that_python_reads_it_back(
     table: Table, sizes: list[int], neutralise: bool
@@ -57,7 +54,7 @@ def test_any_table_is_published_so_that_python_reads_it_back(
     assert b"\xee\x80\x80" not in data
 
 
-@SLOW_PROPERTY
+@settings(max_examples=60)
 @given(tables(), chunk_sizes)
 def test_any_table_is_published_so_that_duckdb_reads_it_back(
     table: Table, sizes: list[int]
@@ -78,7 +75,6 @@ def test_any_table_is_published_so_that_duckdb_reads_it_back(
         assert [list(row) for row in found.fetchall()] == rows
 
 
-@PROPERTY
 @given(tables(), chunk_sizes, st.booleans())
 def test_the_summary_is_true(table: Table, sizes: list[int], compress: bool) -> None:
     data, summary = publish(table, sizes, compress=compress)
