@@ -1,6 +1,8 @@
 """The downloads' handler: an HTTP request in, what it asks for out."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,48 +11,47 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from room_reports.downloads.answers import FAILURES, Answer, failure
 from room_reports.downloads.page import page
-from room_reports.downloads.service import Caller, downloads
+from room_reports.downloads.request import Request
+from room_reports.downloads.service import downloads
 from room_reports.telemetry import logger
 
 _METHODS = ["GET", "HEAD"]
-_PAGE = Path(__file__).with_name("page.html")
 _origin = os.environ.get("CORS_ORIGIN")
 app = APIGatewayRestResolver(cors=CORSConfig(allow_origin=_origin) if _origin else None)
 
 
-def _respond(answer: Answer) -> Response[str]:
-    request = app.current_event
-    left = answer.for_request(request.http_method, request.headers.get("If-None-Match") or "")
-    return Response(left.status, left.content_type, left.body, dict(left.headers))
+def _answer(route: Callable[[Request], Answer]) -> Response[str]:
+    request = Request.of(app.current_event.raw_event)
+    answer = route(request).for_request(request)
+    return Response(answer.status, answer.content_type, answer.body, dict(answer.headers))
 
 
 @app.route("/", method=_METHODS)
 def _show_page() -> Response[str]:
-    return _respond(page(_PAGE, downloads().settings))
+    return _answer(lambda _: page(Path(__file__).with_name("page.html"), downloads().settings))
 
 
 @app.route("/openapi.json", method=_METHODS)
 def _describe() -> Response[str]:
-    return _respond(downloads().openapi())
+    return _answer(downloads().openapi)
 
 
 @app.route("/exports", method=_METHODS)
 def _list() -> Response[str]:
-    return _respond(downloads().exports(app.current_event.resolved_query_string_parameters))
+    return _answer(downloads().exports)
 
 
 @app.route("/exports/<report>/<region>/<granularity>/<start>", method=_METHODS)
 def _export(report: str, region: str, granularity: str, start: str) -> Response[str]:
-    caller = Caller.of(app.current_event.raw_event)
-    return _respond(downloads().export(report, region, granularity, start, caller))
+    return _answer(partial(downloads().export, report, region, granularity, start))
 
 
 @app.route("/coverage", method=_METHODS)
 def _coverage() -> Response[str]:
-    return _respond(downloads().coverage(app.current_event.resolved_query_string_parameters))
+    return _answer(downloads().coverage)
 
 
-app.exception_handler(FAILURES)(lambda error: _respond(failure(error)))
+app.exception_handler(FAILURES)(lambda error: _answer(lambda _: failure(error)))
 
 
 @logger.inject_lambda_context

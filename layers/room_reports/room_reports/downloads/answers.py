@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from room_reports.downloads.grammar import BadParameterError
 from room_reports.downloads.links import SigningError
 from room_reports.downloads.queries import UnknownError
+from room_reports.downloads.request import Request
 from room_reports.lake.bucket import LakeError
 from room_reports.telemetry import logger
 
@@ -49,12 +50,12 @@ class Answer:
     content_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def for_request(self, method: str, if_none_match: str) -> "Answer":
+    def for_request(self, request: Request) -> "Answer":
         """What is left of it for HEAD, and for a client that has the same already."""
         etag = self.headers.get("ETag")
-        if self.status == 200 and etag and _matches(etag, if_none_match):
+        if self.status == 200 and etag and _matches(etag, request.if_none_match):
             return Answer(304, headers=self.headers)
-        if method == "HEAD":
+        if request.method == "HEAD":
             return Answer(self.status, "", self.content_type, self.headers)
         return self
 

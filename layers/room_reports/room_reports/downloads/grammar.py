@@ -41,13 +41,18 @@ def single_values(query: Mapping[str, Sequence[str]], known: Sequence[str]) -> d
     for name, given in query.items():
         if name not in known:
             raise BadParameterError(
-                shown(name), f"is not a parameter here; these are: {', '.join(known)}"
+                shown(name), f"is not a parameter here; these are: {', '.join(known) or 'none'}"
             )
         if len(given) > 1:
             raise BadParameterError(name, "should be given once")
         if given and given[0]:
             values[name] = given[0]
     return values
+
+
+def no_values(query: Mapping[str, Sequence[str]]) -> None:
+    """Raises BadParameterError when the query has any parameter."""
+    single_values(query, ())
 
 
 def choice(parameter: str, text: str, choices: Mapping[str, _T]) -> _T:

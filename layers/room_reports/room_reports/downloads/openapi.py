@@ -36,7 +36,9 @@ def openapi(settings: DownloadSettings) -> dict[str, Any]:
         "paths": {
             "/": {"get": _page()},
             "/openapi.json": {
-                "get": _operation("describe", "This document", _json({"type": "object"}))
+                "get": _operation(
+                    "describe", "This document", _json({"type": "object"}), refusals=("400",)
+                )
             },
             "/exports": {
                 "get": _operation(

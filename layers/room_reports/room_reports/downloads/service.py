@@ -1,11 +1,10 @@
 """The downloads: what is asked for in, an answer out, with everything around it passed in."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Self
 
 import boto3
 
@@ -17,7 +16,8 @@ from room_reports.downloads.exports import describe
 from room_reports.downloads.links import S3_CONFIG, Presigner
 from room_reports.downloads.listing import newest, page
 from room_reports.downloads.openapi import openapi
-from room_reports.downloads.queries import Query, coverage_query, exports_query, series_of
+from room_reports.downloads.queries import coverage_query, exports_query, series_of
+from room_reports.downloads.request import Request
 from room_reports.downloads.settings import DownloadSettings, read_download_settings
 from room_reports.exporting.planner import by_label
 from room_reports.lake.bucket import StoredObject
@@ -30,29 +30,6 @@ _FIRST_DT, _DAY = "2000-01-01", timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Caller:
-    """Who asks for a download, as far as it is logged."""
-
-    api_key_id: str | None
-    """None when callers are authorised by IAM."""
-    user_arn: str | None
-    source_ip: str
-    method: str
-    """GET or HEAD."""
-
-    @classmethod
-    def of(cls, event: Mapping[str, Any]) -> Self:
-        """Who sent the request that API Gateway passes on as ``event``."""
-        identity = event["requestContext"]["identity"]
-        return cls(
-            api_key_id=identity.get("apiKeyId"),
-            user_arn=identity.get("userArn"),
-            source_ip=identity["sourceIp"],
-            method=event["httpMethod"],
-        )
-
-
-@dataclass(frozen=True)
 class Downloads:
     """Answers requests; lives from one invocation to the next."""
 
@@ -62,32 +39,35 @@ class Downloads:
     presigner: Presigner
     clock: Callable[[], datetime]
 
-    def exports(self, query: Query) -> Answer:
+    def exports(self, request: Request) -> Answer:
         """A page of the listing."""
-        found = page(self.archive, exports_query(query, self.settings, self.clock()), self.settings)
+        found = page(
+            self.archive, exports_query(request.query, self.settings, self.clock()), self.settings
+        )
         wanted = [(each.stored.key, each.position.window) for each in found.found]
         described = describe(self.presigner.client(), self.settings.lake, wanted) if wanted else []
         exports = [export.fields for export in described]
         return answers.json_document({"exports": exports, "next_cursor": found.next_cursor})
 
     def export(
-        self, report: str, region: str, granularity: str, start: str, caller: Caller
+        self, report: str, region: str, granularity: str, start: str, request: Request
     ) -> Answer:
         """One export with its link, or just the way there when ``start`` ends in ``.csv``."""
+        grammar.no_values(request.query)
         series = series_of(report, region, granularity, self.settings)
         window, stored = self._find(series, start.removesuffix(_AS_FILE))
         described = describe(self.presigner.client(), self.settings.lake, [(stored.key, window)])
         if not described:
             raise _not_exported(series, window)
         (export,) = described
-        link = self.presigner.link(export.target, caller.method)
+        link = self.presigner.link(export.target, request.method)
         logger.info(
             "Download",
             object_key=export.target.key,
             version_id=export.target.version_id,
-            api_key_id=caller.api_key_id,
-            user_arn=caller.user_arn,
-            source_ip=caller.source_ip,
+            api_key_id=request.api_key_id,
+            user_arn=request.user_arn,
+            source_ip=request.source_ip,
         )
         if start.endswith(_AS_FILE):
             return answers.redirect(link.url)
@@ -95,15 +75,16 @@ class Downloads:
             {**export.fields, "url": link.url, "expires_at": iso(link.expires_at)}
         )
 
-    def coverage(self, query: Query) -> Answer:
+    def coverage(self, request: Request) -> Answer:
         """The state of each window of a series."""
         now = self.clock()
-        asked = coverage_query(query, self.settings, now)
+        asked = coverage_query(request.query, self.settings, now)
         windows = coverage(self.archive.bucket, asked, self.settings.lake.settle, now)
         return answers.json_document({"windows": windows})
 
-    def openapi(self) -> Answer:
+    def openapi(self, request: Request) -> Answer:
         """The API's description."""
+        grammar.no_values(request.query)
         return answers.json_document(openapi(self.settings))
 
     def _find(self, series: Series, start: str) -> tuple[Window, StoredObject]:

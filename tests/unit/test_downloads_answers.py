@@ -1,0 +1,130 @@
+"""Answers: coverage, conditional requests, errors, the page's policy, the API's description."""
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from botocore.exceptions import EndpointConnectionError
+
+from room_reports.downloads import answers
+from room_reports.downloads.answers import NotThereError, failure
+from room_reports.downloads.coverage import coverage
+from room_reports.downloads.grammar import BadParameterError
+from room_reports.downloads.openapi import openapi
+from room_reports.downloads.page import page
+from room_reports.downloads.queries import UnknownError, coverage_query
+from room_reports.downloads.request import Request
+from room_reports.downloads.settings import read_download_settings
+from room_reports.lake.bucket import Bucket, LakeError
+from room_reports.lake.keys import Series
+from room_reports.windows import Granularity
+from tests.shelf import shelf
+
+GET = Request(method="GET", query={}, if_none_match="", source_ip="127.0.0.1")
+SETTINGS = read_download_settings(
+    {"BUCKET_NAME": "bucket", "PRESIGNER_ROLE_ARN": "arn:aws:iam::123456789012:role/presigner"}
+)
+
+
+def test_coverage_says_of_each_window_how_final_it_is() -> None:
+    series = Series("attendees", "us", Granularity.DAY)
+    calendar = SETTINGS.calendar(Granularity.DAY)
+    # The shelf's objects were all written as the 23rd began.
+    days = ["2026-11-19", "2026-11-21", "2026-11-22", "2026-11-23"]
+    with shelf(series.key(calendar.window(day), gzip=False) for day in days) as held:
+        now = datetime(2026, 11, 24, 3, tzinfo=UTC)
+        query = {"report": ["attendees"], "region": ["us"], "from": ["2026-11-19"]}
+        asked = coverage_query(query, SETTINGS, now)
+        found = coverage(Bucket(held.client, "bucket"), asked, timedelta(hours=48), now)
+    assert [(each["start"], each["state"], each["size"]) for each in found] == [
+        ("2026-11-19", "settled", 5),
+        ("2026-11-20", "missing", None),
+        ("2026-11-21", "settling", 5),
+        ("2026-11-22", "settling", 5),
+        ("2026-11-23", "open", 5),
+    ], "the 24th has not ended, so that it is not missing"
+    assert found[0]["exported_at"] == "2026-11-23T00:00:00Z"
+    assert len(held.asked) == 1
+
+
+def test_a_client_that_has_the_same_already_gets_nothing() -> None:
+    document = answers.json_document({"a": 1})
+    etag = document.headers["ETag"]
+    assert document.for_request(GET) == document
+    for known in (etag, f'"other", W/{etag}', "*"):
+        assert document.for_request(replace(GET, if_none_match=known)).status == 304
+    assert document.for_request(replace(GET, if_none_match='"other"')).status == 200
+    head = document.for_request(replace(GET, method="HEAD"))
+    assert (head.status, head.body, head.headers) == (200, "", document.headers)
+
+
+def test_nobody_may_keep_a_link() -> None:
+    for answer in (answers.with_link({"url": "u"}), answers.redirect("u")):
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "ETag" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (BadParameterError("limit", "is bad"), 400, "bad_parameter"),
+        (UnknownError("report", "x", ["a"]), 404, "unknown_report"),
+        (NotThereError("not_exported", "no"), 404, "not_exported"),
+        (NotFoundError("no"), 404, "no_such_route"),
+        (
+            LakeError("listing", "k", EndpointConnectionError(endpoint_url="u")),
+            503,
+            "storage_unavailable",
+        ),
+    ],
+)
+def test_each_error_has_a_status_and_words(error: Exception, status: int, code: str) -> None:
+    answer = failure(error)
+    body = json.loads(answer.body)
+    assert answer.status == status
+    assert set(body) == {"error"}
+    assert body["error"]["code"] == code
+    assert body["error"]["message"]
+
+
+def test_the_page_is_told_of_the_deployment_and_runs_nothing_but_its_own(tmp_path: Path) -> None:
+    html = tmp_path / "page.html"
+    html.write_text(
+        '<style>b{}</style><script type="application/json" id="config">{}</script>'
+        "<script>run()</script>"
+    )
+    answer = page(html, SETTINGS)
+    config = re.search(r'id="config">(.*?)</script>', answer.body)
+    assert config
+    assert json.loads(config[1]) == {
+        "reports": ["room_data", "attendees", "breakout_sessions"],
+        "regions": ["us", "eu"],
+        "granularities": ["day"],
+        "time_zone": "UTC",
+        "link_ttl_seconds": 900,
+    }
+    policy = answer.headers["Content-Security-Policy"]
+    digest = base64.b64encode(hashlib.sha256(b"run()").digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_the_description_knows_the_deployments_reports_and_regions() -> None:
+    paths = openapi(SETTINGS)["paths"]
+    assert set(paths) == {
+        "/",
+        "/openapi.json",
+        "/exports",
+        "/exports/{report}/{region}/{granularity}/{start}",
+        "/coverage",
+    }
+    report, region = paths["/coverage"]["get"]["parameters"][:2]
+    assert report["schema"]["enum"] == ["room_data", "attendees", "breakout_sessions"]
+    assert region["schema"]["enum"] == ["us", "eu"]
