@@ -22,7 +22,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_NO_CONFIG := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup format lint test test-unit test-chaos test-stack test-hive test-313 demo up down bench chaos lock clean
+.PHONY: help setup format lint test test-unit test-chaos test-stack test-hive test-313 demo up down athena bench chaos lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -94,6 +94,9 @@ up: $(STACK) ## Start the local stack and leave it running
 
 down: $(DEV) ## Stop the local stack and leave nothing behind
 	@$(BIN)/python -m local.stack down
+
+athena: $(DEV) ## Renew what is made from athena/ and the catalogue
+	@$(BIN)/python -m local.athena
 
 bench: $(STACK) ## Measure, print the tables, write tests/bench/RESULTS.md
 	@$(BIN)/python -m tests.bench

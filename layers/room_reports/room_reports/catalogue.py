@@ -23,6 +23,19 @@ class Column:
 
     name: str
     kind: Kind = Kind.TEXT
+    meaning: str = ""
+    """For whoever reads the column, as is ``caveat``: what not to take it for."""
+    caveat: str = ""
+
+
+_AT_EXPORT = "As it was when the file was exported; empty if Kaltura has none any more."
+_NOBODY = "0, Unknown or Error: Kaltura does not know."
+_NO_END = "0 or empty while it runs, and for one that nobody ended."
+_ESTIMATE = "Kaltura's estimate, about 2 % off, of this window only: does not add up over windows."
+_SHARE = "Of this window only. 0 to 1 or per cent, as Kaltura sends it."
+
+_ROOM = Column("entry_id", meaning="Room.")
+_SESSION = Column("cue_point_id", meaning="Session: one use of a room, from start to end.")
 
 
 @dataclass(frozen=True)
@@ -57,15 +70,29 @@ ROOM_DATA = Report(
     id=6000,
     slug="room_data",
     columns=(
-        Column("entry_id"),
-        Column("entry_name"),
-        Column("parent_entry_id"),
-        Column("cue_point_id"),
-        Column("session_start_time", Kind.TIMESTAMP),
-        Column("session_end_time", Kind.TIMESTAMP),
-        Column("session_host_user_id"),
-        Column("meeting_view_period_unique_users", Kind.INTEGER),
-        Column("meeting_engaged_play_time_ratio", Kind.RATIO),
+        _ROOM,
+        Column("entry_name", meaning="Name of the room.", caveat=_AT_EXPORT),
+        Column(
+            "parent_entry_id",
+            meaning="Room that this room belongs to.",
+            caveat="0 or empty: none.",
+        ),
+        _SESSION,
+        Column("session_start_time", Kind.TIMESTAMP, "Start, in this window or before it."),
+        Column("session_end_time", Kind.TIMESTAMP, "End, in this window or after it.", _NO_END),
+        Column("session_host_user_id", meaning="User who hosted the session.", caveat=_NOBODY),
+        Column(
+            "meeting_view_period_unique_users",
+            Kind.INTEGER,
+            "Users who were in the session.",
+            _ESTIMATE,
+        ),
+        Column(
+            "meeting_engaged_play_time_ratio",
+            Kind.RATIO,
+            "Share of all users' time that they were engaged.",
+            _SHARE,
+        ),
     ),
     key=("entry_id", "cue_point_id"),
     filters=("entry_ids", "virtual_event_ids"),
@@ -77,14 +104,28 @@ ATTENDEES = Report(
     id=6001,
     slug="attendees",
     columns=(
-        Column("entry_id"),
-        Column("cue_point_id"),
-        Column("user_id"),
-        Column("user_name"),
-        Column("user_email"),
-        Column("user_type"),
-        Column("meeting_view_time", Kind.MINUTES),
-        Column("meeting_engaged_play_time_ratio", Kind.RATIO),
+        _ROOM,
+        _SESSION,
+        Column(
+            "user_id",
+            meaning="User.",
+            caveat="0, Unknown or Error: all whom Kaltura does not know.",
+        ),
+        Column("user_name", meaning="Name of the user.", caveat=_AT_EXPORT),
+        Column("user_email", meaning="E-mail address.", caveat=_AT_EXPORT + " 0: none."),
+        Column("user_type", meaning="Role in the session, such as host or attendee."),
+        Column(
+            "meeting_view_time",
+            Kind.MINUTES,
+            "Time in the session.",
+            "Of this window only; adds up over windows. In steps of ten seconds.",
+        ),
+        Column(
+            "meeting_engaged_play_time_ratio",
+            Kind.RATIO,
+            "Share of the user's time that the user was engaged.",
+            _SHARE,
+        ),
     ),
     key=("entry_id", "cue_point_id", "user_id"),
     filters=("entry_ids", "virtual_event_ids", "user_ids", "cue_point_ids"),
@@ -97,17 +138,17 @@ BREAKOUT_SESSIONS = Report(
     id=6002,
     slug="breakout_sessions",
     columns=(
-        Column("parent_entry_id"),
-        Column("parent_entry_name"),
-        Column("breakout_entry_id"),
-        Column("breakout_entry_name"),
-        Column("cue_point_id"),
-        Column("session_initiator"),
-        Column("session_start_time", Kind.TIMESTAMP),
-        Column("session_end_time", Kind.TIMESTAMP),
-        Column("duration", Kind.SECONDS),
-        Column("participant_count", Kind.INTEGER),
-        Column("engagement_rate", Kind.RATIO),
+        Column("parent_entry_id", meaning="Room that the breakout belongs to."),
+        Column("parent_entry_name", meaning="Name of that room.", caveat=_AT_EXPORT),
+        Column("breakout_entry_id", meaning="Breakout room."),
+        Column("breakout_entry_name", meaning="Name of the breakout room.", caveat=_AT_EXPORT),
+        _SESSION,
+        Column("session_initiator", meaning="User who started the breakout.", caveat=_NOBODY),
+        Column("session_start_time", Kind.TIMESTAMP, "Start, in this window or before it."),
+        Column("session_end_time", Kind.TIMESTAMP, "End, in this window or after it.", _NO_END),
+        Column("duration", Kind.SECONDS, "From start to end.", "0 where there is no end."),
+        Column("participant_count", Kind.INTEGER, "Users who were in the breakout.", _ESTIMATE),
+        Column("engagement_rate", Kind.RATIO, "Share of the time that users were engaged.", _SHARE),
     ),
     key=("parent_entry_id", "breakout_entry_id", "cue_point_id"),
     filters=("parentEntryIds", "virtual_event_ids"),

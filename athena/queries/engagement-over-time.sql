@@ -1,0 +1,11 @@
+-- Engagement over time: per week, weighted by view time, of the sessions whose attendees are known.
+SELECT
+  region,
+  date_format(date_trunc('week', start_time), '%Y-%m-%d') AS week,
+  count(*) AS sessions,
+  sum(engagement * view_minutes) / nullif(sum(view_minutes), 0) AS engagement
+FROM sessions
+WHERE dt >= date_format(date_add('day', -112, current_date), '%Y-%m-%d')
+  AND NOT estimated
+GROUP BY region, date_format(date_trunc('week', start_time), '%Y-%m-%d')
+ORDER BY region, week

@@ -1,0 +1,21 @@
+-- Late joiners: users who missed at least a third of a session, in the last 28 days. Kaltura says
+-- how long they were there, not when: whoever left early or stepped out is among them.
+SELECT
+  a.region,
+  a.dt,
+  s.entry_name,
+  a.cue_point_id,
+  a.user_id,
+  a.user_name,
+  a.view_minutes,
+  s.duration_minutes - a.view_minutes AS missed_minutes
+FROM attendance AS a
+JOIN sessions AS s
+  ON s.region = a.region
+  AND s.dt = a.dt
+  AND s.entry_id = a.entry_id
+  AND s.cue_point_id = a.cue_point_id
+WHERE a.dt >= date_format(date_add('day', -28, current_date), '%Y-%m-%d')
+  AND a.user_id IS NOT NULL
+  AND s.duration_minutes - a.view_minutes >= s.duration_minutes / 3
+ORDER BY a.dt, a.region, a.cue_point_id, a.user_id
