@@ -1,7 +1,7 @@
 """Links: presigned by a role assumed for the purpose, so that their promise can be kept."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -51,34 +51,39 @@ class Link:
     expires_at: datetime
 
 
+@dataclass(frozen=True)
+class Session:
+    """Credentials that end."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(repr=False)
+    until: datetime
+
+
 class Presigner:
-    """The role that reads objects and signs links; safe to share between threads."""
+    """Reads objects and signs links; safe to share between threads."""
 
     def __init__(
-        self, sts: "STSClient", role: str, ttl: timedelta, clock: Callable[[], datetime]
+        self, assume: Callable[[], Session], ttl: timedelta, clock: Callable[[], datetime]
     ) -> None:
-        """``ttl`` is how long a link is to work, an hour at the most."""
-        self._sts = sts
-        self._role = role
+        """Signs as what ``assume`` gives a session of; raises SigningError when it does.
+
+        Args:
+            ttl: how long a link is to work.
+        """
+        self._assume = assume
         self._ttl = ttl
         self._clock = clock
         self._lock = Lock()
         self._held: tuple[S3Client, datetime] | None = None
 
     def client(self) -> "S3Client":
-        """S3, seen with the role's credentials, which outlive any link that is signed now.
-
-        Raises:
-            SigningError: when the role cannot be assumed.
-        """
+        """S3, seen with credentials that outlive any link that is signed now."""
         return self._session()[0]
 
     def link(self, target: Target, method: str) -> Link:
-        """A link to ``target`` for GET, or for HEAD.
-
-        Raises:
-            SigningError: when the role cannot be assumed.
-        """
+        """A link to ``target`` for GET, or for HEAD."""
         client, until = self._session()
         version = {"VersionId": target.version_id} if target.version_id else {}
         url = client.generate_presigned_url(
@@ -97,26 +102,41 @@ class Presigner:
     def _session(self) -> "tuple[S3Client, datetime]":
         with self._lock:
             if self._held is None or self._held[1] - self._clock() < self._ttl:
-                self._held = self._assume()
+                session = self._assume()
+                self._held = _client(session), session.until
             return self._held
 
-    def _assume(self) -> "tuple[S3Client, datetime]":
-        try:
-            given = self._sts.assume_role(
-                RoleArn=self._role,
-                RoleSessionName="downloads",
-                DurationSeconds=int(_SESSION.total_seconds()),
-            )["Credentials"]
-        except (ClientError, BotoCoreError) as error:
-            raise SigningError(f"{self._role} cannot be assumed: {error}") from error
-        client = boto3.client(
-            "s3",
-            config=S3_CONFIG,
-            aws_access_key_id=given["AccessKeyId"],
-            aws_secret_access_key=given["SecretAccessKey"],
-            aws_session_token=given["SessionToken"],
-        )
-        return client, given["Expiration"].astimezone(UTC)
+
+def assume_role(sts: "STSClient", role: str) -> Session:
+    """A session of the role with this ARN, for an hour.
+
+    Raises:
+        SigningError: when the role cannot be assumed.
+    """
+    try:
+        given = sts.assume_role(
+            RoleArn=role,
+            RoleSessionName="downloads",
+            DurationSeconds=int(_SESSION.total_seconds()),
+        )["Credentials"]
+    except (ClientError, BotoCoreError) as error:
+        raise SigningError(f"{role} cannot be assumed: {error}") from error
+    return Session(
+        given["AccessKeyId"],
+        given["SecretAccessKey"],
+        given["SessionToken"],
+        given["Expiration"].astimezone(UTC),
+    )
+
+
+def _client(session: Session) -> "S3Client":
+    return boto3.client(
+        "s3",
+        config=S3_CONFIG,
+        aws_access_key_id=session.access_key_id,
+        aws_secret_access_key=session.secret_access_key,
+        aws_session_token=session.session_token,
+    )
 
 
 def _end(url: str) -> datetime:

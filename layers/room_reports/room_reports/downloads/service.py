@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import boto3
 
@@ -13,7 +13,7 @@ from room_reports.downloads.answers import Answer, NotThereError
 from room_reports.downloads.archive import Archive
 from room_reports.downloads.coverage import coverage
 from room_reports.downloads.exports import describe
-from room_reports.downloads.links import S3_CONFIG, Presigner
+from room_reports.downloads.links import S3_CONFIG, Presigner, assume_role
 from room_reports.downloads.listing import newest, page
 from room_reports.downloads.openapi import openapi
 from room_reports.downloads.queries import coverage_query, exports_query, series_of
@@ -117,7 +117,8 @@ def downloads() -> Downloads:
     settings = read_download_settings(os.environ)
     archive = Archive(boto3.client("s3", config=S3_CONFIG), settings.lake.bucket)
     sts = boto3.client("sts")
-    presigner = Presigner(sts, settings.presigner_role, settings.link_ttl, _utc_now)
+    assume = partial(assume_role, sts, settings.presigner_role)
+    presigner = Presigner(assume, settings.link_ttl, _utc_now)
     return Downloads(settings, archive, presigner, _utc_now)
 
 

@@ -1,0 +1,174 @@
+"""The links as another S3 sees them, which knows nothing of the one that they were made against."""
+
+import gzip
+import json
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import boto3
+import pytest
+import requests
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.stack.process import free_port, start, wait_until
+from room_reports.downloads.links import S3_CONFIG, Presigner, Session, Target
+
+ROOT = Path(__file__).parents[2]
+BUCKET = "reports"
+KEY = "attendees/granularity=day/region=us/dt=2026-11-22/attendees_us_2026-11-22.csv"
+FOREIGN = "runs/dt=2026-11-22/run.json"
+NAME = "attendees_us_2026-11-22.csv"
+CSV = b"entry_id,user_name\n1_abc,\xc5\x81ucja\n"
+TTL = timedelta(seconds=60)
+
+
+@pytest.fixture(scope="module")
+def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The version of each object in a server in which ``reader`` may only read reports."""
+    directory = tmp_path_factory.mktemp("seaweedfs")
+    identities = [
+        {
+            "name": name,
+            "credentials": [{"accessKey": name, "secretKey": f"{name}-secret"}],
+            "actions": actions,
+        }
+        for name, actions in (
+            ("writer", ["Admin"]),
+            ("reader", [f"Read:{BUCKET}/attendees/*"]),
+        )
+    ]
+    config = directory / "s3.json"
+    config.write_text(json.dumps({"identities": identities}))
+    ports = {name: free_port() for name in ("master", "volume", "filer", "s3")}
+    grpc = {name: free_port() for name in ports}
+    log = directory / "weed.log"
+    process = start(
+        [
+            *(ROOT / ".venvs/dev/bin/weed", "server", f"-dir={directory}", "-s3"),
+            *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config}"),
+            *(f"-{name}.port={port}" for name, port in ports.items()),
+            *(f"-{name}.port.grpc={port}" for name, port in grpc.items()),
+            *("-master.telemetry=false", "-master.electionTimeout=1s", "-volume.preStopSeconds=0"),
+            *("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", "-volume.max=4"),
+        ],
+        {"HOME": str(directory)},
+        log,
+        directory,
+    )
+    endpoint = f"http://127.0.0.1:{ports['s3']}"
+    writer = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="writer",
+        aws_secret_access_key="writer-secret",
+        config=S3_CONFIG,
+    )
+
+    def ready() -> bool:
+        with suppress(ClientError, BotoCoreError):
+            with suppress(writer.exceptions.BucketAlreadyExists):
+                writer.create_bucket(Bucket=BUCKET)
+            writer.put_object(Bucket=BUCKET, Key="ready", Body=b"x")
+            return True
+        return False
+
+    try:
+        wait_until(ready, process, log, 30)
+        writer.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        put = partial(writer.put_object, Bucket=BUCKET, ContentType="text/csv; charset=utf-8")
+        found = {key: put(Key=key, Body=CSV)["VersionId"] for key in (KEY, FOREIGN)}
+        put(Key=KEY, Body=b"a later version")
+        zipped = put(Key=f"{KEY}.gz", Body=gzip.compress(CSV), ContentEncoding="gzip")
+        found[f"{KEY}.gz"] = zipped["VersionId"]
+        found["endpoint"] = endpoint
+        yield found
+    finally:
+        process.stop()
+
+
+@pytest.fixture
+def presigner(versions: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Presigner:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", versions["endpoint"])
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    until = datetime.now(UTC) + timedelta(hours=1)
+    return Presigner(
+        lambda: Session("reader", "reader-secret", None, until), TTL, lambda: datetime.now(UTC)
+    )
+
+
+def link(presigner: Presigner, versions: dict[str, str], key: str = KEY) -> str:
+    return presigner.link(Target(BUCKET, key, versions[key], NAME), "GET").url
+
+
+def changed(url: str, name: str, value: str) -> str:
+    parts = urlsplit(url)
+    query = {**dict(parse_qsl(parts.query)), name: value}
+    return parts._replace(query=urlencode(query, quote_via=quote)).geturl()
+
+
+def test_a_link_gives_that_version_under_its_friendly_name(
+    presigner: Presigner, versions: dict[str, str]
+) -> None:
+    answer = requests.get(link(presigner, versions), timeout=10)
+    assert answer.status_code == 200
+    assert answer.content == CSV
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{NAME}"'
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+
+
+def test_what_is_stored_compressed_arrives_plain(
+    presigner: Presigner, versions: dict[str, str]
+) -> None:
+    answer = requests.get(link(presigner, versions, f"{KEY}.gz"), timeout=10)
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert answer.content == CSV
+
+
+def test_a_link_for_head_is_for_head_only(presigner: Presigner, versions: dict[str, str]) -> None:
+    url = presigner.link(Target(BUCKET, KEY, versions[KEY], NAME), "HEAD").url
+    assert requests.head(url, timeout=10).status_code == 200
+    assert requests.get(url, timeout=10).status_code == 403
+
+
+def test_a_link_that_was_tampered_with_is_refused(
+    presigner: Presigner, versions: dict[str, str]
+) -> None:
+    url = link(presigner, versions)
+    names = [name for name, _ in parse_qsl(urlsplit(url).query)]
+    assert len(names) == 9
+    for name in names:
+        answer = requests.get(changed(url, name, "9"), timeout=10)
+        assert answer.status_code in {400, 403}, name
+        assert CSV not in answer.content
+    later = changed(url, "X-Amz-Expires", "86400")
+    assert requests.get(later, timeout=10).status_code == 403
+    elsewhere = url.replace("attendees_us", "attendees_eu")
+    assert requests.get(elsewhere, timeout=10).status_code == 403
+    assert requests.put(url, data=b"x", timeout=10).status_code == 403
+    assert requests.delete(url, timeout=10).status_code == 403
+
+
+def test_a_link_ends_when_it_says(versions: dict[str, str], presigner: Presigner) -> None:
+    del presigner  # whose environment is what is wanted of it
+    until = datetime.now(UTC) + timedelta(hours=1)
+    brief = Presigner(
+        lambda: Session("reader", "reader-secret", None, until),
+        timedelta(seconds=1),
+        lambda: datetime.now(UTC),
+    ).link(Target(BUCKET, KEY, versions[KEY], NAME), "GET")
+    left = (brief.expires_at - datetime.now(UTC)).total_seconds()
+    assert left <= 1
+    time.sleep(left + 1.1)
+    assert requests.get(brief.url, timeout=10).status_code == 403
+
+
+def test_the_role_decides_what_a_link_can_reach(
+    presigner: Presigner, versions: dict[str, str]
+) -> None:
+    assert requests.get(link(presigner, versions, FOREIGN), timeout=10).status_code == 403
