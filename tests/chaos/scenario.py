@@ -59,6 +59,10 @@ class Step:
     twice: bool = False
     """Whether two runs go on at the same time."""
     gzip: bool = False
+    pause_at: int | None = None
+    """The report whose answer is so slow that ``pause`` goes by, and another run, meanwhile."""
+    pause: float = 0.0
+    """Seconds."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,9 @@ def scenario(seed: int) -> Scenario:
     granularities = rng.choice(("day", "day", "day", "day", "day", "hour", "day,hour"))
     # An hour a window makes many of them: for these one report of one region is enough.
     many = "hour" in granularities
-    regions = ("us", "eu")[: 1 if many else rng.choice((1, 2))]
+    # An answer can only be slower than a window if no other task is between answer and bucket.
+    slow = rng.random() < 0.3
+    regions = ("us", "eu")[: 1 if many or slow else rng.choice((1, 2))]
     reports = tuple(sorted(rng.sample((6000, 6001, 6002), 1 if many else rng.choice((1, 2, 3)))))
     settle = rng.choice((6, 24, 48))
     capped = rng.random() < 0.3
@@ -105,11 +111,11 @@ def scenario(seed: int) -> Scenario:
         "SETTLE_HOURS": str(settle),
         "CATCH_UP_DAYS": str(1 if many else rng.choice((2, 3, 5))),
         "EXPORT_OPEN_WINDOW": rng.choice(("true", "false", "false")),
-        "CONCURRENCY": str(rng.choice((1, 2, 4))),
+        "CONCURRENCY": "1" if slow else str(rng.choice((2, 4))),
         "ROW_CAPS": str(SMALL_CAP) if capped else "100000",
         "READ_TIMEOUT_SECONDS": "5",
     }
-    steps = tuple(_step(rng, regions) for _ in range(rng.randint(2, 6)))
+    steps = tuple(_step(rng, regions, slow=slow) for _ in range(rng.randint(2, 6)))
     return Scenario(
         seed=seed,
         regions=regions,
@@ -140,15 +146,17 @@ def scenario(seed: int) -> Scenario:
     )
 
 
-def _step(rng: Random, regions: tuple[str, ...]) -> Step:
+def _step(rng: Random, regions: tuple[str, ...], *, slow: bool) -> Step:
     return Step(
         advance=rng.choice((-300, 60, HOUR, HOUR, 7 * HOUR, DAY, 3 * DAY)) + rng.uniform(0, 600),
         kaltura_rate=rng.choice((0, 0.1, 0.5, 1)),
         s3_rate=rng.choice((0, 0, 0.05, 0.3)),
         down=frozenset(name for name in regions if rng.random() < 0.15),
         rate_limit=rng.choice((None, None, None, 5)),
-        kill_at=rng.randint(1, 60) if rng.random() < 0.2 else None,
+        kill_at=rng.randint(1, 60) if rng.random() < 0.2 and not slow else None,
         cold=rng.random() < 0.5,
-        twice=rng.random() < 0.15,
+        twice=rng.random() < 0.15 and not slow,
         gzip=rng.random() < 0.3,
+        pause_at=rng.randint(1, 12) if slow and rng.random() < 0.7 else None,
+        pause=rng.choice((HOUR, 7 * HOUR, DAY, 2 * DAY)),
     )

@@ -8,17 +8,20 @@ import os
 import signal
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 from random import Random
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
+from local.kaltura.api import Call
 from local.kaltura.clock import Clock
 from local.kaltura.faults import Fault, RandomFaults
 from local.kaltura.ks import generate
-from local.kaltura.server import KalturaServer
+from local.kaltura.server import CallLog, KalturaServer
 from local.kaltura.university import University
 from local.s3.server import S3Server
 from room_reports.exporting.invocation import ExporterService
@@ -29,6 +32,20 @@ from tests.chaos.scenario import DAY, KALTURA_FAULTS, S3_FAULTS, Scenario, Step
 
 _CHILDREN = multiprocessing.get_context("forkserver")
 _CHILDREN.set_forkserver_preload(["tests.chaos.exporter"])
+
+
+class SlowAnswers(CallLog):
+    """Notes each call when its answer is made, and can hold it back before it is sent."""
+
+    def __init__(self, made: Callable[[], None]) -> None:
+        super().__init__()
+        self._made = made
+
+    def add(self, call: Call) -> None:
+        """Notes a call whose answer has just been made."""
+        super().add(call)
+        if call.service == "report":
+            self._made()
 
 
 class World:
@@ -42,6 +59,8 @@ class World:
         self._requests = 0
         self._kill: tuple[int, int] | None = None
         self._step = scenario.last
+        self._answers_until_pause = 0
+        self._lock = Lock()
         self._s3_attempts: Counter[tuple[str, str]] = Counter()
         self._stack = contextlib.ExitStack()
         self._log = StringIO()
@@ -116,6 +135,7 @@ class World:
     def _begin(self, step: Step, number: int) -> None:
         self.now += step.advance
         self._step = step
+        self._answers_until_pause = step.pause_at or 0
         self._s3_attempts.clear()
         for name, server in self.regions.items():
             for call in server.calls.all():
@@ -188,7 +208,18 @@ class World:
         clock = Clock(time)
         clock.offset = self.scenario.skew_kaltura
         university = University(self.scenario.seed, name, self.scenario.size)
-        return KalturaServer(university, clock=clock, settings=self.scenario.settings)
+        server = KalturaServer(university, clock=clock, settings=self.scenario.settings)
+        server.calls = SlowAnswers(self._answer_made)
+        return server
+
+    def _answer_made(self) -> None:
+        with self._lock:
+            self._answers_until_pause -= 1
+            if self._answers_until_pause != 0:
+                return
+            self.now += self._step.pause
+        self.befell["a run overtaken by another"] += 1
+        self._run(self._start_exporter())
 
     def _credentials(self, name: str) -> dict[str, Any]:
         account = self.regions[name].account

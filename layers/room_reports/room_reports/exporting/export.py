@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import IO
 
 from room_reports.deadline import Deadline
@@ -45,9 +45,9 @@ class Exporter:
     settings: Settings
     bucket: Bucket
     run_id: str
-    now: datetime
-    """The run's "now", by which an export's state is told."""
     clock: Callable[[], datetime]
+    ahead: timedelta
+    """What to add to ``clock`` for the run's own time, which begins with its "now"."""
 
     def export(self, task: Task, region: KalturaRegion, deadline: Deadline) -> Exported | None:
         """Fetches, checks, normalises and publishes one report.
@@ -71,7 +71,7 @@ class Exporter:
             fetcher = Fetcher(self.settings, region, deadline)
             fetched = fetcher.fetch(request, file, compress=task.gzip)
             self._check_not_late(task, started)
-            state = state_at(task.window, self.settings.settle, self.now)
+            state = state_at(task.window, self.settings.settle, started + self.ahead)
             metadata = self._metadata(task, fetched, state, started)
             change, same = self._change(task, file, metadata["sha256"])
             if not self._publish(task, file, metadata, same=same):

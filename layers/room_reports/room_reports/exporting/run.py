@@ -67,7 +67,8 @@ class Run:
 
     def _work(self, due: Plan, scope: Scope) -> list["Future[Exported | Left]"]:
         """Does the tasks, those of each region in their order."""
-        exporter = Exporter(self.settings, self.bucket, self.run_id, scope.now, self.clock)
+        ahead = scope.now - self.clock()
+        exporter = Exporter(self.settings, self.bucket, self.run_id, self.clock, ahead)
         lanes = {
             name: Lane(self.regions[name], exporter, self.deadline, self.settings.concurrency)
             for name in scope.regions
