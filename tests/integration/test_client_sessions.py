@@ -1,0 +1,166 @@
+"""The real client and its sessions, and that no failure shows a secret."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from room_reports.source.credentials import Credentials
+from room_reports.source.errors import (
+    KalturaError,
+    RegionError,
+)
+from tests.region import (
+    ADMIN,
+    EXPIRED,
+    MINTED,
+    READY,
+    REPORT,
+    TABLE,
+    TOKEN,
+    Client,
+    api_error,
+    assert_no_secret,
+    calls,
+    cut_at,
+    minting,
+)
+from tests.servers import (
+    Answer,
+    Request,
+    answer,
+    serving,
+)
+
+
+@pytest.mark.parametrize("credentials", [ADMIN, TOKEN], ids=["admin secret", "app token"])
+@pytest.mark.parametrize("reason", ["EXPIRED", "EXCEEDED_ACTIONS_LIMIT"])
+def test_an_expired_session_is_replaced_once(credentials: Credentials, reason: str) -> None:
+    def report(request: Request) -> Answer:
+        spent = request.form["ks"] == f"{MINTED}1"
+        return api_error("INVALID_KS", KSID=reason) if spent else REPORT
+
+    with serving(minting(report)) as server:
+        client = Client(server.url, credentials)
+        assert client.fetch() == TABLE
+        assert client.fetch() == TABLE
+
+    assert client.waits == []
+    mints = [call for call in calls(server) if call in ("start", "startSession")]
+    assert len(mints) == 2
+    assert calls(server).count("getCsvFromStringParams") == 3
+
+
+@pytest.mark.parametrize("credentials", [ADMIN, TOKEN], ids=["admin secret", "app token"])
+def test_when_the_new_session_has_expired_too_the_region_is_given_up(
+    credentials: Credentials,
+) -> None:
+    advice = "and so was a new one; check the clocks"
+    with serving(minting(lambda _: EXPIRED)) as server, pytest.raises(RegionError, match=advice):
+        Client(server.url, credentials).fetch()
+
+    assert calls(server).count("getCsvFromStringParams") == 2
+
+
+def test_a_ready_session_that_expired_says_what_to_do() -> None:
+    advice = "has expired; put a new one into the secret"
+    with serving(EXPIRED) as server, pytest.raises(RegionError, match=advice):
+        Client(server.url).fetch()
+
+    assert len(server.requests) == 1
+
+
+def test_a_session_that_was_ended_is_not_used_by_the_next_run() -> None:
+    ended = api_error("INVALID_KS", KSID="LOGOUT")
+    answers = iter([ended, REPORT])
+    with serving(minting(lambda _: next(answers))) as server:
+        client = Client(server.url, ADMIN)
+        with pytest.raises(RegionError, match="was ended"):
+            client.fetch()
+        assert client.fetch() == TABLE
+
+    assert calls(server).count("start") == 2
+
+
+@pytest.mark.parametrize(
+    "hiccup", [api_error("INTERNAL_SERVERL_ERROR"), answer(b"", status=500)], ids=["error", "500"]
+)
+def test_a_hiccup_while_a_session_is_minted_is_tried_again(hiccup: Answer) -> None:
+    with serving(hiccup, minting(lambda _: REPORT)) as server:
+        client = Client(server.url, ADMIN)
+        assert client.fetch() == TABLE
+
+    assert calls(server) == ["start", "start", "getCsvFromStringParams"]
+    assert len(client.waits) == 1
+
+
+def test_many_threads_share_one_session() -> None:
+    with serving(minting(lambda _: REPORT)) as server:
+        client = Client(server.url, ADMIN)
+        with ThreadPoolExecutor(8) as pool:
+            tables = list(pool.map(lambda _: client.fetch(), range(16)))
+
+    assert all(table == TABLE for table in tables)
+    assert calls(server).count("start") == 1
+
+
+def test_when_it_expires_under_many_threads_one_new_session_is_minted() -> None:
+    def report(request: Request) -> Answer:
+        return EXPIRED if request.form["ks"] == f"{MINTED}1" else REPORT
+
+    with serving(minting(report)) as server:
+        client = Client(server.url, ADMIN)
+        with ThreadPoolExecutor(8) as pool:
+            tables = list(pool.map(lambda _: client.fetch(), range(16)))
+
+    assert all(table == TABLE for table in tables)
+    assert calls(server).count("start") == 2
+
+
+def repeat_everything(request: Request) -> Answer:
+    form = request.form
+    return api_error("INVALID_KS", KSID=form.get("ks", form.get("secret", "")))
+
+
+@pytest.mark.parametrize("credentials", [READY, ADMIN, TOKEN], ids=["ks", "admin", "token"])
+@pytest.mark.parametrize(
+    "report",
+    [
+        lambda _: cut_at(100),
+        lambda _: answer(b"", status=503),
+        lambda _: answer(b"<html>", "text/html"),
+        lambda _: answer(b"", status=302, headers=[("Location", "/elsewhere")]),
+        lambda _: EXPIRED,
+        lambda _: Answer((), close=True),
+        repeat_everything,
+    ],
+    ids=["cut", "503", "html", "redirect", "expired", "broken", "repeated"],
+)
+def test_no_failure_shows_a_secret(
+    credentials: Credentials, report: Callable[[Request], Answer], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    with serving(minting(report)) as server:
+        client = Client(server.url, credentials)
+        with pytest.raises(KalturaError) as caught:
+            client.fetch()
+
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert_no_secret(f"{error} {error!r}")
+        error = error.__cause__ or error.__context__
+    assert_no_secret(f"{vars(caught.value)}")
+    assert_no_secret(caplog.text)
+    assert all(request.path.startswith("/api_v3/service/") for request in server.requests)
+    assert_no_secret("".join(request.path for request in server.requests))
+
+
+@pytest.mark.parametrize("credentials", [ADMIN, TOKEN], ids=["admin", "token"])
+def test_no_refused_credential_is_shown(
+    credentials: Credentials, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    with serving(repeat_everything) as server, pytest.raises(RegionError) as caught:
+        Client(server.url, credentials).fetch()
+
+    assert_no_secret(f"{caught.value} {caught.value!r} {vars(caught.value)} {caplog.text}")
