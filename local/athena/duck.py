@@ -44,9 +44,18 @@ class DuckLake:
         root: a folder with objects under their keys; None for tables without any.
         zone: the deployment's time zone.
         now: what the queries take for the present; must be aware.
+        loaded: read the files once, instead of for each query.
     """
 
-    def __init__(self, root: Path | None, zone: str = "UTC", now: datetime | None = None) -> None:
+    def __init__(
+        self,
+        root: Path | None,
+        zone: str = "UTC",
+        now: datetime | None = None,
+        *,
+        loaded: bool = False,
+    ) -> None:
+        self._kind = "TABLE" if loaded else "VIEW"
         self._zone = zone
         self._now = now
         self._days: set[str] = set()
@@ -74,7 +83,7 @@ class DuckLake:
         in_path = ", ".join(f"'{k}': VARCHAR" for k in types if k in partitions)
         options = "header = true, quote = '\"', escape = '\"', delim = ',', auto_detect = false, "
         self._connection.execute(
-            f"CREATE VIEW {name} AS FROM read_{kind}({files!r}, columns = {in_file!r}, "
+            f"CREATE {self._kind} {name} AS FROM read_{kind}({files!r}, columns = {in_file!r}, "
             f"{options if kind == 'csv' else ''}"
             f"hive_partitioning = true, hive_types = {{{in_path}}})"
         )

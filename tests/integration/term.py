@@ -21,7 +21,6 @@ from room_reports.source.dialect import KalturaCsv
 from room_reports.windows import Calendar, Granularity, Window
 
 ZONE = ZoneInfo("America/New_York")
-QUOTED = ("entry_name", "user_name")
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,8 @@ class Term:
     first: date
     last: date
     size: Size
-    regions: tuple[str, ...] = ("us", "eu")
-    gzipped: tuple[str, ...] = ("eu",)
+    regions: tuple[str, ...] = ("us", "ca")
+    gzipped: tuple[str, ...] = ("ca",)
     hours_of: tuple[date, ...] = ()
     """Days that are exported by the hour, too."""
 
@@ -69,7 +68,7 @@ class Term:
                 for window in (*self.days(), *self.hours()):
                     series = Series(report.slug, region, window.granularity)
                     path = root / series.key(window, gzip=region in self.gzipped)
-                    path.parent.mkdir(parents=True)
+                    path.parent.mkdir(parents=True, exist_ok=True)
                     # Some days are enough to show that the second export is what counts.
                     early = int(window.end.timestamp()) - 3600
                     for as_of in (early, None) if window.start.day % 10 == 1 else (None,):
@@ -81,7 +80,7 @@ def _export(
 ) -> None:
     start, end = int(window.start.timestamp()), int(window.end.timestamp())
     rows = truth.rows(report.id, start, end, as_of=as_of)
-    source = KalturaCsv([render(HEADERS[report.id], rows, quoted=QUOTED)])
+    source = KalturaCsv([render(HEADERS[report.id], rows)])
     with path.open("wb") as file:
         write_csv(source.header, source, report, file, compress=path.suffix == ".gz")
 
