@@ -15,9 +15,14 @@ os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "KalturaRoomReports")
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Looks through all that was captured, and through what would be shown of a failure."""
     report = yield
-    found = leaks("\n".join([report.longreprtext, *(text for _, text in report.sections)]))
+    shown = [("the failure's report", report.longreprtext), *report.sections]
+    found = [
+        f"{', '.join(leaks(text))} in {name}"
+        for name, text in shown
+        if leaks(text) and name.endswith((report.when, "report"))
+    ]
     if found:
         report.outcome = "failed"
-        report.longrepr = f"secrets were printed, logged or raised: {', '.join(found)}"
+        report.longrepr = f"secrets were printed, logged or raised: {'; '.join(found)}"
         report.sections.clear()
     return report

@@ -49,7 +49,7 @@ class World:
     s3: S3Server
     kaltura: Mapping[str, KalturaServer]
     environment: dict[str, str]
-    secret: str
+    secret: str = field(repr=False)
     waits: list[float] = field(default_factory=list)
     """Seconds that the exporter would have waited between its tries."""
 
@@ -107,7 +107,10 @@ class World:
 
     def record(self) -> Answer:
         """The record of the latest run."""
-        key = self.s3.store.keys("runs/")[-1]
+        return self.record_under(self.s3.store.keys("runs/")[-1])
+
+    def record_under(self, key: str) -> Answer:
+        """The record of the run with this key."""
         record: Answer = json.loads(self.item(key).body)
         return record
 
@@ -169,9 +172,10 @@ def world(
     regions: Sequence[str] = ("us",),
     size: Size | None = None,
     settings: ReportSettings | None = None,
+    variables: Mapping[str, str] | None = None,
     **environment: str,
 ) -> Iterator[World]:
-    """A world of its own; ``environment`` is added to settings that export the last day."""
+    """A world of its own, with these variables added to settings that export the last day."""
     with ExitStack() as running:
         accounts = {region: Account.generated(7, region) for region in regions}
         for account in accounts.values():
@@ -198,6 +202,7 @@ def world(
                     "SECRET_ID": "secret",
                     "KALTURA_REGIONS": ",".join(f"{n}={s.url}" for n, s in kaltura.items()),
                     "CATCH_UP_DAYS": "1",
+                    **(variables or {}),
                     **environment,
                 },
                 secret=json.dumps(

@@ -79,7 +79,7 @@ def test_filters_and_compression_hold_in_the_pieces_too() -> None:
     chosen = ", ".join(f'"{room}"' for room in rooms)
     filters = f'{{"attendees": {{"entry_ids": [{chosen}]}}}}'
     environment = {"REPORT_FILTERS": filters, "COMPRESSION": "gzip", "ROW_CAPS": "300"}
-    with world(size=BUSY, settings=capped(attendees=300), **environment) as here:
+    with world(size=BUSY, settings=capped(attendees=300), variables=environment) as here:
         here.run(EVENT)
         packed = f"{ATTENDEES}.gz"
         wanted = [row for row in here.truth(packed) if row[0] in (*rooms, "entry_id")]

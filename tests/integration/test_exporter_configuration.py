@@ -128,7 +128,7 @@ def test_a_secret_that_cannot_be_read_is_one_problem_among_others() -> None:
 
     with world(TIME_ZONE="Mars/Olympus") as here:
         service = here.service()
-        object.__setattr__(service._around, "secret", unreadable)  # noqa: SLF001
+        object.__setattr__(service._around, "secret", unreadable)
         with pytest.raises(ConfigurationError) as caught:
             service.invoke(here.scheduled(), "x", Deadline.after(800))
         assert len(caught.value.problems) == 2
