@@ -1,0 +1,155 @@
+"""The table of run records and what is asked of it, over records that real runs left."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.athena.duck import DuckLake
+from local.athena.sources import queries
+from local.athena.tables import CHANGE, EXPORTED, FAILED, RUNS
+from local.kaltura.campus import Size
+from tests.world import SLUGS, Answer, World, world
+
+FIRST = datetime(2026, 9, 16, 0, 7, tzinfo=UTC)
+NOW = FIRST + timedelta(days=4)
+REGIONS = ("us", "eu")
+
+
+@dataclass(frozen=True)
+class Story:
+    """Some days of runs, and a copy of the bucket that they left."""
+
+    world: World
+    root: Path
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """Four days: runs on all but the third, and on the last Kaltura's eu refuses the secret."""
+    size = Size(rooms=10, attendees=3)
+    with world(
+        now=FIRST, regions=REGIONS, size=size, COMPRESSION="gzip", SETTLE_HOURS="24"
+    ) as made:
+        made.schedule()
+        made.now = FIRST + timedelta(days=1)
+        made.schedule()
+        made.now = FIRST + timedelta(days=3)
+        secret = json.loads(made.secret)
+        made.secret = json.dumps(secret | {"eu": {**secret["eu"], "admin_secret": "wrong"}})
+        made.fail()
+        root = tmp_path_factory.mktemp("bucket")
+        for key in made.s3.store.keys(""):
+            (root / key).parent.mkdir(parents=True, exist_ok=True)
+            (root / key).write_bytes(made.item(key).body)
+        yield Story(made, root)
+
+
+@pytest.fixture(scope="module")
+def records(story: Story) -> list[Answer]:
+    return [story.world.record_under(key) for key in story.world.s3.store.keys("runs/")]
+
+
+@pytest.fixture(scope="module")
+def lake(story: Story) -> DuckLake:
+    return DuckLake(story.root, now=NOW, loaded=True)
+
+
+def run(lake: DuckLake, name: str) -> list[dict[str, Any]]:
+    (query,) = (query for query in queries() if query.name == name)
+    return lake.run(query)
+
+
+def test_the_table_has_the_fields_that_runs_record_in_their_order(records: list[Answer]) -> None:
+    assert len(records) == 3
+    for record in records:
+        assert set(record) == {field.name for field in RUNS}
+        for exported in record["exported"]:
+            assert list(exported) == [field.name for field in EXPORTED]
+            assert list(exported["change"] or {}) in ([field.name for field in CHANGE], [])
+        for failed in record["failed"]:
+            assert list(failed) == [field.name for field in FAILED]
+    assert records[-1]["failed"]
+    assert any(exported["change"] for exported in records[1]["exported"])
+
+
+def test_each_export_is_a_row(lake: DuckLake, records: list[Answer]) -> None:
+    found = lake.query("SELECT * FROM exports")
+    wanted = [
+        {
+            "dt": record["finished_at"][:10],
+            "run_id": record["run_id"],
+            "run_trigger": record["trigger"],
+            "exported_at": datetime.fromisoformat(record["finished_at"]).timestamp(),
+            **{name: done[name] for name in ("report", "region", "granularity", "reason", "state")},
+            "window_label": done["start"],
+            "row_count": done["rows"],
+            "size_bytes": done["size"],
+            "unchanged": done["same"],
+            **{
+                f"rows_{name}": (done["change"] or {}).get(name)
+                for name in ("added", "removed", "altered")
+            },
+        }
+        for record in records
+        for done in record["exported"]
+    ]
+    assert sorted(map(_sorted, found)) == sorted(map(_sorted, wanted))
+
+
+def _sorted(row: dict[str, Any]) -> str:
+    return repr(sorted(row.items()))
+
+
+def test_data_freshness(lake: DuckLake, records: list[Answer]) -> None:
+    found = {(row["report"], row["region"]): row for row in run(lake, "data-freshness")}
+    assert set(found) == {(slug, region) for slug in SLUGS for region in REGIONS}
+    for (slug, region), row in found.items():
+        done = [
+            (exported, record)
+            for record in records
+            for exported in record["exported"]
+            if (exported["report"], exported["region"]) == (slug, region)
+        ]
+        settled = [exported["start"] for exported, _ in done if exported["state"] == "settled"]
+        last = max(datetime.fromisoformat(record["finished_at"]) for _, record in done)
+        assert row["latest_window"] == max(exported["start"] for exported, _ in done)
+        assert row["latest_settled_window"] == max(settled)
+        assert row["last_export"] == last.timestamp()
+        assert row["hours_since_last_export"] == (NOW - last) // timedelta(hours=1)
+    assert found["attendees", "us"]["last_export"] > found["attendees", "eu"]["last_export"]
+
+
+def test_completeness_per_day(lake: DuckLake, records: list[Answer]) -> None:
+    latest = {
+        (done["report"], done["region"], done["start"]): (done["state"], done["rows"])
+        for record in records
+        for done in record["exported"]
+    }
+    days = [(NOW.date() - timedelta(days=back)).isoformat() for back in range(1, 29)]
+    wanted = {
+        (slug, region, day): latest.get((slug, region, day), ("missing", None))
+        for slug in SLUGS
+        for region in REGIONS
+        for day in days
+    }
+    found = run(lake, "completeness-per-day")
+    assert len(found) == len(wanted)
+    assert wanted == {
+        (row["report"], row["region"], row["day"]): (row["state"], row["row_count"])
+        for row in found
+    }
+    assert {state for state, _ in wanted.values()} == {"settled", "settling", "missing"}
+
+
+def test_what_was_published_with_gzip_is_read(lake: DuckLake, story: Story) -> None:
+    exports = story.world.exports()
+    assert exports
+    assert all(key.endswith(".csv.gz") for key in exports)
+    for slug in SLUGS:
+        rows = sum(len(story.world.rows(key)) - 1 for key in exports if key.startswith(f"{slug}/"))
+        assert lake.query(f"SELECT count(*) AS n FROM {slug}") == [{"n": rows}]

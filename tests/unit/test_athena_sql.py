@@ -1,0 +1,81 @@
+"""Every view and example query is Athena SQL, by two parsers, and says what it is."""
+
+import pytest
+import sqlglot
+import trino_sql_validator
+from sqlglot import ErrorLevel, exp
+
+from local.athena.sources import Source, queries, views
+from local.athena.tables import RUNS, create_table
+from room_reports.catalogue import REPORTS, Report
+
+EVERYTHING = pytest.mark.parametrize(
+    "source", [*views(), *queries()], ids=lambda source: source.name
+)
+PLACEHOLDER = "${TimeZone}"
+
+
+@EVERYTHING
+def test_it_is_one_statement_of_athena(source: Source) -> None:
+    (tree,) = sqlglot.parse(source.sql, read="athena", error_level=ErrorLevel.RAISE)
+    assert isinstance(tree, exp.Query)
+
+
+@EVERYTHING
+def test_trino_would_take_it_and_knows_its_functions_and_types(source: Source) -> None:
+    result = trino_sql_validator.validate(source.sql.replace(PLACEHOLDER, "Asia/Kathmandu"))
+    assert result.valid, result.error
+    assert result.statement_count == 1
+    assert not result.warnings
+
+
+@EVERYTHING
+def test_it_says_what_it_is_in_few_words(source: Source) -> None:
+    assert 10 < len(source.description) < 1024
+    assert source.sql.endswith("\n")
+    assert "${" not in source.sql.replace(PLACEHOLDER, "")
+
+
+@pytest.mark.parametrize("query", queries(), ids=lambda query: query.name)
+def test_an_example_query_limits_what_is_scanned(query: Source) -> None:
+    tree = sqlglot.parse_one(query.sql, read="athena")
+    names = {view.name for view in views()}
+    reads = [
+        table.find_ancestor(exp.Select) for table in tree.find_all(exp.Table) if table.name in names
+    ]
+    assert reads
+    for select in reads:
+        where = select.args["where"] if select else None
+        assert where
+        assert any(column.name == "dt" for column in where.find_all(exp.Column))
+
+
+@pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
+def test_a_view_says_of_each_column_what_it_means(view: Source) -> None:
+    tree = sqlglot.parse_one(view.sql, read="athena")
+    assert isinstance(tree, exp.Query)
+    assert list(view.column_meanings) == tree.named_selects
+    for meaning in view.column_meanings.values():
+        assert len(meaning) <= 255, "as long as Glue takes"
+        assert meaning.endswith(".")
+
+
+@pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
+def test_a_view_reads_day_windows_only(view: Source) -> None:
+    tree = sqlglot.parse_one(view.sql, read="athena")
+    reports = {report.slug for report in REPORTS}
+    read = [table for table in tree.find_all(exp.Table) if table.name in reports]
+    assert view.sql.count("granularity = 'day'") == len(read)
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.slug)
+def test_the_ddl_for_hive_parses_and_has_the_catalogues_columns(report: Report) -> None:
+    ddl = create_table(report, "s3://bucket/somewhere/")
+    tree = sqlglot.parse_one(ddl, read="athena", error_level=ErrorLevel.RAISE)
+    columns = [column.name for column in tree.this.find_all(exp.ColumnDef)]
+    assert columns[: len(report.columns)] == [column.name for column in report.columns]
+
+
+def test_the_table_of_runs_has_types_that_parse() -> None:
+    for field in RUNS:
+        assert exp.DataType.build(field.type, dialect="hive")
