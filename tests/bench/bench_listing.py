@@ -1,0 +1,82 @@
+"""What a page of the listing costs, in requests to S3 and in time, as the bucket grows."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from room_reports.downloads.archive import Archive
+from room_reports.downloads.exports import describe
+from room_reports.downloads.listing import page
+from room_reports.downloads.queries import exports_query
+from room_reports.downloads.settings import DownloadSettings, read_download_settings
+from room_reports.lake.keys import Series
+from room_reports.windows import Granularity
+from tests.shelf import Shelf, shelf
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+LIMIT = 200
+TITLE = "Listing: one page of 200 exports"
+COLUMNS = ("objects", "query", "LIST requests", "HEAD requests", "ms")
+_REGIONS = ",".join(f"r{number}=https://k{number}.example" for number in range(3))
+_QUERIES: dict[str, dict[str, list[str]]] = {
+    "everything": {},
+    "one report, hours": {"report": ["attendees"], "granularity": ["hour"]},
+    "one report, days": {"report": ["attendees"], "granularity": ["day"]},
+}
+
+
+def rows(sizes: tuple[int, ...] = SIZES) -> Iterator[tuple[str, ...]]:
+    """The table, a row at a time; buckets of three reports in three regions, by day and hour."""
+    settings = read_download_settings(
+        {
+            "BUCKET_NAME": "bucket",
+            "KALTURA_REGIONS": _REGIONS,
+            "PRESIGNER_ROLE_ARN": "arn:aws:iam::123456789012:role/presigner",
+        }
+    )
+    for size in sizes:
+        with shelf(_keys(settings, size)) as held:
+            for name, query in _QUERIES.items():
+                yield f"{len(held.keys):,}", name, *_measure(held, settings, query)
+
+
+def _measure(
+    held: Shelf, settings: DownloadSettings, query: dict[str, list[str]]
+) -> tuple[str, str, str]:
+    held.asked.clear()
+    begun = time.perf_counter()
+    asked = exports_query({**query, "limit": [str(LIMIT)]}, settings, NOW)
+    found = page(Archive(held.client, settings.lake.bucket), asked, settings).found
+    wanted = [(each.stored.key, each.position.window) for each in found]
+    describe(held.client, settings.lake, wanted)
+    spent = time.perf_counter() - begun
+    lists, heads = held.asked.count("LIST"), held.asked.count("HEAD")
+    return str(lists), str(heads), f"{spent * 1000:.0f}"
+
+
+def _keys(settings: DownloadSettings, size: int) -> list[str]:
+    """So many keys: as far back in time as it takes, days as far as there are."""
+    pairs = [(slug, region) for slug in settings.slugs for region in settings.regions]
+    days = max(1, size // (25 * len(pairs)))
+    keys: list[str] = []
+    for granularity, count in ((Granularity.DAY, days), (Granularity.HOUR, 24 * days)):
+        step = timedelta(days=1) if granularity is Granularity.DAY else timedelta(hours=1)
+        calendar = settings.calendar(granularity)
+        for number in range(count):
+            window = calendar.containing(NOW - number * step)
+            keys += [
+                Series(slug, region, granularity).key(window, gzip=False) for slug, region in pairs
+            ]
+    return keys
+
+
+def main() -> None:
+    """Prints the table."""
+    widths = [12, 20, 14, 14, 6]
+    for row in (COLUMNS, *rows()):
+        print("".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,377 @@
+"""Downloads over HTTP on the local stack, with policies, signatures and expiry enforced."""
+
+import hashlib
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import pytest
+import requests
+
+from local.stack.stack import Stack
+from room_reports.lake.keys import parse_key
+from tests.e2e.hostile import event, hostile_requests
+
+ROOT = Path(__file__).parents[2]
+DAYS = ("2026-03-02", "2026-03-05")
+ONE = "/exports/attendees/us/day/2026-03-03"
+KEY = "attendees/granularity=day/region=us/dt=2026-03-03/attendees_us_2026-03-03.csv"
+EXPORT_FIELDS = {
+    *("report", "region", "granularity", "start", "window_start", "window_end", "state"),
+    *("rows", "size", "sha256", "exported_at", "file_name"),
+}
+Get = Callable[..., requests.Response]
+Probe = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def exported(stack: Stack) -> dict[str, int]:
+    """The size of each report in the bucket: three days, and the hours of one."""
+    first, last = DAYS
+    for event_ in (
+        {"from": first, "to": last, "granularity": "day"},
+        {"from": first, "to": "2026-03-03", "granularity": "hour"},
+    ):
+        assert stack.invoke(event_).error is None
+    stack.aws.s3.put_object(Bucket=stack.bucket, Key="runs/dt=2026-03-03/secret.json", Body=b"{}")
+    pages = stack.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=stack.bucket)
+    held = {each["Key"]: each["Size"] for page in pages for each in page["Contents"]}
+    return {key: size for key, size in held.items() if parse_key(key)}
+
+
+@pytest.fixture(scope="module")
+def get(stack: Stack, exported: dict[str, int]) -> Get:
+    session = requests.Session()
+
+    def send(path: str, method: str = "GET", **options: Any) -> requests.Response:
+        headers = {"x-api-key": stack.api_key, **options.pop("headers", {})}
+        return session.request(
+            method,
+            stack.api_url + path,
+            headers=headers,
+            allow_redirects=False,
+            timeout=30,
+            **options,
+        )
+
+    return send
+
+
+@pytest.fixture(scope="module")
+def probe(stack: Stack, exported: dict[str, int]) -> Iterator[Probe]:
+    """The downloads' code and role in a function that does what a test asks it to."""
+    configured = downloads(stack)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as code:
+        for path in (ROOT / "functions/downloads").iterdir():
+            if path.is_file():
+                code.write(path, path.name)
+        code.write(ROOT / "tests/e2e/downloads_probe.py", "downloads_probe.py")
+    stack.aws.functions.create_function(
+        FunctionName="downloads-probe",
+        Runtime="python3.13",
+        Handler="downloads_probe.handler",
+        Role=configured["Role"],
+        Layers=[layer["Arn"] for layer in configured["Layers"]],
+        Code={"ZipFile": archive.getvalue()},
+        Environment={"Variables": configured["Environment"]["Variables"]},
+        Timeout=120,
+    )
+
+    def ask(**asked: Any) -> Any:
+        answer = stack.aws.functions.invoke(
+            FunctionName="downloads-probe", Payload=json.dumps(asked)
+        )
+        payload = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, payload
+        return payload
+
+    yield ask
+    stack.aws.functions.delete_function(FunctionName="downloads-probe")
+
+
+def downloads(stack: Stack) -> dict[str, Any]:
+    """The configuration of the downloads' function."""
+    pages = stack.aws.functions.get_paginator("list_functions").paginate()
+    found: list[Any] = [
+        each for page in pages for each in page["Functions"] if "Downloads" in each["FunctionName"]
+    ]
+    return dict(found[0])
+
+
+def refusal(answer: requests.Response) -> str:
+    """The code of an error, after a look at its form."""
+    body = answer.json()
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"code", "message"}
+    assert body["error"]["message"]
+    return str(body["error"]["code"])
+
+
+@pytest.mark.parametrize("path", ["/exports", "/coverage", "/openapi.json", ONE, f"{ONE}.csv"])
+@pytest.mark.parametrize("key", ["", "wrong"])
+def test_without_the_key_there_is_nothing(get: Get, path: str, key: str) -> None:
+    answer = get(path, headers={"x-api-key": key or None})
+    assert answer.status_code == 403
+    assert refusal(answer) == "forbidden"
+
+
+def test_the_page_needs_no_key_and_lets_nothing_else_in(stack: Stack) -> None:
+    answer = requests.get(f"{stack.api_url}/", timeout=30)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    again = requests.get(
+        f"{stack.api_url}/", headers={"If-None-Match": answer.headers["ETag"]}, timeout=30
+    )
+    assert (again.status_code, again.text) == (304, "")
+
+
+def test_what_is_listed_is_what_lies_in_the_bucket(get: Get, exported: dict[str, int]) -> None:
+    listed: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = get(f"/exports?limit=70&cursor={cursor}").json()
+        assert len(page["exports"]) <= 70
+        listed += page["exports"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert all(set(export) == EXPORT_FIELDS for export in listed)
+    names = {key.rpartition("/")[2]: size for key, size in exported.items()}
+    assert {each["file_name"]: each["size"] for each in listed} == names
+    assert len(listed) == len(exported)
+    starts = [each["window_start"] for each in listed]
+    assert starts == sorted(starts, reverse=True)
+    filtered = get("/exports?report=room_data&region=eu&granularity=day&from=2026-03-03").json()
+    assert [(each["region"], each["start"]) for each in filtered["exports"]] == [
+        ("eu", "2026-03-04"),
+        ("eu", "2026-03-03"),
+    ]
+
+
+def test_a_link_downloads_exactly_what_was_described(get: Get, stack: Stack) -> None:
+    before = datetime.now(UTC)
+    answer = get(ONE)
+    assert answer.headers["Cache-Control"] == "no-store"
+    export = answer.json()
+    assert set(export) == EXPORT_FIELDS | {"url", "expires_at"}
+    promised = datetime.fromisoformat(export["expires_at"]) - before
+    assert timedelta(seconds=898) <= promised <= timedelta(seconds=901)
+    stored = stack.aws.s3.get_object(Bucket=stack.bucket, Key=KEY)
+    body = stored["Body"].read()
+    downloaded = requests.get(export["url"], timeout=30)
+    assert downloaded.content == body
+    assert downloaded.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert hashlib.sha256(body).hexdigest() == export["sha256"]
+    assert body.count(b"\n") == export["rows"] + 1
+    assert export["state"] == stored["Metadata"]["state"]
+    query = dict(parse_qsl(urlsplit(export["url"]).query))
+    assert query["versionId"] == stored["VersionId"]
+    assert query["X-Amz-Algorithm"] == "AWS4-HMAC-SHA256"
+    name = export["file_name"]
+    assert query["response-content-disposition"] == f'attachment; filename="{name}"'
+
+
+def test_a_csv_leads_on_and_so_does_the_latest(get: Get, stack: Stack) -> None:
+    body = stack.aws.s3.get_object(Bucket=stack.bucket, Key=KEY)["Body"].read()
+    answer = get(f"{ONE}.csv")
+    assert answer.status_code == 302
+    assert requests.get(answer.headers["Location"], timeout=30).content == body
+    head = get(f"{ONE}.csv", "HEAD")
+    assert head.status_code == 302
+    described = requests.head(head.headers["Location"], timeout=30)
+    assert described.headers["Content-Length"] == str(len(body))
+    assert get("/exports/attendees/us/day/latest").json()["start"] == "2026-03-04"
+    assert "T23Z" in get("/exports/attendees/eu/hour/latest.csv").headers["Location"]
+
+
+def test_a_link_stays_with_its_version(get: Get, stack: Stack) -> None:
+    key = "room_data/granularity=day/region=us/dt=2019-01-01/room_data_us_2019-01-01.csv"
+    stack.aws.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"old")
+    url = get("/exports/room_data/us/day/2019-01-01").json()["url"]
+    stack.aws.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"new")
+    assert requests.get(url, timeout=30).content == b"old"
+    stack.aws.s3.delete_object(Bucket=stack.bucket, Key=key)
+
+
+def test_what_was_tampered_with_is_refused(get: Get) -> None:
+    url = get(ONE).json()["url"]
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    for name, value in query.items():
+        for changed in ({**query, name: f"{value}0"}, {**query, name: ""}):
+            altered = parts._replace(query=urlencode(changed, quote_via=quote)).geturl()
+            answer = requests.get(altered, timeout=30)
+            assert answer.status_code in {400, 403}, name
+            assert b"entry_id" not in answer.content
+    for altered in (
+        url.replace("attendees_us", "attendees_eu"),
+        url.replace("/attendees/", "/room_data/"),
+        f"{url}&x=1",
+    ):
+        assert requests.get(altered, timeout=30).status_code == 403
+    assert requests.put(url, data=b"x", timeout=30).status_code == 403
+    assert requests.delete(url, timeout=30).status_code == 403
+
+
+def test_coverage_says_what_is_there_and_what_is_missing(get: Get) -> None:
+    answer = get("/coverage?report=attendees&region=us&from=2026-03-01&to=2026-03-06")
+    assert [(each["start"], each["state"]) for each in answer.json()["windows"]] == [
+        ("2026-03-01", "missing"),
+        ("2026-03-02", "settled"),
+        ("2026-03-03", "settled"),
+        ("2026-03-04", "settled"),
+        ("2026-03-05", "missing"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", ["/exports", "/openapi.json", "/coverage?report=attendees&region=us"]
+)
+def test_a_client_that_has_the_same_is_told_so(get: Get, path: str) -> None:
+    answer = get(path)
+    etag = answer.headers["ETag"]
+    assert get(path, headers={"If-None-Match": etag}).status_code == 304
+    head = get(path, "HEAD")
+    assert (head.status_code, head.text, head.headers["ETag"]) == (200, "", etag)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/exports/nothing/us/day/latest", 404, "unknown_report"),
+        ("/exports/attendees/mars/day/latest", 404, "unknown_region"),
+        ("/exports/attendees/us/week/latest", 404, "unknown_granularity"),
+        ("/exports/attendees/us/day/2026-02-01", 404, "not_exported"),
+        ("/exports/attendees/us/day/2098-02-01.csv", 404, "no_such_window_yet"),
+        ("/exports/attendees/us/day/2026-02-30", 400, "bad_parameter"),
+        ("/exports/attendees/us/hour/2026-03-02", 400, "bad_parameter"),
+        (f"{ONE}.csv?versionId=1", 400, "bad_parameter"),
+        ("/exports?regoin=us", 400, "bad_parameter"),
+        ("/coverage", 400, "bad_parameter"),
+        ("/elsewhere", 404, "no_such_route"),
+    ],
+)
+def test_errors_say_what_is_wrong(get: Get, path: str, status: int, code: str) -> None:
+    answer = get(path)
+    assert (answer.status_code, refusal(answer)) == (status, code)
+
+
+def test_other_methods_and_other_sites_get_nowhere(get: Get) -> None:
+    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+        assert get("/exports", method).status_code == 404
+    answer = get("/exports", headers={"Origin": "https://evil.example"})
+    assert "https://evil.example" not in str(answer.headers)
+
+
+def test_downloads_are_logged_without_link_or_key(get: Get, probe: Probe, stack: Stack) -> None:
+    url = get(ONE).json()["url"]
+    # The local API Gateway does not tell the function which key it was.
+    ((status, _, location),) = probe(requests=[event(f"{ONE}.csv", {})])
+    assert status == 302
+    text = stack.log_text()
+    entries = [json.loads(line) for line in text.split("\n") if '"message":"Download"' in line]
+    assert {each["source_ip"] for each in entries} == {"127.0.0.1"}
+    assert [each["object_key"] for each in entries if each.get("api_key_id") == "key"] == [KEY]
+    for link in (url, location[0]):
+        query = dict(parse_qsl(urlsplit(link).query))
+        assert query["X-Amz-Signature"] not in text
+        assert query["X-Amz-Security-Token"] not in text
+    assert stack.api_key not in text
+
+
+def test_ten_thousand_hostile_requests_get_nothing(probe: Probe) -> None:
+    asked = list(hostile_requests(10_000, seed=4))
+    for begin in range(0, len(asked), 2500):
+        batch = asked[begin : begin + 2500]
+        answers = probe(requests=[event(*each) for each in batch])
+        for request, (status, body, location) in zip(batch, answers, strict=True):
+            assert 400 <= status < 500, (request, status, body)
+            assert location is None, request
+            assert "X-Amz-" not in body, request
+            assert json.loads(body)["error"]["code"], request
+
+
+def test_hostile_requests_get_no_further_over_http(get: Get) -> None:
+    def send(request: tuple[str, dict[str, list[str]]]) -> tuple[int, str]:
+        path, query = request
+        path = path.encode("utf-8", "replace").decode()
+        safe = quote(path, safe="/%.;=&~*") if "%" in path else quote(path)
+        clean = {
+            name.encode("utf-8", "replace"): [each.encode("utf-8", "replace") for each in values]
+            for name, values in query.items()
+        }
+        answer = get(f"{safe}?{urlencode(clean, doseq=True)}")
+        return answer.status_code, answer.text + str(answer.headers)
+
+    for request in hostile_requests(120, seed=7):
+        status, text = send(request)
+        assert "X-Amz-Signature" not in text, request
+        assert status < 500, (request, status, text)
+
+
+@pytest.mark.parametrize(
+    ("presigner", "call", "arguments"),
+    [
+        (True, "get_object", {"Key": "runs/dt=2026-03-03/secret.json"}),
+        (True, "get_object", {"Key": "quarantine/x"}),
+        (True, "get_object", {"Key": "attendees/elsewhere.csv"}),
+        (True, "put_object", {"Key": KEY}),
+        (True, "delete_object", {"Key": KEY}),
+        (True, "list_objects_v2", {"Prefix": "attendees/granularity=day/"}),
+        (False, "get_object", {"Key": KEY}),
+        (False, "put_object", {"Key": KEY}),
+        (False, "list_objects_v2", {}),
+        (False, "list_objects_v2", {"Prefix": "runs/"}),
+        (False, "list_object_versions", {"Prefix": "attendees/granularity=day/"}),
+    ],
+)
+def test_neither_role_may_do_more_than_its_part(
+    probe: Probe, stack: Stack, presigner: bool, call: str, arguments: dict[str, str]
+) -> None:
+    asked = {"Bucket": stack.bucket, **arguments}
+    answer = probe(presigner=presigner, service="s3", call=call, arguments=asked)
+    assert answer in {"AccessDenied", "403"}
+
+
+def test_s3_refuses_a_link_of_the_presigner_to_anything_else(probe: Probe, stack: Stack) -> None:
+    good = probe(sign={"Bucket": stack.bucket, "Key": KEY})
+    assert requests.get(good, timeout=30).status_code == 200
+    for bucket, key in (
+        (stack.bucket, "runs/dt=2026-03-03/secret.json"),
+        (stack.bucket, "attendees/elsewhere.csv"),
+        ("artifacts", KEY),
+    ):
+        foreign = probe(sign={"Bucket": bucket, "Key": key})
+        assert requests.get(foreign, timeout=30).status_code == 403
+
+
+def test_a_link_ends_when_it_says(get: Get, stack: Stack) -> None:
+    configured = downloads(stack)
+    variables = configured["Environment"]["Variables"]
+
+    def configure(seconds: str) -> None:
+        stack.aws.functions.update_function_configuration(
+            FunctionName=configured["FunctionName"],
+            Environment={"Variables": {**variables, "LINK_TTL_SECONDS": seconds}},
+        )
+
+    configure("2")
+    try:
+        export = get(ONE).json()
+        assert requests.get(export["url"], timeout=30).status_code == 200
+        left = datetime.fromisoformat(export["expires_at"]) - datetime.now(UTC)
+        assert left <= timedelta(seconds=2)
+        time.sleep(max(0, left.total_seconds()) + 1.1)
+        assert requests.get(export["url"], timeout=30).status_code == 403
+    finally:
+        configure(variables["LINK_TTL_SECONDS"])
