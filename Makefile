@@ -31,17 +31,15 @@ help: ## Show this list
 # those that run what was built must not, or they would test the sources instead.
 # $(call install,environment,interpreter,lock)
 define install
-@echo "Setting up $(VENVS)/$(1)"
 @$(UV) venv --quiet --clear --python "$(2)" $(VENVS)/$(1)
-@$(UV) pip sync --quiet --require-hashes --build-constraints $(3) --python $(VENVS)/$(1) $(3)
+@local/clock.sh "Setting up $(VENVS)/$(1)" $(UV) pip sync --quiet --require-hashes --build-constraints $(3) --python $(VENVS)/$(1) $(3)
 $(if $(filter dev py313 hive,$(1)),@printf '%s\n' "$(CURDIR)" "$(CURDIR)/$(LAYER)" > "$$(echo $(VENVS)/$(1)/lib/python3*/site-packages)/checkout.pth")
 @touch $(VENVS)/$(1)/.stamp
 endef
 
 $(VENVS)/uv/.stamp: requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, for example: make PYTHON=python3.13 demo")'
-	@echo "Setting up $(VENVS)/uv"
-	@$(PYTHON) -m venv --clear $(VENVS)/uv
+	@local/clock.sh "Setting up $(VENVS)/uv" $(PYTHON) -m venv --clear $(VENVS)/uv
 	@$(VENVS)/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: -r $<
 	@touch $@
 
