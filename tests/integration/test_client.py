@@ -7,16 +7,13 @@ import pytest
 
 from room_reports.catalogue import ROOM_DATA
 from room_reports.deadline import Deadline
+from room_reports.source.body import DeadlineError, IncompleteAnswerError
 from room_reports.source.dialect import MalformedReportError
 from room_reports.source.errors import (
     TransientError,
 )
 from room_reports.source.request import ReportRequest
-from room_reports.source.transport import (
-    DeadlineError,
-    HttpPolicy,
-    IncompleteAnswerError,
-)
+from room_reports.source.transport import HttpPolicy
 from tests.region import BODY, HALF, HEADER, READY, REPORT, TABLE, Client, cut_at
 from tests.servers import (
     CSV,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from room_reports.source.body import UnreachableError
 from room_reports.source.errors import (
     RegionError,
     TaskError,
@@ -15,10 +16,7 @@ from room_reports.source.errors import (
     TransientError,
     UnrecognisedAnswerError,
 )
-from room_reports.source.transport import (
-    HttpPolicy,
-    UnreachableError,
-)
+from room_reports.source.transport import HttpPolicy
 from tests.region import (
     BLOCKED,
     BODY,

@@ -1,6 +1,5 @@
 """The deployment's settings, read once from the environment."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,17 +7,16 @@ from datetime import timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from room_reports.catalogue import REPORTS, Report, report_with_id
+from room_reports.catalogue import Report, report_with_id
+from room_reports.filters import Filters, parse_filters
 from room_reports.windows import Calendar, Granularity
 
 CLOCK_SKEW = timedelta(minutes=10)
 """How far apart the clocks here, at S3 and at Kaltura may be without a row being lost."""
 
 REGION_NAME = re.compile(r"[a-z][a-z0-9-]{0,15}", re.ASCII)
-Filters = Mapping[str, Mapping[str, tuple[str, ...]]]
-"""Values by report slug and by the filter's name as Kaltura spells it."""
 
-_FILTER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
+_REPORT_ID = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _ADDRESS = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII
 )
@@ -100,7 +98,7 @@ def inspect_settings(environment: Mapping[str, str]) -> tuple[Settings, Mapping[
         settle=timedelta(hours=variables.read("SETTLE_HOURS", "48", _number(0, 24 * 365))),
         catch_up=timedelta(days=variables.read("CATCH_UP_DAYS", "35", _number(1, 3650))),
         export_open_window=variables.read("EXPORT_OPEN_WINDOW", "false", _flag),
-        filters=variables.read("REPORT_FILTERS", "{}", lambda text: _filters(text, reports)),
+        filters=variables.read("REPORT_FILTERS", "{}", lambda text: parse_filters(text, reports)),
         concurrency=variables.read("CONCURRENCY", "4", _whole_number(1, 64)),
         row_caps=variables.read("ROW_CAPS", "100000", _row_caps),
         gzip=variables.read("COMPRESSION", "none", _choice("none", "gzip")) == "gzip",
@@ -165,7 +163,7 @@ def _region(item: str) -> Region:
 
 def _reports(text: str) -> tuple[Report, ...]:
     ids = _items(text)
-    if not ids or not all(item.isascii() and item.isdigit() and int(item) for item in ids):
+    if not ids or not all(_REPORT_ID.fullmatch(item) for item in ids):
         raise ValueError(f"{text!r} should list report ids, like 6000,6001,6002")
     return tuple(report_with_id(report_id) for report_id in dict.fromkeys(map(int, ids)))
 
@@ -229,49 +227,3 @@ def _row_caps(text: str) -> frozenset[int]:
     if not items or not all(item.isascii() and item.isdigit() and int(item) for item in items):
         raise ValueError(f"{text!r} should list whole numbers of rows, like 100000 or 50000,100000")
     return frozenset(map(int, items))
-
-
-def _filters(text: str, reports: tuple[Report, ...]) -> Filters:
-    try:
-        chosen = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"is not JSON ({error})") from error
-    example = 'write it like {"attendees": {"entry_ids": ["1_abc", "1_def"]}}'
-    if not isinstance(chosen, dict) or not all(isinstance(v, dict) for v in chosen.values()):
-        raise ValueError(f"should hold filters by report; {example}")
-    by_slug = {report.slug: report for report in (*REPORTS, *reports)}
-    problems: list[str] = []
-    filters: dict[str, dict[str, tuple[str, ...]]] = {}
-    for slug, names in chosen.items():
-        report = by_slug.get(slug)
-        if report is None:
-            problems.append(f"unknown report {slug!r}; known are {', '.join(sorted(by_slug))}")
-            continue
-        for name, values in names.items():
-            problem = _filter_problem(report, name, values)
-            if problem:
-                problems.append(f"{slug}.{name}: {problem}")
-            else:
-                filters.setdefault(slug, {})[name] = tuple(values)
-    if problems:
-        raise ValueError("; ".join(problems))
-    return filters
-
-
-def _filter_problem(report: Report, name: str, values: object) -> str | None:
-    if not report.accepts(name) or not _FILTER_NAME.fullmatch(name):
-        known = ", ".join(report.filters or ()) or "letters, digits and underscores"
-        return f"is not a filter of this report, whose filters are: {known}"
-    if not isinstance(values, list) or not values:
-        return "should be a list of at least one value: Kaltura ignores an empty filter"
-    for value in values:
-        if not isinstance(value, str) or not value.strip():
-            return f"{value!r} is not a text; Kaltura ignores an empty filter"
-        if value != value.strip():
-            return f"{value!r} has spaces around it, which Kaltura would not match"
-        if ";" in value or "," in value or not value.isprintable():
-            return (
-                f"{value!r} contains a ';', a ',' or a control character, "
-                "which Kaltura cannot take in a filter's value"
-            )
-    return None

@@ -11,9 +11,9 @@ from room_reports.deadline import Deadline
 from room_reports.exporting.breaker import CircuitBreaker
 from room_reports.exporting.export import Exported, Exporter, TooLateError
 from room_reports.exporting.planner import Task
+from room_reports.source.body import DeadlineError
 from room_reports.source.client import KalturaRegion
 from room_reports.source.errors import KalturaError
-from room_reports.source.transport import DeadlineError
 
 _FIRST_ESTIMATE = 20.0
 """Seconds that a task is thought to take before any was done."""

@@ -8,10 +8,11 @@ from typing import TypeVar
 
 from room_reports.deadline import Deadline
 from room_reports.settings import Region
+from room_reports.source.body import DeadlineError, UnreachableError
 from room_reports.source.errors import RegionError, SessionExpiredError, TransientError
 from room_reports.source.request import ReportRequest
 from room_reports.source.session import Session, SessionKeeper
-from room_reports.source.transport import DeadlineError, Transport, UnreachableError
+from room_reports.source.transport import Transport
 
 _T = TypeVar("_T")
 

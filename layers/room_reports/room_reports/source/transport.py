@@ -1,46 +1,24 @@
 """HTTP to one Kaltura region: one POST, and an answer that is proven complete or refused."""
 
 import json
-import threading
-import zlib
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPResponse, Retry, Timeout
-from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
+from urllib3 import Retry, Timeout
+from urllib3.exceptions import ProtocolError
 
 from room_reports.deadline import Deadline
 from room_reports.source.answers import BOM, error_in, is_report, unrecognised
+from room_reports.source.body import Body, DeadlineError, UnreachableError, broken, timed_out
 from room_reports.source.dialect import MalformedReportError
-from room_reports.source.errors import KalturaError, TransientError
+from room_reports.source.errors import KalturaError
 from room_reports.source.sample import KEPT_BYTES, sample
 
-_CHUNK = 1 << 16
 _RETRIED_STATUSES = (429, 502, 503, 504)
-
-
-class UnreachableError(TransientError):
-    """Raised when the region could not be reached, or refused the call, retries included."""
-
-
-class DeadlineError(TransientError):
-    """Raised when the time left is too short for an answer."""
-
-    regional = False
-
-    def __init__(self) -> None:
-        super().__init__("OUT_OF_TIME", "the run's time was up before the answer was complete")
-
-
-class IncompleteAnswerError(TransientError):
-    """Raised when an answer stopped short, or cannot be proven not to have."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("INCOMPLETE_ANSWER", message)
 
 
 @dataclass(frozen=True)
@@ -51,7 +29,7 @@ class HttpPolicy:
     read_timeout: float = 600.0
     retries: int = 2
     backoff: float = 0.5
-    retry_after_max: int = 20
+    retry_after_max: int = 8
 
 
 class _TimeLeft(Timeout):
@@ -138,7 +116,7 @@ class Transport:
     @contextmanager
     def _post(
         self, service: str, action: str, form: Mapping[str, str], deadline: Deadline
-    ) -> Iterator["_Body"]:
+    ) -> Iterator[Body]:
         if deadline.remaining() <= 0:
             raise DeadlineError
         try:
@@ -150,13 +128,13 @@ class Transport:
                 allow_redirects=False,
             )
         except requests.ReadTimeout as error:
-            raise _timed_out(deadline) from error
+            raise timed_out(deadline) from error
         except requests.RequestException as error:
             if deadline.remaining() <= 0:
                 raise DeadlineError from error
             if error.args and isinstance(error.args[0], ProtocolError):
                 # As a connection does that was kept open for longer than the other side wanted.
-                raise _late(deadline, "the connection broke before the answer") from error
+                raise broken(deadline, "the connection broke before the answer") from error
             raise UnreachableError("UNREACHABLE", _cause(error)) from error
         with response:
             if response.status_code in _RETRIED_STATUSES:
@@ -164,63 +142,7 @@ class Transport:
                     f"HTTP_{response.status_code}",
                     f"Kaltura, or a proxy before it, refused {self._policy.retries + 1} times",
                 )
-            yield _Body(response, deadline)
-
-
-class _Body:
-    """The body of an answer, which is read once."""
-
-    def __init__(self, response: requests.Response, deadline: Deadline) -> None:
-        self.status = response.status_code
-        self.headers = response.headers
-        self._raw: HTTPResponse = response.raw
-        self._deadline = deadline
-
-    def __iter__(self) -> Generator[bytes, None, None]:
-        # A server that sends a byte now and then would never run into a read timeout.
-        timer = threading.Timer(max(self._deadline.remaining(), 0), self._stop)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield from self._decoded(self._raw.stream(_CHUNK, decode_content=False))
-        except ReadTimeoutError as error:
-            raise _timed_out(self._deadline) from error
-        except (HTTPError, OSError, zlib.error) as error:
-            raise _late(self._deadline, "the connection broke within the body") from error
-        finally:
-            timer.cancel()
-        if self._deadline.remaining() <= 0:
-            raise DeadlineError
-        self._prove_complete()
-
-    def _decoded(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        if self.headers.get("Content-Encoding", "").lower() not in ("gzip", "x-gzip"):
-            yield from chunks
-            return
-        # Not by urllib3, which takes a compressed stream that stops short for a whole one.
-        inflater = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-        empty = True
-        for chunk in chunks:
-            empty = False
-            if plain := inflater.decompress(chunk):
-                yield plain
-        if not empty and (not inflater.eof or inflater.unused_data):
-            raise IncompleteAnswerError("the compressed body does not end where the answer ends")
-
-    def _stop(self) -> None:
-        with suppress(ValueError, RuntimeError, OSError):  # it was read to its end meanwhile
-            self._raw.shutdown()
-
-    def _prove_complete(self) -> None:
-        declared = self.headers.get("Content-Length", "")
-        if getattr(self._raw, "chunked", False):
-            return  # the stream ends without an error only after the last chunk
-        if not declared.isdigit():
-            raise IncompleteAnswerError(
-                "the body has neither a length nor chunks, so that nobody can know where it ends"
-            )
-        if self._raw.tell() != int(declared):
-            raise IncompleteAnswerError(f"{self._raw.tell()} of {declared} bytes came")
+            yield Body(response, deadline)
 
 
 def _head(chunks: Iterator[bytes], size: int) -> bytes:
@@ -231,24 +153,13 @@ def _head(chunks: Iterator[bytes], size: int) -> bytes:
     return head
 
 
-def _refusal(body: _Body, start: bytes, form: Mapping[str, str]) -> KalturaError:
+def _refusal(body: Body, start: bytes, form: Mapping[str, str]) -> KalturaError:
     """The error that an answer is, which is not what was asked for."""
     error = error_in(body.status, body.headers, start)
     if error is None:
         error = unrecognised(body.headers, start)
         error.answer = sample(body.status, body.headers, start, form)
     return error
-
-
-def _late(deadline: Deadline, message: str) -> TransientError:
-    return DeadlineError() if deadline.remaining() <= 0 else IncompleteAnswerError(message)
-
-
-def _timed_out(deadline: Deadline) -> TransientError:
-    # Not for another try in this run: it may have taken minutes already.
-    if deadline.remaining() <= 0:
-        return DeadlineError()
-    return UnreachableError("READ_TIMEOUT", "nothing came within the read timeout")
 
 
 def _cause(error: requests.RequestException) -> str:

@@ -1,0 +1,38 @@
+"""The table of failures in docs/how-it-stays-complete.md is that of the code."""
+
+import re
+from pathlib import Path
+
+from room_reports.source.errors import RegionError, TaskError, TooHeavyError, TransientError
+from room_reports.source.verdicts import RULES, Verdict, error_for_status
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-it-stays-complete.md"
+WORDS = {
+    Verdict.RETRY: "retry",
+    Verdict.SPLIT: "split",
+    Verdict.GIVE_UP_TASK: "task",
+    Verdict.GIVE_UP_REGION: "region",
+}
+
+
+def documented() -> dict[str, tuple[str, str]]:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (\w+) \| (.*)\|$", PAGE.read_text(), re.MULTILINE)
+    return {code: (word, wait.strip()) for code, word, wait in rows}
+
+
+def test_every_code_stands_in_the_page_with_its_verdict() -> None:
+    assert documented() == {
+        code: (WORDS[rule.verdict], f"{rule.wait:g} s" if rule.wait else "")
+        for code, rule in RULES.items()
+    }
+
+
+def test_statuses_are_treated_as_the_page_says() -> None:
+    kinds = {
+        TooHeavyError: (500,),
+        TransientError: (408, 425, 429, 502, 503, 504, *range(520, 525)),
+        RegionError: (301, 302, 307, 308, 401, 403, 404, 407, 410),
+        TaskError: (400, 405, 413, 418, 501),
+    }
+    for kind, statuses in kinds.items():
+        assert [type(error_for_status(status)) for status in statuses] == [kind] * len(statuses)
