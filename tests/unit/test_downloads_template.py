@@ -1,0 +1,94 @@
+"""The API's part of the template, against the contract and what AWS would refuse too late."""
+
+import json
+from typing import Any
+
+import pytest
+
+from local.stack.template import load_template
+from room_reports.catalogue import REPORTS
+from room_reports.downloads.settings import read_download_settings
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    return load_template()
+
+
+@pytest.fixture(scope="module")
+def resources(template: dict[str, Any]) -> dict[str, Any]:
+    return {name: each["Properties"] for name, each in template["Resources"].items() if name}
+
+
+def test_the_contracts_parameter_and_outputs_are_there(template: dict[str, Any]) -> None:
+    ttl = template["Parameters"]["LinkTtlSeconds"]
+    assert (ttl["Default"], ttl["MaxValue"]) == (900, 3600)
+    assert {"ApiUrl", "ApiKeyId"} <= set(template["Outputs"])
+
+
+def test_the_downloads_accept_the_defaults_and_mean_the_same_by_them(
+    template: dict[str, Any], resources: dict[str, Any]
+) -> None:
+    environment = {
+        name: str(template["Parameters"][value["Ref"]]["Default"])
+        for name, value in resources["Downloads"]["Environment"]["Variables"].items()
+        if isinstance(value, dict) and value.get("Ref") in template["Parameters"]
+    }
+    elsewhere = {
+        "BUCKET_NAME": "bucket",
+        "PRESIGNER_ROLE_ARN": "arn:aws:iam::123456789012:role/presigner",
+    }
+    assert read_download_settings({**environment, **elsewhere}) == read_download_settings(elsewhere)
+
+
+def test_the_function_reads_no_object_and_the_presigner_does_nothing_else(
+    resources: dict[str, Any],
+) -> None:
+    assert "s3:GetObject" not in json.dumps(resources["DownloadsRole"])
+    ((statement,),) = (
+        policy["PolicyDocument"]["Statement"] for policy in resources["PresignerRole"]["Policies"]
+    )
+    assert statement["Action"] == ["s3:GetObject", "s3:GetObjectVersion"]
+    slugs = [report.slug for report in REPORTS]
+    assert statement["Resource"] == [
+        {"Fn::Sub": f"${{Bucket.Arn}}/{slug}/granularity=*"} for slug in [*slugs, "report_*"]
+    ]
+    (trusted,) = resources["PresignerRole"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trusted["Principal"] == {"AWS": {"Fn::GetAtt": ["DownloadsRole", "Arn"]}}
+
+
+def test_only_the_page_is_open(resources: dict[str, Any]) -> None:
+    body = resources["Api"]["DefinitionBody"]
+    secured = {"Fn::If": ["WantsIam", [{"iam": []}], [{"key": []}]]}
+    routes = {
+        (path, method): operation.get("security")
+        for path, methods in body["paths"].items()
+        for method, operation in methods.items()
+    }
+    # Asking beforehand is something that browsers do without showing anything.
+    beforehand = resources["Api"]["DefinitionBody"]["paths"]["/{proxy+}"]["options"]["Fn::If"]
+    assert beforehand[0] == "WantsCors"
+    assert beforehand[2] == {"Ref": "AWS::NoValue"}
+    assert routes == {
+        ("/", "get"): None,
+        ("/", "head"): None,
+        ("/{proxy+}", "get"): secured,
+        ("/{proxy+}", "head"): secured,
+        ("/{proxy+}", "options"): None,
+    }
+
+
+def test_every_refusal_of_the_gateway_has_the_contracts_form(resources: dict[str, Any]) -> None:
+    body = resources["Api"]["DefinitionBody"]
+    for kind, response in body["x-amazon-apigateway-gateway-responses"].items():
+        text = response["responseTemplates"]["application/json"]
+        text = text.replace("$context.error.messageString", '"words"')
+        assert set(json.loads(text)["error"]) == {"code", "message"}, kind
+
+
+def test_keys_are_limited(resources: dict[str, Any]) -> None:
+    plan = resources["UsagePlan"]
+    assert plan["Throttle"]["RateLimit"] == {"Ref": "ApiRequestsPerSecond"}
+    assert plan["Quota"] == {"Limit": {"Ref": "ApiRequestsPerDay"}, "Period": "DAY"}
+    (settings,) = resources["Api"]["MethodSettings"]
+    assert settings["ThrottlingRateLimit"]
