@@ -16,7 +16,7 @@ from tests.shelf import Shelf, shelf
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 LIMIT = 200
-TITLE = "Listing: one page of 200 exports"
+TITLE = "Listing: one page of 200 exports, from an S3 in memory"
 COLUMNS = ("objects", "query", "LIST requests", "HEAD requests", "ms")
 _REGIONS = ",".join(f"r{number}=https://k{number}.example" for number in range(3))
 _QUERIES: dict[str, dict[str, list[str]]] = {
@@ -69,14 +69,3 @@ def _keys(settings: DownloadSettings, size: int) -> list[str]:
                 Series(slug, region, granularity).key(window, gzip=False) for slug, region in pairs
             ]
     return keys
-
-
-def main() -> None:
-    """Prints the table."""
-    widths = [12, 20, 14, 14, 6]
-    for row in (COLUMNS, *rows()):
-        print("".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
-
-
-if __name__ == "__main__":
-    main()
