@@ -69,13 +69,16 @@ lint: $(DEV) $(VENVS)/sam/.stamp ## Check format, style, types and the template
 	@$(SAM) validate --lint --region us-east-1
 	@$(BIN)/cfn-lint template.yaml
 
-test: lint test-unit test-chaos test-stack test-hive test-313 ## Run every check and test
+test: lint test-unit test-integration test-chaos test-stack test-hive test-313 ## Run every check and test
 
-test-unit: $(DEV) ## Unit, contract and property tests
-	@$(PYTEST) -n auto $(UNIT)
+test-unit: $(DEV) ## Unit and property tests
+	@$(PYTEST) -n auto tests/unit
 
-test-stack: $(STACK) $(VENVS)/runtime/.stamp ## Template, integration and end-to-end tests, on the local stack
-	@$(PYTEST) tests/integration tests/e2e
+test-integration: $(DEV) $(VENVS)/sam/.stamp ## Several parts together, over HTTP, on this machine
+	@$(PYTEST) -n auto tests/integration
+
+test-stack: $(STACK) $(VENVS)/runtime/.stamp ## End-to-end tests of the real template, on the local stack
+	@$(PYTEST) tests/e2e
 
 test-hive: $(VENVS)/hive/.stamp ## The published CSV as Hive's own OpenCSVSerde reads it
 	@$(VENVS)/hive/bin/pytest tests/hive
