@@ -11,8 +11,8 @@ from room_reports.downloads.answers import HTML, Answer, document
 from room_reports.downloads.settings import DownloadSettings
 
 _CONFIG = re.compile(r'(<script type="application/json" id="config">).*?(</script>)', re.DOTALL)
-_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
-_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+_SCRIPT = re.compile(r"<script(?![^>]*json)[^>]*>(.*?)</script>", re.DOTALL)
+_STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 
 
 _read = lru_cache(partial(Path.read_text, encoding="utf-8"))
