@@ -1,0 +1,128 @@
+"""What an event asks for, and everything that is wrong with one."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import product
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from room_reports.exporting.events import parse_event
+from room_reports.exporting.scope import Scope
+from room_reports.settings import Settings, read_settings
+from room_reports.windows import Granularity
+
+NOW = datetime(2026, 11, 2, 6, 7, tzinfo=UTC)
+SLUGS = ("room_data", "attendees", "breakout_sessions")
+REGIONS = ("us", "eu")
+DAYS = st.integers(0, 400).map(lambda days: date(2026, 1, 1) + timedelta(days=days))
+
+
+def settings(**variables: str) -> Settings:
+    return read_settings(
+        {"BUCKET_NAME": "b", "SECRET_ID": "s", "GRANULARITIES": "day,hour", **variables}
+    )
+
+
+def scope_of(event: dict[str, Any], **variables: str) -> Scope:
+    scope, problems = parse_event(event, settings(**variables), NOW)
+    assert problems == []
+    assert scope
+    return scope
+
+
+@given(
+    DAYS,
+    DAYS,
+    st.sampled_from(["UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Apia"]),
+    st.sampled_from(Granularity),
+)
+def test_dates_are_days_of_the_calendar_and_hours_are_utc(
+    first: date, last: date, zone: str, granularity: Granularity
+) -> None:
+    event = {"from": f"{first}", "to": f"{last}", "granularity": granularity.value}
+    scope, problems = parse_event(event, settings(TIME_ZONE=zone), NOW)
+    if first >= last:
+        assert scope is None
+        assert problems == [f"from: {first} should be before to, which is {last}"]
+        return
+    assert scope
+    ((kind, span),) = scope.spans.items()
+    assert kind is granularity
+    home = ZoneInfo(zone) if granularity is Granularity.DAY else UTC
+    midnights = [datetime(d.year, d.month, d.day, tzinfo=home) for d in (first, last)]
+    assert [span.start, span.end] == [midnight.astimezone(UTC) for midnight in midnights]
+    windows = list(scope.windows(granularity))
+    assert all(window.end <= NOW for window in windows)
+    if granularity is Granularity.DAY and span.end <= NOW:
+        assert [w.label for w in windows] == [
+            f"{first + timedelta(days=days)}" for days in range((last - first).days)
+        ]
+
+
+@given(
+    st.lists(st.sampled_from(SLUGS), min_size=1, max_size=5) | st.none(),
+    st.lists(st.sampled_from(REGIONS), min_size=1, max_size=4) | st.none(),
+    st.booleans() | st.none(),
+)
+def test_an_event_narrows_what_the_settings_have(
+    reports: list[str] | None, regions: list[str] | None, force: bool | None
+) -> None:
+    event = {"from": "2026-10-01", "to": "2026-10-02"}
+    chosen = {"reports": reports, "regions": regions, "force": force}
+    scope = scope_of({**event, **{k: v for k, v in chosen.items() if v is not None}})
+    assert scope.force is scope.open_windows is bool(force)
+    assert scope.trigger == "event"
+    assert scope.now == NOW
+    found = [(report.slug, region, kind.value) for report, region, kind in scope.series()]
+    assert sorted(found) == sorted(
+        product(set(reports or SLUGS), set(regions or REGIONS), ("day", "hour"))
+    )
+
+
+@given(st.integers(1, 400), st.integers(0, 200))
+def test_a_schedule_looks_back_far_enough_to_settle_what_it_exported(
+    catch_up: int, settle: int
+) -> None:
+    event = {"detail-type": "Scheduled Event", "time": "2026-10-05T04:07:00Z"}
+    scope = scope_of(event, CATCH_UP_DAYS=str(catch_up), SETTLE_HOURS=str(settle))
+    assert scope.trigger == "schedule"
+    assert scope.now == datetime(2026, 10, 5, 4, 7, tzinfo=UTC)
+    assert scope.force is False
+    assert scope.missing_since == scope.now - timedelta(days=catch_up)
+    for granularity, span in scope.spans.items():
+        assert span.start <= scope.missing_since
+        assert span.end == scope.now
+        windows = list(scope.windows(granularity))
+        assert windows[0].end <= scope.now - timedelta(hours=settle)
+        assert windows[-1].end <= scope.now < windows[-1].end + timedelta(days=1)
+        assert [w.start for w in windows[1:]] == [w.end for w in windows[:-1]]
+
+
+def test_open_windows_are_considered_where_the_settings_want_them() -> None:
+    event = {"detail-type": "Scheduled Event", "time": "2026-10-05T04:07:00Z"}
+    scope = scope_of(event, EXPORT_OPEN_WINDOW="true", CATCH_UP_DAYS="1")
+    assert [w.label for w in scope.windows(Granularity.DAY)][-1] == "2026-10-05"
+    assert [w.label for w in scope.windows(Granularity.HOUR)][-1] == "2026-10-05T04Z"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ("from", "to", "reports", "regions", "granularity", "force", "time", "detail-type")
+        )
+        | st.text(max_size=5),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(max_size=12),
+            lambda inner: st.lists(inner, max_size=3),
+            max_leaves=4,
+        ),
+        max_size=8,
+    )
+)
+def test_any_event_is_either_understood_or_told_what_is_wrong(event: dict[str, Any]) -> None:
+    scope, problems = parse_event(event, settings(), NOW)
+    assert (scope is None) == bool(problems)
+    assert all(isinstance(problem, str) and problem for problem in problems)
+    assert len(problems) == len(set(problems))
