@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from local.demo.checks import CheckError
 from local.demo.kaltura import SimulatedRegion
@@ -57,16 +58,19 @@ def _read(stack: Stack, file: File, region: SimulatedRegion) -> Stored:
     body, metadata = answer["Body"].read(), answer["Metadata"]
     header, *rows = csv.reader(io.StringIO(body.decode(), newline=""), strict=True)
     expected = region.rows(file)
+    count = len(expected)
     sha256 = hashlib.sha256(body).hexdigest()
     described = {
-        "rows": str(len(expected)),
+        "rows": str(count),
         "sha256": sha256,
         "window-start": f"{file.start:%FT%TZ}",
         "window-end": f"{file.end:%FT%TZ}",
     }
-    if header != [column.name for column in file.report.columns] or rows != expected:
-        raise CheckError(f"{file.key} does not hold what Kaltura knows")
-    if body.count(b"\n") != len(expected) + 1:
+    expected.insert(0, [column.name for column in file.report.columns])
+    for line, (row, truth) in enumerate(zip_longest([header, *rows], expected), start=1):
+        if row != truth:
+            raise CheckError(f"{file.key} has {row} in line {line} where Kaltura has {truth}")
+    if body.count(b"\n") != count + 1:
         raise CheckError(f"{file.key} has a line break inside a value")
     if any(metadata.get(name) != value for name, value in described.items()):
         raise CheckError(f"{file.key} has wrong metadata: {metadata}")
