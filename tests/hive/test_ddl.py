@@ -1,0 +1,79 @@
+"""The DDL made from the tables' definitions, in Hive's terms, and Spark over the same files."""
+
+import csv
+import gzip
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from local.athena.tables import create_table
+from local.kaltura.campus import Size
+from room_reports.catalogue import ATTENDEES, REPORTS, Report
+from tests.hive.test_open_csv_serde import spark
+from tests.integration.term import Term
+
+pytestmark = pytest.mark.hive
+
+__all__ = ["spark"]
+ROOT = Path(__file__).parents[2]
+TERM = Term(date(2026, 10, 31), date(2026, 11, 2), Size(rooms=12, attendees=12, nasty=0.8))
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root: Path = tmp_path_factory.mktemp("bucket")
+    TERM.publish(root)
+    return root
+
+
+def lying(bucket: Path, report: Report) -> list[tuple[str, ...]]:
+    """Every line of a report's files as Python's csv module reads it, with its partitions."""
+    lines = []
+    for path in sorted((bucket / report.slug).rglob("*.csv*")):
+        text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        partitions = [part.partition("=")[2] for part in path.parent.parts[-3:]]
+        rows = csv.reader(text.decode().removesuffix("\n").split("\n"), strict=True)
+        lines += [(*row, *partitions) for row in rows]
+    return lines
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.slug)
+def test_hive_reads_every_value_back(spark: SparkSession, bucket: Path, report: Report) -> None:
+    spark.sql("CREATE DATABASE IF NOT EXISTS made")
+    spark.sql("USE made")
+    spark.sql(create_table(report, (bucket / report.slug).as_uri()))
+    spark.sql(f"MSCK REPAIR TABLE {report.slug}")
+    # Unlike Athena, Spark has no use for the table property that leaves out the header.
+    found = [tuple(row) for row in spark.table(report.slug).collect()]
+    wanted = lying(bucket, report)
+    assert len(wanted) > 12
+    assert sorted(found) == sorted(wanted)
+    day = "granularity = 'day' AND region = 'us' AND dt = '2026-11-01'"
+    counted = spark.sql(f"SELECT count(*) FROM {report.slug} WHERE {day}").collect()
+    assert counted[0][0] == sum(row[-3:] == ("day", "us", "2026-11-01") for row in wanted)
+
+
+def test_the_files_hold_what_is_difficult(bucket: Path) -> None:
+    names = {row[3] for row in lying(bucket, ATTENDEES)}
+    assert any("\\" in name for name in names)
+    assert any('"' in name for name in names)
+    assert any(name.startswith("'=") for name in names)
+
+
+def test_spark_as_the_documentation_shows_it(spark: SparkSession, bucket: Path) -> None:
+    text = (ROOT / "docs/querying.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python spark\n(.*?)^```", text, re.M | re.S)
+    names: dict[str, Any] = {"spark": spark}
+    exec(code.replace("s3a://BUCKET", bucket.as_uri()), names)
+    rows = [row for row in lying(bucket, ATTENDEES) if row[0] != "entry_id"]
+    found = {(row[0], str(row[1])): row[2] for row in names["minutes"].collect()}
+    assert found == {
+        key: pytest.approx(sum(float(row[6]) for row in rows if (row[-2], row[-1]) == key))
+        for key in {(row[-2], row[-1]) for row in rows}
+    }
+    shown = [(row["user_name"] or "") for row in names["attendees"].collect()]
+    assert sorted(shown) == sorted(row[3] for row in rows)
