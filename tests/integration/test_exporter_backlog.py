@@ -83,6 +83,17 @@ def test_a_run_without_time_does_nothing_but_say_so() -> None:
         assert here.kaltura["us"].calls.all() == ()
 
 
+def test_a_window_that_settles_within_minutes_is_left_to_the_next_run_unasked() -> None:
+    with world(size=TINY, SETTLE_HOURS="0") as here:
+        answer = here.schedule()
+        assert answer["exported"] == answer["failed"] == []
+        assert answer["deferred"] == 3
+        assert fetched(here) == []
+        here.now += timedelta(minutes=4)
+        assert len(here.schedule()["exported"]) == 3
+        assert {here.item(a_key).metadata["state"] for a_key in here.exports()} == {"settled"}
+
+
 def test_missing_windows_come_before_those_that_have_settled() -> None:
     environment = {"CATCH_UP_DAYS": "10", "CONCURRENCY": "1"}
     with world(size=TINY, variables=environment) as here:

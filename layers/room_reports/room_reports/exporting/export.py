@@ -59,6 +59,7 @@ class Exporter:
             KalturaError, HeaderError, LakeError, TooLateError: and then nothing was published.
         """
         started = self.clock()
+        self._check_not_late(task, started)  # in vain, if it is late already
         request = ReportRequest(
             report=task.report,
             start=int(task.window.start.timestamp()),
