@@ -28,7 +28,7 @@ def _answer(route: Callable[[Request], Answer]) -> Response[str]:
 
 @app.route("/", method=_METHODS)
 def _show_page() -> Response[str]:
-    return _answer(lambda _: page(Path(__file__).with_name("page.html"), downloads().settings))
+    return _answer(lambda _: page(Path(__file__).parent / "page/index.html", downloads().settings))
 
 
 @app.route("/openapi.json", method=_METHODS)

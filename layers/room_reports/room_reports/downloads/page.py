@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import re
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 from room_reports.downloads.answers import HTML, Answer, document
@@ -13,14 +13,15 @@ from room_reports.downloads.settings import DownloadSettings
 _CONFIG = re.compile(r'(<script type="application/json" id="config">).*?(</script>)', re.DOTALL)
 _SCRIPT = re.compile(r"<script(?![^>]*json)[^>]*>(.*?)</script>", re.DOTALL)
 _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
-
-
-_read = lru_cache(partial(Path.read_text, encoding="utf-8"))
+# The files beside the page that it is made of.
+_SCRIPT_FILE = re.compile(r'<script src="([a-z]+\.js)"></script>')
+_STYLE_FILE = re.compile(r'<link rel="stylesheet" href="([a-z]+\.css)">')
 
 
 def page(path: Path, settings: DownloadSettings) -> Answer:
-    """The page in the file at ``path``; nothing but its ``<script>`` and ``<style>`` elements runs.
+    """The page in the file at ``path``, in one piece; nothing but what it is made of runs.
 
+    The scripts and styles that it refers to are the files beside it.
     The content of its ``<script type="application/json" id="config">`` becomes an object with
     ``reports``, ``regions``, ``granularities``, ``time_zone`` and ``link_ttl_seconds``.
     """
@@ -42,6 +43,18 @@ def page(path: Path, settings: DownloadSettings) -> Answer:
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     }
     return document(body, HTML, headers)
+
+
+@lru_cache
+def _read(path: Path) -> str:
+    """The page with the contents of its files in the places of the references."""
+
+    def beside(name: str) -> str:
+        return path.with_name(name).read_text(encoding="utf-8")
+
+    html = path.read_text(encoding="utf-8")
+    html = _STYLE_FILE.sub(lambda match: f"<style>{beside(match[1])}</style>", html)
+    return _SCRIPT_FILE.sub(lambda match: f"<script>{beside(match[1])}</script>", html)
 
 
 def _policy(html: str) -> str:
