@@ -112,6 +112,9 @@ def _explain(stack: Stack, directory: Path) -> None:
     )
     print("      --payload file://events/direct.json answer.json")
     print(f"  {aws} s3 ls --recursive s3://{stack.bucket}\n")
+    print(f"The downloads' page, and their key:\n\n  {stack.api_url}/")
+    print(f"  API_KEY=$(python3 -c \"import json; print(json.load(open('{where}'))['api_key'])\")")
+    print(f'  curl -H "x-api-key: $API_KEY" {stack.api_url}/exports\n')
     for region, url in stack.kaltura.urls.items():
         print(f"Kaltura {region}: {url}")
     print("\nmake down stops it and leaves nothing behind.")
