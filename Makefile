@@ -9,7 +9,7 @@ PYTHON ?= python3
 SEEDS ?= 2000
 VENVS := .venvs
 LAYER := layers/room_reports
-LOCKS := uv dev sam ministack runtime hive
+LOCKS := uv dev sam ministack runtime hive page
 UV := $(VENVS)/uv/bin/uv
 BIN := $(VENVS)/dev/bin
 PYTEST := $(BIN)/pytest
@@ -22,7 +22,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_NO_CONFIG := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup format lint test test-unit test-chaos test-stack test-hive test-313 demo up down athena bench chaos lock clean
+.PHONY: help setup format lint test test-unit test-chaos test-stack test-page test-hive test-313 page-images demo up down athena bench chaos lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,7 +33,7 @@ help: ## Show this list
 define install
 @$(UV) venv --quiet --clear --python "$(2)" $(VENVS)/$(1)
 @local/clock.sh "Setting up $(VENVS)/$(1)" $(UV) pip sync --quiet --require-hashes --build-constraints $(3) --python $(VENVS)/$(1) $(3)
-$(if $(filter dev py313 hive,$(1)),@printf '%s\n' "$(CURDIR)" "$(CURDIR)/$(LAYER)" > "$$(echo $(VENVS)/$(1)/lib/python3*/site-packages)/checkout.pth")
+$(if $(filter dev py313 hive page,$(1)),@printf '%s\n' "$(CURDIR)" "$(CURDIR)/$(LAYER)" > "$$(echo $(VENVS)/$(1)/lib/python3*/site-packages)/checkout.pth")
 @touch $(VENVS)/$(1)/.stamp
 endef
 
@@ -56,7 +56,7 @@ $(VENVS)/%/.stamp: requirements/%.txt $(VENVS)/uv/.stamp
 DEV := $(VENVS)/dev/.stamp
 STACK := $(DEV) $(VENVS)/sam/.stamp $(VENVS)/ministack/.stamp
 
-setup: $(STACK) $(VENVS)/runtime/.stamp $(VENVS)/hive/.stamp ## Install every tool that the other targets use
+setup: $(STACK) $(VENVS)/runtime/.stamp $(VENVS)/hive/.stamp $(VENVS)/page/.stamp ## Install every tool that the other targets use
 
 format: $(DEV) ## Format the code
 	@$(BIN)/ruff format
@@ -69,7 +69,7 @@ lint: $(DEV) $(VENVS)/sam/.stamp ## Check format, style, types and the template
 	@$(SAM) validate --lint --region us-east-1
 	@$(BIN)/cfn-lint template.yaml
 
-test: lint test-unit test-integration test-chaos test-stack test-hive test-313 ## Run every check and test
+test: lint test-unit test-integration test-chaos test-stack test-page test-hive test-313 ## Run every check and test
 
 test-unit: $(DEV) ## Unit and property tests
 	@$(PYTEST) -n auto tests/unit
@@ -78,7 +78,14 @@ test-integration: $(DEV) $(VENVS)/sam/.stamp ## Several parts together, over HTT
 	@$(PYTEST) -n auto tests/integration
 
 test-stack: $(STACK) $(VENVS)/runtime/.stamp ## End-to-end tests of the real template, on the local stack
-	@$(PYTEST) tests/e2e
+	@$(PYTEST) tests/e2e --ignore tests/e2e/test_page.py
+
+test-page: $(STACK) $(VENVS)/page/.stamp ## The web page and what it tells readers to run, in Debian's Chromium
+	@if command -v chromium > /dev/null; then $(VENVS)/page/bin/pytest tests/e2e/test_page.py; \
+	else echo "No chromium found, so THE PAGE WAS NOT TESTED: apt-get install chromium"; [ -z "$${CI:-}" ]; fi
+
+page-images: ## Renew the pictures of the page in docs/images
+	@SCREENSHOTS=docs/images $(MAKE) test-page
 
 test-hive: $(VENVS)/hive/.stamp ## The published CSV as Hive's own OpenCSVSerde reads it
 	@$(VENVS)/hive/bin/pytest tests/hive
