@@ -53,7 +53,7 @@ present AS (
     dt AS day,
     entry_id,
     cue_point_id,
-    count(*) AS users,
+    count(coalesce(user_id, 'Unknown')) AS users,
     sum(view_minutes) AS minutes,
     sum(view_minutes * engagement) / nullif(sum(view_minutes), 0) AS engagement,
     min(first_day) AS first_day,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from local.athena.block import view_columns
+from local.athena.origins import origins_of
 from local.athena.sources import views
 from local.athena.tables import PARTITIONS, RUN_PARTITIONS, RUNS
 from room_reports.catalogue import REPORTS, Column, Kind, Report
@@ -36,12 +37,13 @@ def dictionary() -> str:
     parts = [_INTRODUCTION]
     columns = view_columns()
     for view in views():
+        origins = origins_of(view)
         rows = (
-            (f.name, presto, _view_unit(f.name, presto), f.meaning)
+            (f.name, presto, _view_unit(f.name, presto), f.meaning, ", ".join(origins[f.name]))
             for f, presto in columns[view.name]
         )
         parts.append(f"## View `{view.name}`\n\n{view.description}\n")
-        parts.append(_table(("Column", "Type", "Unit", "Meaning"), rows))
+        parts.append(_table(("Column", "Type", "Unit", "Meaning", "From"), rows))
     parts += [part for report in REPORTS for part in _report(report)]
     parts.append("## Table `runs`\n\nOne row per run of the exporter, from its run records.\n")
     fields = (*RUNS, *RUN_PARTITIONS)

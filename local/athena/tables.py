@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from room_reports.catalogue import REPORTS, Report
+from room_reports.catalogue import Report
 from room_reports.normalise import HIVE_ESCAPE
 
 OPEN_CSV_SERDE = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
@@ -85,6 +85,3 @@ def create_table(report: Report, location: str) -> str:
         f"LOCATION '{location}'\n"
         "TBLPROPERTIES ('skip.header.line.count' = '1')"
     )
-
-
-REPORT_TABLES = {report.slug: report for report in REPORTS}

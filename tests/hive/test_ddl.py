@@ -3,6 +3,7 @@
 import csv
 import gzip
 import re
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.hive
 
 __all__ = ["spark"]
 ROOT = Path(__file__).parents[2]
-TERM = Term(date(2026, 10, 31), date(2026, 11, 2), Size(rooms=12, attendees=12, nasty=0.8))
+TERM = Term(date(2026, 10, 31), date(2026, 11, 1), Size(rooms=12, attendees=12, nasty=0.8))
 
 
 @pytest.fixture(scope="module")
@@ -41,19 +42,36 @@ def lying(bucket: Path, report: Report) -> list[tuple[str, ...]]:
     return lines
 
 
-@pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.slug)
-def test_hive_reads_every_value_back(spark: SparkSession, bucket: Path, report: Report) -> None:
-    spark.sql("CREATE DATABASE IF NOT EXISTS made")
+@pytest.fixture
+def database(spark: SparkSession) -> Iterator[SparkSession]:
+    spark.sql("CREATE DATABASE made")
     spark.sql("USE made")
-    spark.sql(create_table(report, (bucket / report.slug).as_uri()))
-    spark.sql(f"MSCK REPAIR TABLE {report.slug}")
+    yield spark
+    spark.sql("USE default")
+    spark.sql("DROP DATABASE made CASCADE")
+
+
+def partitions(bucket: Path, report: Report) -> str:
+    """The folders with files, as Hive's DDL adds them."""
+    folders = sorted({path.parent for path in (bucket / report.slug).rglob("*.csv*")})
+    specs = (
+        ", ".join("{}='{}'".format(*part.split("=")) for part in folder.parts[-3:])
+        for folder in folders
+    )
+    return " ".join(f"PARTITION ({spec})" for spec in specs)
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.slug)
+def test_hive_reads_every_value_back(database: SparkSession, bucket: Path, report: Report) -> None:
+    database.sql(create_table(report, (bucket / report.slug).as_uri()))
+    database.sql(f"ALTER TABLE {report.slug} ADD {partitions(bucket, report)}")
     # Unlike Athena, Spark has no use for the table property that leaves out the header.
-    found = [tuple(row) for row in spark.table(report.slug).collect()]
+    found = [tuple(row) for row in database.table(report.slug).collect()]
     wanted = lying(bucket, report)
     assert len(wanted) > 12
     assert sorted(found) == sorted(wanted)
     day = "granularity = 'day' AND region = 'us' AND dt = '2026-11-01'"
-    counted = spark.sql(f"SELECT count(*) FROM {report.slug} WHERE {day}").collect()
+    counted = database.sql(f"SELECT count(*) FROM {report.slug} WHERE {day}").collect()
     assert counted[0][0] == sum(row[-3:] == ("day", "us", "2026-11-01") for row in wanted)
 
 
@@ -61,7 +79,7 @@ def test_the_files_hold_what_is_difficult(bucket: Path) -> None:
     names = {row[3] for row in lying(bucket, ATTENDEES)}
     assert any("\\" in name for name in names)
     assert any('"' in name for name in names)
-    assert any(name.startswith("'=") for name in names)
+    assert any(re.match(r"'[=+@-]", name) for name in names)
 
 
 def test_spark_as_the_documentation_shows_it(spark: SparkSession, bucket: Path) -> None:

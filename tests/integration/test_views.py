@@ -56,12 +56,12 @@ def day(start: str) -> str:
     return datetime.fromtimestamp(int(start), ZONE).date().isoformat()
 
 
-def true_attendance() -> Iterator[Row]:
-    for region in TERM.regions:
+def true_attendance(term: Term = TERM) -> Iterator[Row]:
+    for region in term.regions:
         rooms = {
-            (row["entry_id"], row["cue_point_id"]): row for row in TERM.rows(ROOM_DATA, region)
+            (row["entry_id"], row["cue_point_id"]): row for row in term.rows(ROOM_DATA, region)
         }
-        for row in TERM.rows(ATTENDEES, region):
+        for row in term.rows(ATTENDEES, region):
             room = rooms[row["entry_id"], row["cue_point_id"]]
             yield {
                 "region": region,
@@ -79,12 +79,12 @@ def true_attendance() -> Iterator[Row]:
             }
 
 
-def true_sessions() -> Iterator[Row]:
-    for region in TERM.regions:
+def true_sessions(term: Term = TERM) -> Iterator[Row]:
+    for region in term.regions:
         minutes: defaultdict[tuple[str, str], float] = defaultdict(float)
-        for row in TERM.rows(ATTENDEES, region):
+        for row in term.rows(ATTENDEES, region):
             minutes[row["entry_id"], row["cue_point_id"]] += float(row["meeting_view_time"])
-        for row in TERM.rows(ROOM_DATA, region):
+        for row in term.rows(ROOM_DATA, region):
             start, end = seconds(row["session_start_time"]), seconds(row["session_end_time"])
             assert start
             yield {
@@ -178,6 +178,18 @@ def test_each_breakout_is_there_once_and_its_users_are_bounded(lake: DuckLake) -
             wanted["participants"], wanted["engagement"] = row["participants"], row["engagement"]
     assert crossing > 5
     assert_same(found, true.values(), *key)
+
+
+def test_the_day_of_23_hours_is_as_right(tmp_path: Path) -> None:
+    term = Term(date(2026, 3, 6), date(2026, 3, 9), Size(rooms=12, attendees=5))
+    term.publish(tmp_path)
+    lake = DuckLake(tmp_path, ZONE.key)
+    sessions = list(true_sessions(term))
+    assert any(day(row["end_time"]) != row["dt"] for row in sessions if row["end_time"])
+    assert any(row["dt"] == "2026-03-08" for row in sessions)
+    assert_same(lake.query("SELECT * FROM sessions"), sessions, *SESSION)
+    found = lake.query("SELECT * FROM attendance")
+    assert_same(found, true_attendance(term), *SESSION, "user_id")
 
 
 @pytest.mark.parametrize("view", ["sessions", "attendance", "breakouts"])
