@@ -56,7 +56,7 @@ ERRORS: dict[str, tuple[type[KalturaError], str]] = {
     "wrong_service": (RegionError, "SERVICE_DOES_NOT_EXISTS"),
     "druid_timeout": (TooHeavyError, "DRUID_QUERY_TIMED_OUT"),
     "druid_http_500": (TransientError, "INTERNAL_SERVERL_ERROR"),
-    "php_fatal_out_of_memory": (TooHeavyError, "HTTP_500"),
+    "php_fatal_out_of_memory": (TransientError, "HTTP_500"),
     "rate_limited": (TransientError, "ACTION_BLOCKED"),
 }
 SESSIONS: dict[str, tuple[type[KalturaError], str] | None] = {

@@ -10,7 +10,7 @@ from room_reports.exporting.changes import Change, compare
 from room_reports.exporting.fetching import Fetched, Fetcher, spool
 from room_reports.exporting.planner import Task
 from room_reports.freshness import State, milestones, state_at
-from room_reports.lake.bucket import Bucket, ConflictError
+from room_reports.lake.bucket import Bucket, ConflictError, Head
 from room_reports.normalise import UnreadableCsvError
 from room_reports.settings import CLOCK_SKEW, Settings
 from room_reports.source.client import KalturaRegion
@@ -74,7 +74,10 @@ class Exporter:
             self._check_not_late(task, started)
             state = state_at(task.window, self.settings.settle, started + self.ahead)
             metadata = self._metadata(task, fetched, state, started)
-            change, same = self._change(task, file, metadata["sha256"])
+            found = self.bucket.head(task.key) if task.stored else None
+            if found and _is_newer(found, task, metadata):
+                return None
+            change, same = self._change(task, file, metadata["sha256"], found)
             if not self._publish(task, file, metadata, same=same):
                 return None
             return Exported(task, state, fetched, change, same)
@@ -107,13 +110,14 @@ class Exporter:
         if any(started < moment <= latest for moment in passing):
             raise TooLateError(str(task))
 
-    def _change(self, task: Task, file: IO[bytes], sha256: str) -> tuple[Change | None, bool]:
+    def _change(
+        self, task: Task, file: IO[bytes], sha256: str, found: Head | None
+    ) -> tuple[Change | None, bool]:
         """What the export changes in the one that the planner saw, and whether nothing at all."""
-        found = self.bucket.metadata(task.key) if task.stored else None
-        if found is None:
+        if found is None or task.stored is None:
             return None, False
-        if found[1].get("sha256") == sha256:
-            return Change(), task.stored is not None and task.stored.etag == found[0]
+        if found.metadata.get("sha256") == sha256:
+            return Change(), task.stored.etag == found.etag
         with spool() as old:
             try:
                 if self.bucket.read(task.key, old):
@@ -134,16 +138,22 @@ class Exporter:
                 else:
                     self.bucket.publish(task.key, file, metadata, replacing)
             except ConflictError:
-                found = self.bucket.metadata(task.key)
-                if found is None:
-                    replacing, same = None, False
-                    continue
-                (replacing, theirs), same = found, False
-                if theirs == metadata:
+                found, same = self.bucket.head(task.key), False
+                if found and found.metadata == metadata:
                     return True  # S3's answer was lost, and boto3's retry met our own object
-                if theirs.get("exported-at", "") >= metadata["exported-at"]:
-                    logger.info("Another run was faster", task=task.key, run=theirs.get("run-id"))
+                if found and _is_newer(found, task, metadata):
                     return False
+                replacing = found.etag if found else None
             else:
                 return True
         raise ConflictError(task.key)
+
+
+def _is_newer(found: Head, task: Task, metadata: dict[str, str]) -> bool:
+    """Whether another run has written since the planner looked, and what it fetched later."""
+    if task.stored and found.last_modified <= task.stored.last_modified:
+        return False
+    newer = found.metadata.get("exported-at", "") >= metadata["exported-at"]
+    if newer:
+        logger.info("Another run was faster", task=task.key, run=found.metadata.get("run-id"))
+    return newer

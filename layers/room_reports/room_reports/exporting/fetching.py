@@ -10,6 +10,7 @@ from typing import IO
 from room_reports.catalogue import ROOM_DATA
 from room_reports.deadline import Deadline
 from room_reports.exporting.batches import in_batches
+from room_reports.exporting.completeness import CompletenessCheck
 from room_reports.exporting.sessions import SESSION, Sessions, Watched
 from room_reports.normalise import CsvSummary, HeaderError, read_csv, write_csv
 from room_reports.settings import Settings
@@ -23,8 +24,6 @@ _IN_MEMORY = 8 << 20
 """Bytes."""
 _SMALLEST_SPAN = 60
 """Seconds."""
-_ROUND = 1000
-"""Kaltura's own caps are round figures; so is, by chance, one in so many whole reports."""
 
 
 class RowCapError(TooHeavyError):
@@ -91,7 +90,7 @@ class Fetcher:
         try:
             fetched, seen = self._ask(request, out, compress=compress)
             rows = fetched.summary.rows
-            if not self._suspect(rows):
+            if not self._check.may_be_cut(request, rows, out, compressed=compress):
                 return fetched
             refusal: TooHeavyError = RowCapError(request, f"exactly {rows} rows came")
         except TooHeavyError as error:
@@ -110,9 +109,12 @@ class Fetcher:
             raise refusal  # for want of any piece to ask for
         return self._in_pieces(request, seen, out, compress=compress)
 
-    def _suspect(self, rows: int) -> bool:
-        """Whether Kaltura may have cut an answer of so many rows off, which it does silently."""
-        return rows in self.settings.row_caps or (rows > 0 and rows % _ROUND == 0)
+    @property
+    def _check(self) -> CompletenessCheck:
+        def ask(request: ReportRequest, out: IO[bytes]) -> int:
+            return self._ask(request, out)[0].summary.rows
+
+        return CompletenessCheck(self.settings.row_caps, ask)
 
     def _ask(
         self, request: ReportRequest, out: IO[bytes], *, compress: bool = False
@@ -172,7 +174,7 @@ class Fetcher:
         try:
             with tempfile.TemporaryFile() as scratch:
                 fetched, sessions = self._ask(request, scratch)
-            if not self._suspect(fetched.summary.rows):
+            if not self._check.is_suspect(fetched.summary.rows):
                 return sessions
             if smallest:
                 raise RowCapError(request, f"exactly {fetched.summary.rows} rows came")
@@ -220,7 +222,7 @@ class Fetcher:
         file = files.enter_context(spool())
         fetched, sessions = self._ask(request, file)
         rows = fetched.summary.rows
-        if self._suspect(rows):
+        if self._check.may_be_cut(request, rows, file):
             raise RowCapError(request, f"exactly {rows} rows came")
         found = {pair[1] if column == SESSION else pair[0] for pair in sessions.pairs}
         return _Piece(

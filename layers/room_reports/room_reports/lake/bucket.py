@@ -57,6 +57,15 @@ class StoredObject:
     """Bytes as stored."""
 
 
+@dataclass(frozen=True)
+class Head:
+    """What an object says of itself."""
+
+    etag: str
+    last_modified: datetime
+    metadata: Mapping[str, str]
+
+
 class Bucket:
     """One S3 bucket; safe to share between threads."""
 
@@ -120,8 +129,8 @@ class Bucket:
         except (ClientError, BotoCoreError) as error:
             raise _conflict_or_failure("writing", key, error) from error
 
-    def metadata(self, key: str) -> tuple[str, Mapping[str, str]] | None:
-        """The ETag and the metadata of an object, or None when there is none."""
+    def head(self, key: str) -> Head | None:
+        """What an object says of itself, or None when there is none."""
         try:
             head = self._client.head_object(Bucket=self._name, Key=key)
         except ClientError as error:
@@ -130,7 +139,7 @@ class Bucket:
             raise LakeError("reading", key, error) from error
         except BotoCoreError as error:
             raise LakeError("reading", key, error) from error
-        return head["ETag"], head["Metadata"]
+        return Head(head["ETag"], head["LastModified"], head["Metadata"])
 
     def touch(self, key: str, metadata: Mapping[str, str], etag: str) -> None:
         """Gives an export that stays as it is new metadata, and the time of now.
@@ -175,7 +184,12 @@ class Bucket:
 
 
 def _headers(key: str) -> dict[str, Any]:
-    headers = {"ContentType": "text/csv; charset=utf-8"}
+    # S3 sends these to whoever downloads the object, who gets it uncompressed.
+    name = key.rpartition("/")[2].removesuffix(".gz")
+    headers = {
+        "ContentType": "text/csv; charset=utf-8",
+        "ContentDisposition": f'attachment; filename="{name}"',
+    }
     return {**headers, "ContentEncoding": "gzip"} if key.endswith(".gz") else headers
 
 

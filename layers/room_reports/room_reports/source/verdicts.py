@@ -130,7 +130,7 @@ _SESSION_INVALID = Rule(
 )
 _UNKNOWN = Rule(Verdict.GIVE_UP_TASK, "an error that this exporter does not know")
 
-_HTTP_RETRY = (408, 425, 429, 502, 503, 504, 520, 521, 522, 523, 524)
+_HTTP_RETRY = (408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524)
 _LONGEST_WAIT = 60.0
 
 
@@ -151,9 +151,6 @@ def error_for_status(status: int, retry_after: float = 0.0) -> KalturaError | No
     code = f"HTTP_{status}"
     if status == 200:
         return None
-    if status == 500:
-        # PHP's death of memory or time looks like this, and smaller pieces need less of both.
-        return TooHeavyError(code, "Kaltura's server died over this call")
     if status in _HTTP_RETRY:
         what = "too many requests" if status == 429 else "Kaltura, or what lies before it, failed"
         return TransientError(code, what, wait=min(retry_after, _LONGEST_WAIT))

@@ -1,0 +1,68 @@
+"""A report with a round number of rows may be whole: that is proven, or the task fails."""
+
+from collections.abc import Collection, Mapping
+
+import pytest
+
+from local.kaltura.report_action import ReportSettings
+from local.kaltura.truth import Row
+from tests.world import key, world
+
+DAY = "2026-09-08"
+START = 1_788_825_600
+EVENT = {"from": DAY, "to": "2026-09-09", "reports": ["attendees"]}
+ATTENDEES = key("attendees", "us", DAY)
+
+
+class OneSession:
+    """A day with one session, whose attendees come one after another."""
+
+    def __init__(self, attendees: int) -> None:
+        self._joined = [START + 40_000 + 5 * number for number in range(attendees)]
+
+    def rows(
+        self,
+        report: int,
+        start: int,
+        end: int,
+        *,
+        filters: Mapping[str, Collection[str]] | None = None,
+        as_of: float | None = None,  # noqa: ARG002 - all of it has long been seen
+    ) -> list[Row]:
+        room, session = "1_room", "1_cue"
+        for name, wanted in (("entry_ids", room), ("cue_point_ids", session)):
+            if filters and name in filters and wanted not in filters[name]:
+                return []
+        users = [n for n, joined in enumerate(self._joined) if start <= joined < end]
+        if report == 6000:
+            row: Row = (room, "Aula", "", session, str(START), "0", "host", "1", "1")
+            return [row] if users else []
+        return [(room, session, f"u{user}", "A", "a@x.org", "attendee", "1", "1") for user in users]
+
+
+@pytest.mark.parametrize("attendees", [999, 1000, 2000])
+def test_a_whole_report_of_a_round_number_of_rows_is_published(attendees: int) -> None:
+    with world() as here:
+        here.kaltura["us"].api.truth = OneSession(attendees)
+        here.run(EVENT)
+        metadata = here.item(ATTENDEES).metadata
+        assert metadata["rows"] == str(attendees)
+        assert "pieces" not in metadata
+        calls = here.kaltura["us"].calls.reports()
+        assert len(calls) == (1 if attendees % 1000 else 3)
+
+
+def test_a_session_cut_off_at_a_round_number_is_never_published() -> None:
+    with world(settings=ReportSettings(row_caps={6001: 1000})) as here:
+        here.kaltura["us"].api.truth = OneSession(2500)
+        (failure,) = here.fail(EVENT)["failed"]
+        assert failure["error"].startswith("ROW_CAP: exactly 1000 rows came")
+        assert "cue_point_ids=1_cue" in failure["error"]
+        assert here.exports() == []
+
+
+def test_a_known_cap_is_believed_without_asking() -> None:
+    with world(ROW_CAPS="1000") as here:
+        here.kaltura["us"].api.truth = OneSession(1000)
+        (failure,) = here.fail(EVENT)["failed"]
+        assert failure["error"].startswith("ROW_CAP: exactly 1000 rows came")
