@@ -1,0 +1,180 @@
+"""The example queries over a term, against answers that are counted in Python."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.athena.duck import DuckLake
+from local.athena.sources import queries
+from tests.integration.term import ZONE
+from tests.integration.term_truth import (
+    NOW,
+    SESSION,
+    TERM,
+    Row,
+    assert_same,
+    day,
+    true_attendance,
+    true_breakouts,
+    true_sessions,
+)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> DuckLake:
+    root: Path = tmp_path_factory.mktemp("bucket")
+    TERM.publish(root)
+    return DuckLake(root, ZONE.key, NOW, loaded=True)
+
+
+def since(rows: Iterable[Row], days: int) -> list[Row]:
+    first = (NOW.date() - timedelta(days=days)).isoformat()
+    return [row for row in rows if row["dt"] >= first]
+
+
+def week(row: Row) -> str:
+    local = datetime.fromtimestamp(row["start_time"], ZONE).date()
+    return (local - timedelta(days=local.weekday())).isoformat()
+
+
+def run(lake: DuckLake, name: str) -> list[Row]:
+    (query,) = (query for query in queries() if query.name == name)
+    return lake.run(query)
+
+
+def grouped(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:
+    groups = defaultdict(list)
+    for row in rows:
+        groups[tuple(week(row) if name == "week" else row[name] for name in names)].append(row)
+    return groups
+
+
+def test_attendance_per_course_and_week(lake: DuckLake) -> None:
+    true = [
+        {
+            "week": key[0],
+            "entry_id": key[1],
+            "course": rows[0]["entry_name"],
+            "sessions": len({row["cue_point_id"] for row in rows}),
+            "people": len({row["user_id"] for row in rows} - {None}),
+            "attendances": len(rows),
+            "hours": sum(row["view_minutes"] for row in rows) / 60,
+        }
+        for key, rows in grouped(since(true_attendance(), 112), "week", "entry_id").items()
+    ]
+    assert_same(run(lake, "attendance-per-course-and-week"), true, "week", "entry_id")
+
+
+def test_engagement_over_time(lake: DuckLake) -> None:
+    true = []
+    for (region, monday), rows in grouped(since(true_sessions(), 112), "region", "week").items():
+        minutes = sum(row["view_minutes"] for row in rows)
+        engaged = sum(row["view_minutes"] * row["engagement"] for row in rows)
+        true.append(
+            {
+                "region": region,
+                "week": monday,
+                "sessions": len(rows),
+                "engagement": engaged / minutes,
+            }
+        )
+    assert_same(run(lake, "engagement-over-time"), true, "region", "week")
+
+
+def test_no_shows(lake: DuckLake) -> None:
+    true = [row for row in since(true_breakouts(), 28) if not row["participants"]]
+    assert_same(run(lake, "no-shows"), true, "region", "cue_point_id")
+
+
+def test_first_time_attendees(lake: DuckLake) -> None:
+    firsts: dict[tuple[str, str], Row] = {}
+    for row in since(true_attendance(), 112):
+        key = (row["region"], row["user_id"])
+        if row["user_id"] and (key not in firsts or row["start_time"] < firsts[key]["start_time"]):
+            firsts[key] = row
+    true = [
+        {"region": region, "week": monday, "first_timers": len(rows)}
+        for (region, monday), rows in grouped(firsts.values(), "region", "week").items()
+    ]
+    assert_same(run(lake, "first-time-attendees"), true, "region", "week")
+
+
+def test_peak_concurrency(lake: DuckLake) -> None:
+    peaks: dict[tuple[str, str], tuple[int, int]] = {}
+    for (region,), rows in grouped(since(true_sessions(), 28), "region").items():
+        ended = [row for row in rows if row["end_time"]]
+        for moment in {row[edge] for row in ended for edge in ("start_time", "end_time")}:
+            at = [row for row in ended if row["start_time"] <= moment < row["end_time"]]
+            key = (region, day(moment))
+            most = peaks.get(key, (0, 0))
+            users = sum(row["unique_users"] for row in at)
+            peaks[key] = (max(most[0], len(at)), max(most[1], users))
+    true = [
+        {"region": region, "day": local, "peak_sessions": most[0], "peak_users_at_most": most[1]}
+        for (region, local), most in peaks.items()
+    ]
+    assert_same(run(lake, "peak-concurrency"), true, "region", "day")
+
+
+def test_late_joiners(lake: DuckLake) -> None:
+    sessions = {tuple(row[name] for name in SESSION): row for row in true_sessions()}
+    true = []
+    for row in since(true_attendance(), 28):
+        length = sessions[tuple(row[name] for name in SESSION)]["duration_minutes"]
+        if row["user_id"] and length and length - row["view_minutes"] >= length / 3:
+            kept = ("region", "dt", "entry_name", "cue_point_id", "user_id", "user_name")
+            missed = {"missed_minutes": length - row["view_minutes"]}
+            true.append({name: row[name] for name in kept} | missed)
+    assert_same(run(lake, "late-joiners"), true, "region", "cue_point_id", "user_id")
+
+
+def test_top_hosts(lake: DuckLake) -> None:
+    hosted = [row for row in since(true_sessions(), 28) if row["host_user_id"]]
+    true = [
+        {
+            "region": region,
+            "host_user_id": host,
+            "sessions": len(rows),
+            "attendances": sum(row["unique_users"] for row in rows),
+            "hours": sum(row["view_minutes"] for row in rows) / 60,
+        }
+        for (region, host), rows in grouped(hosted, "region", "host_user_id").items()
+    ]
+    true.sort(key=lambda row: -row["hours"])
+    found = run(lake, "top-hosts")
+    assert [row["hours"] for row in found] == sorted((row["hours"] for row in found), reverse=True)
+    assert_same(found, true[:25], "region", "host_user_id")
+
+
+def test_retention_across_a_term(lake: DuckLake) -> None:
+    weeks: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+    for row in since(true_attendance(), 112):
+        if row["user_id"]:
+            weeks[row["region"], row["entry_id"], row["user_id"]].add(week(row))
+    people: Counter[tuple[Any, ...]] = Counter()
+    for (region, room, _), came in weeks.items():
+        for monday in came:
+            later = (date.fromisoformat(monday) - date.fromisoformat(min(came))).days // 7
+            people[region, room, min(came), later] += 1
+    names = ("region", "entry_id", "first_week", "weeks_later")
+    true = [{**dict(zip(names, key, strict=True)), "people": n} for key, n in people.items()]
+    assert_same(run(lake, "retention-across-a-term"), true, *names)
+
+
+def test_breakouts_that_nobody_joined_are_found(tmp_path: Path) -> None:
+    start = int(NOW.timestamp()) - 86400
+    dt = datetime.fromtimestamp(start, UTC).date().isoformat()
+    folder = tmp_path / f"breakout_sessions/granularity=day/region=us/dt={dt}"
+    folder.mkdir(parents=True)
+    lines = (
+        "header",
+        f"1_p,P,1_a,Empty,1_x,0,{start},{start + 60},60,0,0",
+        f"1_p,P,1_b,Full,1_y,u,{start},{start + 60},60,3,0.5\n",
+    )
+    (folder / "some.csv").write_text("\n".join(lines), encoding="utf-8")
+    (empty,) = run(DuckLake(tmp_path, now=NOW), "no-shows")
+    assert (empty["breakout_entry_name"], empty["initiator_user_id"]) == ("Empty", None)
