@@ -1,83 +1,17 @@
 """The deployed exporter, from an event to the bucket: its own role, secret, rule and logs."""
 
-import csv
-import io
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 
 from local.stack.stack import Stack
-from room_reports.catalogue import REPORTS
+from tests.e2e.deployed import calls, check, settings, simulation, versions
 from tests.secrecy import keep_secret, leaks
-from tests.world import SLUGS, key, published
-
-CONTRACT = {
-    *("rows", "sha256", "window-start", "window-end"),
-    *("exported-at", "state", "run-id", "schema"),
-}
-
-
-def simulation(stack: Stack, region: str, path: str, method: str = "GET", body: Any = None) -> Any:
-    """Asks the simulated Kaltura of a region for what only tests may know or do."""
-    sent = None if body is None else json.dumps(body).encode()
-    request = Request(f"{stack.kaltura.urls[region]}/_sim/{path}", sent, method=method)
-    with urlopen(request, timeout=60) as answer:
-        return json.load(answer)
-
-
-def calls(stack: Stack) -> int:
-    return sum(len(simulation(stack, region, "calls")) for region in stack.kaltura.urls)
-
-
-def check(stack: Stack, a_key: str) -> int:
-    """The object is what Kaltura knows, with the contract's metadata; how many rows it has."""
-    slug, _, region = a_key.split("/")[:3]
-    report = next(report for report in REPORTS if report.slug == slug)
-    found = stack.aws.s3.get_object(Bucket=stack.bucket, Key=a_key)
-    metadata = found["Metadata"]
-    assert set(metadata) == CONTRACT
-    start, end = (
-        int(datetime.fromisoformat(metadata[f"window-{which}"]).timestamp())
-        for which in ("start", "end")
-    )
-    path = f"truth?report={report.id}&start={start}&end={end}"
-    truth = simulation(stack, region.removeprefix("region="), path)["rows"]
-    text = io.StringIO(found["Body"].read().decode(), newline="")
-    assert list(csv.reader(text, strict=True)) == published(report, truth), a_key
-    assert metadata["state"] == "settled"
-    assert metadata["rows"] == str(len(truth))
-    return len(truth)
-
-
-def versions(stack: Stack, prefix: str) -> dict[str, list[str]]:
-    """The versions of each object."""
-    pages = stack.aws.s3.get_paginator("list_object_versions").paginate(
-        Bucket=stack.bucket, Prefix=prefix
-    )
-    found: dict[str, list[str]] = {}
-    for page in pages:
-        for version in page.get("Versions", []):
-            found.setdefault(version["Key"], []).append(version["VersionId"])
-    return found
-
-
-@contextmanager
-def settings(stack: Stack, **variables: str) -> Iterator[None]:
-    """Other settings of the exporter for as long as a ``with`` block lasts."""
-    function = stack.outputs["ExporterFunction"]
-    before = stack.aws.functions.get_function_configuration(FunctionName=function)
-    stack.configure(**variables)
-    try:
-        yield
-    finally:
-        stack.configure(**before["Environment"]["Variables"])
+from tests.world import SLUGS, key
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,105 @@
+"""The chaos of tests/chaos on the deployed stack: real functions, roles and S3, real kills."""
+
+import os
+import signal
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import date, timedelta
+from itertools import product
+from pathlib import Path
+from random import Random
+from threading import Thread
+from time import monotonic, sleep
+
+import pytest
+
+from local.stack.stack import Stack
+from tests.chaos.scenario import KALTURA_FAULTS
+from tests.e2e.deployed import check, settings, simulation, versions
+from tests.secrecy import leaks
+from tests.world import SLUGS, key
+
+SLOW = ("stall", "drip")
+
+
+def workers(stack: Stack) -> list[int]:
+    """The processes that run this stack's exporter."""
+    wanted = (
+        f"AWS_ENDPOINT_URL={stack.aws.endpoint_url}".encode(),
+        f"AWS_LAMBDA_FUNCTION_NAME={stack.outputs['ExporterFunction']}".encode(),
+    )
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            environment = (process / "environ").read_bytes().split(b"\0")
+            if all(item in environment for item in wanted):
+                found.append(int(process.name))
+    return found
+
+
+def kill_soon(stack: Stack, seconds: float) -> None:
+    sleep(seconds)
+    for worker in workers(stack):
+        with suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
+
+
+def kill_at_work(stack: Stack) -> None:
+    """Kills the exporter while it waits for the answer that Kaltura holds back."""
+    deadline = monotonic() + 60
+    while simulation(stack, "us", "faults") and monotonic() < deadline:
+        sleep(0.1)
+    kill_soon(stack, 0)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_heals_on_the_stack(stack: Stack, seed: int) -> None:
+    rng = Random(f"stack {seed}")
+    first = date(2026, 4, 1) + timedelta(days=10 * seed)
+    days = [str(first + timedelta(days=number)) for number in range(5)]
+    event = {"from": days[0], "to": str(first + timedelta(days=5))}
+    faults = [asdict(fault) for fault in KALTURA_FAULTS if fault.kind not in SLOW]
+    with settings(stack, CONCURRENCY=str(rng.choice((1, 4)))):
+        for rate in (0.9, 0.3):
+            for region in stack.kaltura.urls:
+                wanted = {"seed": seed, "rate": rate, "faults": faults}
+                simulation(stack, region, "random", "POST", wanted)
+            killer = Thread(target=kill_soon, args=(stack, rng.uniform(0.5, 3)))
+            killer.start()
+            stack.invoke(event)
+            killer.join()
+        for region in stack.kaltura.urls:
+            simulation(stack, region, "faults", "DELETE")
+        healed = stack.invoke(event)
+        assert healed.error is None, healed.error
+        assert healed.payload["deferred"] == 0
+        again = stack.invoke(event)
+    assert again.payload["exported"] == []
+    expected = [key(slug, region, day) for slug, region, day in product(SLUGS, ("us", "eu"), days)]
+    for a_key in expected:
+        check(stack, a_key)
+    held = [a_key for slug in SLUGS for a_key in versions(stack, f"{slug}/granularity=day/")]
+    assert set(expected) <= set(held)
+    assert len(held) == len(set(held))
+    uploads = stack.aws.s3.list_multipart_uploads(Bucket=stack.bucket)
+    assert not uploads.get("Uploads")
+    assert leaks(stack.log_text()) == []
+
+
+def test_an_exporter_killed_at_work_leaves_nothing_half_done(stack: Stack) -> None:
+    stall = {"kind": "stall", "times": 1, "seconds": 30, "report": 6001}
+    event = {"from": "2026-03-20", "to": "2026-03-21"}
+    stalled = key("attendees", "us", "2026-03-20")
+    simulation(stack, "us", "faults", "POST", [stall])
+    killer = Thread(target=kill_at_work, args=(stack,))
+    killer.start()
+    answer = stack.invoke(event)
+    killer.join()
+    simulation(stack, "us", "faults", "DELETE")
+    assert answer.error is not None
+    assert not versions(stack, stalled)
+    healed = stack.invoke(event)
+    assert healed.error is None
+    assert stalled in healed.payload["exported"]
+    for slug, region in product(SLUGS, ("us", "eu")):
+        check(stack, key(slug, region, "2026-03-20"))
