@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from room_reports.catalogue import REPORTS
-from room_reports.exporting.planner import Plan, Reason, by_label, plan
+from room_reports.exporting.planner import Plan, Reason, plan
 from room_reports.exporting.scope import Scope, Span
-from room_reports.lake.bucket import StoredObject
+from room_reports.lake.bucket import StoredObject, by_label
 from room_reports.lake.keys import Series, parse_key
 from room_reports.settings import CLOCK_SKEW
 from room_reports.windows import Calendar, Granularity

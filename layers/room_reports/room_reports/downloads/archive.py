@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from room_reports.exporting.planner import by_label
-from room_reports.lake.bucket import Bucket, LakeError, StoredObject
+from room_reports.lake.bucket import Bucket, LakeError, StoredObject, by_label
 from room_reports.lake.keys import Series
 from room_reports.windows import Granularity
 

@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from room_reports.downloads.queries import CoverageQuery
-from room_reports.exporting.planner import by_label
 from room_reports.freshness import state_at
-from room_reports.lake.bucket import Bucket
+from room_reports.lake.bucket import Bucket, by_label
 from room_reports.windows import iso
 
 MISSING = "missing"

@@ -19,8 +19,7 @@ from room_reports.downloads.openapi import openapi
 from room_reports.downloads.queries import coverage_query, exports_query, series_of
 from room_reports.downloads.request import Request
 from room_reports.downloads.settings import DownloadSettings, read_download_settings
-from room_reports.exporting.planner import by_label
-from room_reports.lake.bucket import StoredObject
+from room_reports.lake.bucket import StoredObject, by_label
 from room_reports.lake.keys import Series
 from room_reports.telemetry import logger
 from room_reports.windows import Window, iso

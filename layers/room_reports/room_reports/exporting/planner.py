@@ -1,6 +1,6 @@
 """Which windows are due: a pure function of the time, the settings and what the bucket holds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
@@ -86,16 +86,6 @@ def plan(scope: Scope, settle: timedelta, listing: Listing, *, gzip: bool) -> Pl
     tasks.sort(key=lambda task: (task.window.end, task.window.start), reverse=True)
     tasks.sort(key=lambda task: task.reason)
     return Plan(tuple(tasks), skipped)
-
-
-def by_label(stored: Iterable[StoredObject]) -> dict[str, StoredObject]:
-    """The objects of one series by their window; of two of one window, the later written."""
-    held: dict[str, StoredObject] = {}
-    for item in stored:
-        other = held.get(item.parsed.label)
-        if other is None or item.last_modified > other.last_modified:
-            held[item.parsed.label] = item
-    return held
 
 
 def _reason(

@@ -12,9 +12,9 @@ from room_reports.deadline import Deadline
 from room_reports.exporting.export import Exported, Exporter
 from room_reports.exporting.lane import Lane, Left
 from room_reports.exporting.outcome import Failure, Outcome, RunFailedError
-from room_reports.exporting.planner import Listing, Plan, Task, by_label, plan
+from room_reports.exporting.planner import Listing, Plan, Task, plan
 from room_reports.exporting.scope import Scope
-from room_reports.lake.bucket import Bucket, LakeError, StoredObject
+from room_reports.lake.bucket import Bucket, LakeError, StoredObject, by_label
 from room_reports.lake.keys import Series, quarantine_key, run_record_key
 from room_reports.settings import Settings
 from room_reports.source.client import KalturaRegion

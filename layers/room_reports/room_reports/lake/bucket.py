@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
@@ -181,6 +181,16 @@ class Bucket:
             )
         except (ClientError, BotoCoreError) as error:
             raise LakeError("writing", key, error) from error
+
+
+def by_label(stored: Iterable[StoredObject]) -> dict[str, StoredObject]:
+    """The objects of one series by their window; of two of one window, the later written."""
+    held: dict[str, StoredObject] = {}
+    for item in stored:
+        other = held.get(item.parsed.label)
+        if other is None or item.last_modified > other.last_modified:
+            held[item.parsed.label] = item
+    return held
 
 
 def _headers(key: str) -> dict[str, Any]:
