@@ -16,6 +16,19 @@ _ROUND = 1000
 """A report may have a cap of its own, which is a round figure."""
 
 
+class RowCapError(TooHeavyError):
+    """Raised for an answer that Kaltura may have cut off."""
+
+    retryable = False
+
+    def __init__(self, request: ReportRequest, why: str) -> None:
+        piece = "; ".join(f"{name}={','.join(ids)}" for name, ids in request.filters.items())
+        self.piece = f"{request.report.slug} from {request.start} to {request.end}; {piece}"
+        super().__init__(
+            "ROW_CAP", f"{why}, and there is no smaller piece to ask for: {self.piece}"
+        )
+
+
 @dataclass(frozen=True)
 class CompletenessCheck:
     """Judges answers by their numbers of rows, and round numbers by asking again."""
@@ -55,20 +68,20 @@ class CompletenessCheck:
         middle = (request.start + request.end) // 2
         if not request.start < middle < request.end:
             return False
-        known = _keys(file, request.report.key, compressed=compressed)
+        known = row_keys(file, request.report.key, compressed=compressed)
         for half in (replace(request, end=middle), replace(request, start=middle)):
             with tempfile.TemporaryFile() as scratch:
                 try:
                     rows = self.ask(half, scratch)
                 except TooHeavyError:
                     return False
-                if self.is_suspect(rows) or _keys(scratch, request.report.key) - known:
+                if self.is_suspect(rows) or row_keys(scratch, request.report.key) - known:
                     return False
         return True
 
 
-def _keys(file: IO[bytes], key: tuple[str, ...], *, compressed: bool = False) -> set[int]:
-    """A hash of the key of each row."""
+def row_keys(file: IO[bytes], key: tuple[str, ...], *, compressed: bool = False) -> set[int]:
+    """A hash of each row's values in the columns ``key``, for rows of strict CSV."""
     rows = read_csv(file, compressed=compressed)
     header = next(rows)
     places = [header.index(name) for name in key]

@@ -10,7 +10,7 @@ from typing import IO
 from room_reports.catalogue import ROOM_DATA
 from room_reports.deadline import Deadline
 from room_reports.exporting.batches import in_batches
-from room_reports.exporting.completeness import CompletenessCheck
+from room_reports.exporting.completeness import CompletenessCheck, RowCapError, row_keys
 from room_reports.exporting.sessions import SESSION, Sessions, Watched
 from room_reports.normalise import CsvSummary, HeaderError, read_csv, write_csv
 from room_reports.settings import Settings
@@ -24,19 +24,6 @@ _IN_MEMORY = 8 << 20
 """Bytes."""
 _SMALLEST_SPAN = 60
 """Seconds."""
-
-
-class RowCapError(TooHeavyError):
-    """Raised for an answer that Kaltura may have cut off."""
-
-    retryable = False
-
-    def __init__(self, request: ReportRequest, why: str) -> None:
-        piece = "; ".join(f"{name}={','.join(ids)}" for name, ids in request.filters.items())
-        self.piece = f"{request.report.slug} from {request.start} to {request.end}; {piece}"
-        super().__init__(
-            "ROW_CAP", f"{why}, and there is no smaller piece to ask for: {self.piece}"
-        )
 
 
 @dataclass(frozen=True)
@@ -84,15 +71,18 @@ class Fetcher:
         over shorter windows.
 
         Raises:
-            RowCapError: when even the smallest piece may have been cut off.
+            RowCapError: when even the smallest piece may have been cut off, or the pieces lack a
+                row that came with the whole.
             KalturaError, HeaderError: when there is no report to be had.
         """
+        known: set[int] = set()
         try:
             fetched, seen = self._ask(request, out, compress=compress)
             rows = fetched.summary.rows
             if not self._check.may_be_cut(request, rows, out, compressed=compress):
                 return fetched
             refusal: TooHeavyError = RowCapError(request, f"exactly {rows} rows came")
+            known = row_keys(out, request.report.key, compressed=compress)
         except TooHeavyError as error:
             seen, refusal = Sessions(), error
         if not request.report.room_filter:
@@ -107,7 +97,11 @@ class Fetcher:
         )
         if not seen.rooms():
             raise refusal  # for want of any piece to ask for
-        return self._in_pieces(request, seen, out, compress=compress)
+        whole = self._in_pieces(request, seen, out, compress=compress)
+        # Some ids stand for none, such as 0, and find nothing when they are asked for.
+        if lost := known - row_keys(out, request.report.key, compressed=compress):
+            raise RowCapError(request, f"its pieces lack {len(lost)} of the rows that came")
+        return whole
 
     @property
     def _check(self) -> CompletenessCheck:

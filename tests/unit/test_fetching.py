@@ -1,0 +1,64 @@
+"""A report that was put together from pieces has every row that came with the whole."""
+
+import io
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import pytest
+
+from room_reports.catalogue import BREAKOUT_SESSIONS, ROOM_DATA
+from room_reports.deadline import Deadline
+from room_reports.exporting.completeness import RowCapError
+from room_reports.exporting.fetching import Fetcher
+from room_reports.normalise import read_csv
+from room_reports.settings import read_settings
+from room_reports.source.request import ReportRequest
+
+if TYPE_CHECKING:
+    from room_reports.source.client import KalturaRegion
+
+_T = TypeVar("_T")
+CAP = 4
+SETTINGS = read_settings({"BUCKET_NAME": "b", "SECRET_ID": "s", "ROW_CAPS": str(CAP)})
+REQUEST = ReportRequest(BREAKOUT_SESSIONS, 0, 86400)
+
+
+class CappedRegion:
+    """Answers with the breakouts of some rooms, and cuts every answer off at the cap."""
+
+    def __init__(self, *rooms: str) -> None:
+        self.rooms = rooms
+
+    def fetch(
+        self, request: ReportRequest, consume: Callable[[Iterator[bytes]], _T], _: Deadline
+    ) -> _T:
+        wanted = request.filters.get(request.report.room_filter or "", self.rooms)
+        width = len(request.report.columns)
+        rows = [
+            [room, *(f"{column}{number}" for column in range(1, width - 1)), "0.5"]
+            for number, room in enumerate(self.rooms)
+            # As in Kaltura, nothing can be found by an id that stands for none.
+            if room in wanted and (not request.filters or room != "0")
+        ]
+        if request.report == ROOM_DATA:
+            rows = []
+        header = [column.name for column in request.report.columns]
+        text = "".join(",".join(row) + "\n" for row in [header, *rows[:CAP]])
+        return consume(iter([b"\xef\xbb\xbf" + text.encode()]))
+
+
+def fetched_rooms(*rooms: str) -> list[str]:
+    region = cast("KalturaRegion", CappedRegion(*rooms))
+    out = io.BytesIO()
+    Fetcher(SETTINGS, region, Deadline.after(60)).fetch(REQUEST, out, compress=False)
+    return sorted(row[0] for row in list(read_csv(out))[1:])
+
+
+def test_pieces_make_up_the_whole() -> None:
+    assert fetched_rooms("1_a", "1_a", "1_b", "1_c", "1_c") == ["1_a", "1_a", "1_b", "1_c", "1_c"]
+
+
+@pytest.mark.parametrize("odd", ["0", "", "-1_d"])
+def test_rows_that_no_piece_has_are_missed(odd: str) -> None:
+    with pytest.raises(RowCapError, match="ROW_CAP: its pieces lack 1 of the rows that came"):
+        fetched_rooms("1_a", "1_b", odd, "1_c", "1_c")
