@@ -17,7 +17,7 @@ REFUSALS = (
     *("SERVICE_ACCESS_CONTROL_RESTRICTED", "SERVICE_FORBIDDEN_CONTENT_BLOCKED"),
     *("INVALID_OBJECT_ID", "UNKNOWN_RESPONSE_FORMAT"),
 )
-"""The API errors of api.md's table that a report call can meet; any other code works as well."""
+"""Kaltura's errors that a report call can meet; any other code works as well."""
 
 KINDS: dict[str, str] = {
     "api_error": "an error of the API with `code`",
