@@ -122,7 +122,9 @@ class _Handler(BaseHTTPRequestHandler):
         wanted = self.headers.get("x-amz-copy-source-if-match")
         if origin is None or (wanted and wanted != origin.etag):
             raise PreconditionFailedError(source)
-        return self.s3.store.put(key, origin.body, metadata, headers, if_match=origin.etag)
+        return self.s3.store.put(
+            key, origin.body, metadata, headers, if_match=self.headers.get("If-Match")
+        )
 
     def _list(self, query: dict[str, list[str]]) -> None:
         prefix = query.get("prefix", [""])[0]

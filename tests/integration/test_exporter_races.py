@@ -1,5 +1,6 @@
 """Two runs on one bucket, and answers of S3 that are late, lost or refusals."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,7 +10,8 @@ import pytest
 
 from local.kaltura.campus import Size
 from local.kaltura.faults import Fault
-from room_reports.lake.bucket import LakeError
+from local.s3.store import Item, Store
+from room_reports.lake.bucket import ConflictError, LakeError
 from tests.world import SLUGS, World, key, world
 
 SMALL = Size(rooms=3, attendees=3)
@@ -169,3 +171,22 @@ def test_a_run_record_that_cannot_be_written_fails_the_run_after_its_work() -> N
         with pytest.raises(LakeError, match="S3 AccessDenied while writing runs/"):
             here.schedule()
         assert len(here.exports()) == 3
+
+
+class OvertakenStore(Store):
+    """Another run replaces an export between a copy's reading and its writing."""
+
+    def get(self, key: str) -> Item | None:
+        item = super().get(key)
+        if len(self.versions(key)) == 1:
+            self.put(key, b"newer", {}, {})
+        return item
+
+
+def test_new_metadata_never_bring_back_what_was_replaced_meanwhile() -> None:
+    with world(size=SMALL) as here:
+        here.s3.store = OvertakenStore(time.time)
+        older = here.s3.store.put(ATTENDEES, b"older", {}, {})
+        with pytest.raises(ConflictError):
+            here.service()._around.bucket("lake").touch(ATTENDEES, {"state": "settled"}, older.etag)
+        assert [item.body for item in here.s3.store.versions(ATTENDEES)] == [b"older", b"newer"]

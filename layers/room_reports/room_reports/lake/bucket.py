@@ -154,6 +154,7 @@ class Bucket:
                 Key=key,
                 CopySource={"Bucket": self._name, "Key": key},
                 CopySourceIfMatch=etag,
+                IfMatch=etag,
                 MetadataDirective="REPLACE",
                 Metadata=dict(metadata),
                 **_headers(key),
