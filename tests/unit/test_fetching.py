@@ -12,6 +12,7 @@ from room_reports.exporting.completeness import RowCapError
 from room_reports.exporting.fetching import Fetcher
 from room_reports.normalise import read_csv
 from room_reports.settings import read_settings
+from room_reports.source.dialect import MalformedReportError
 from room_reports.source.request import ReportRequest
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class CappedRegion:
         if request.report == ROOM_DATA:
             rows = []
         header = [column.name for column in request.report.columns]
+        if request.filters and "1_new" in wanted:
+            header, rows = [*header, "new"], [[*row, "0"] for row in rows]
         text = "".join(",".join(row) + "\n" for row in [header, *rows[:CAP]])
         return consume(iter([b"\xef\xbb\xbf" + text.encode()]))
 
@@ -62,3 +65,8 @@ def test_pieces_make_up_the_whole() -> None:
 def test_rows_that_no_piece_has_are_missed(odd: str) -> None:
     with pytest.raises(RowCapError, match="ROW_CAP: its pieces lack 1 of the rows that came"):
         fetched_rooms("1_a", "1_b", odd, "1_c", "1_c")
+
+
+def test_pieces_with_different_headers_make_no_sense_together() -> None:
+    with pytest.raises(MalformedReportError, match="came with different headers in its pieces"):
+        fetched_rooms("1_a", "1_new", "1_b", "1_c", "1_c")

@@ -56,7 +56,7 @@ class Exporter:
             What was published; None when another run published something newer meanwhile.
 
         Raises:
-            KalturaError, HeaderError, LakeError, TooLateError: and then nothing was published.
+            KalturaError, LakeError, ConflictError, TooLateError: and then nothing was published.
         """
         started = self.clock()
         self._check_not_late(task, started)  # in vain, if it is late already

@@ -73,7 +73,7 @@ class Fetcher:
         Raises:
             RowCapError: when even the smallest piece may have been cut off, or the pieces lack a
                 row that came with the whole.
-            KalturaError, HeaderError: when there is no report to be had.
+            KalturaError: when there is no report to be had.
         """
         known: set[int] = set()
         try:
@@ -147,7 +147,7 @@ class Fetcher:
                 piece.fetched.summary.columns for piece in pieces if piece.fetched.summary.rows
             }
             if len(headers) > 1:
-                raise HeaderError(
+                raise MalformedReportError(
                     f"{request.report.slug} came with different headers in its pieces"
                 )
             out.seek(0)
