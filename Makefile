@@ -78,10 +78,10 @@ test-integration: $(DEV) $(VENVS)/sam/.stamp ## Several parts together, over HTT
 	@$(PYTEST) -n auto tests/integration
 
 test-stack: $(STACK) $(VENVS)/runtime/.stamp ## End-to-end tests of the real template, on the local stack
-	@$(PYTEST) tests/e2e --ignore tests/e2e/test_page.py
+	@$(PYTEST) tests/e2e
 
 test-page: $(STACK) $(VENVS)/page/.stamp ## The web page and what it tells readers to run, in Debian's Chromium
-	@if command -v chromium > /dev/null; then $(VENVS)/page/bin/pytest tests/e2e/test_page.py; \
+	@if command -v chromium > /dev/null; then $(VENVS)/page/bin/pytest tests/page; \
 	else echo "No chromium found, so THE PAGE WAS NOT TESTED: apt-get install chromium"; [ -z "$${CI:-}" ]; fi
 
 page-images: ## Renew the pictures of the page in docs/images

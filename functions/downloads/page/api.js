@@ -6,6 +6,7 @@ const BASE = location.origin + location.pathname.replace(/\/*$/, "/");
 const KEY_NAME = "room-reports-key";
 const PATIENCE = 30_000;
 const RETRY_AFTER = [1000, 2500];
+const AT_ONCE = 3;
 
 class Failure extends Error {
   // kind: key, iam, permission, throttled, quota, network, missing, or other
@@ -75,11 +76,26 @@ async function once(path, parameters, signal) {
   return response.json();
 }
 
+let asking = 0;
+const queue = [];
+
+// A deployment of many reports and regions would otherwise be asked for all of them in one burst.
+async function inTurn(work) {
+  if (asking >= AT_ONCE) await new Promise((resolve) => queue.push(resolve));
+  asking += 1;
+  try {
+    return await work();
+  } finally {
+    asking -= 1;
+    queue.shift()?.();
+  }
+}
+
 // The JSON that the API answers; waits and asks again when there is too much going on.
 async function ask(path, parameters = {}, signal = undefined) {
   for (const wait of [...RETRY_AFTER, null]) {
     try {
-      return await once(path, parameters, signal);
+      return await inTurn(() => once(path, parameters, signal));
     } catch (error) {
       if (error.kind !== "throttled" || wait === null) throw error;
       await new Promise((resolve) => setTimeout(resolve, wait * (0.75 + Math.random() / 2)));

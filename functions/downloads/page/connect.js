@@ -45,7 +45,7 @@ function showConnect(filters) {
   const copied = h("button", { type: "button", className: "small" }, "Copy");
   copied.addEventListener("click", () => copy(text, () => "Copied."));
   byId("tools").replaceChildren(...tabs);
-  byId("tool").replaceChildren(h("pre", {}, h("code", {}, text)), copied);
+  byId("tool").replaceChildren(h("pre", { tabIndex: 0, role: "region", "aria-label": `Example for ${chosenTool}` }, h("code", {}, text)), copied);
   byId("tool").setAttribute("aria-labelledby", tabs.find((each) => each.tabIndex === 0).id);
   const choose = (index) => {
     chosenTool = Object.keys(TOOLS).at(index % tabs.length);

@@ -1,0 +1,78 @@
+"""The web page in Chromium, on a local stack whose calendars nothing else fills."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from local.stack.lifecycle import local_stack
+from local.stack.stack import Stack
+from room_reports.windows import Calendar, Granularity
+from tests.page.reader import DESKTOP, ZONE, Open
+from tests.page.year import Year, export_year
+
+expect.set_options(timeout=30_000)
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """A stack of its own, whose calendars nothing else fills."""
+    with local_stack({"TimeZone": ZONE, "Granularities": "day,hour"}) as deployed:
+        yield deployed
+        assert deployed.api_key not in deployed.log_text()
+
+
+@pytest.fixture(scope="session")
+def year(stack: Stack) -> Year:
+    return export_year(stack, Calendar(Granularity.DAY, ZoneInfo(ZONE)))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browse(chromium: Any, stack: Stack, year: Year) -> Iterator[Open]:
+    """Opens the page; at the end nothing may have gone wrong in it or to anywhere else."""
+    opened, asked, problems = [], [], []
+
+    def browse(route: str = "", *, key: str | None = "", **options: Any) -> Page:
+        context = chromium.new_context(
+            locale="en-GB",
+            timezone_id="America/New_York",
+            permissions=["clipboard-read", "clipboard-write"],
+            **{"viewport": DESKTOP, **options},
+        )
+        opened.append(context)
+        if key is not None:
+            held = json.dumps(key or stack.api_key)
+            context.add_init_script(f"sessionStorage.setItem('room-reports-key', {held})")
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda line: problems.append(line.text) if line.type == "error" else 0)
+        page.goto(f"{stack.api_url}/{route}")
+        return page
+
+    yield browse
+    for context in opened:
+        context.close()
+    # A refused request is a line on the console as well.
+    assert [line for line in problems if "Failed to load resource" not in line] == []
+    assert not [url for url in asked if stack.api_key in url]
+    hosts = {urlsplit(stack.api_url).netloc}
+    assert {urlsplit(url).netloc for url in asked if not url.startswith("data:")} == hosts

@@ -1,0 +1,67 @@
+"""What the page and the docs tell readers to run."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import expect
+
+from local.stack.stack import Stack
+from tests.page.reader import ZONE, Open, loaded, run, stored
+from tests.page.year import Year
+
+
+def test_links_and_commands_are_copied_without_the_key(
+    browse: Open, stack: Stack, year: Year, tmp_path: Path
+) -> None:
+    page = loaded(browse(f"#/attendees/us/day/{year.ago(2)}"))
+    name = f"attendees_us_{year.ago(2)}.csv"
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("status")).to_contain_text(f"({ZONE}) it works for anyone")
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert requests.get(link, timeout=30).content == stored(stack, name)
+    dialog.get_by_role("button", name="Copy curl").click()
+    expect(page.get_by_role("status")).to_contain_text("Command copied")
+    command = page.evaluate("navigator.clipboard.readText()")
+    assert stack.api_key not in link + command
+    run(["bash", "-c", command], stack, tmp_path)
+    assert (tmp_path / name).read_bytes() == stored(stack, name)
+
+
+def test_what_the_page_tells_other_tools_works(browse: Open, stack: Stack, tmp_path: Path) -> None:
+    page = loaded(browse("#/attendees/us"))
+    tools = page.get_by_role("tablist", name="Tool")
+    tools.get_by_role("tab", name="curl").focus()
+    shown = {}
+    for name in ("curl", "Excel, Power BI", "PowerShell", "pandas", "R"):
+        expect(tools.get_by_role("tab", name=name, exact=True)).to_be_focused()
+        shown[name] = page.get_by_role("tabpanel").locator("code").inner_text()
+        page.keyboard.press("ArrowRight")
+    assert all("attendees/us/day/latest.csv" in text for text in shown.values())
+    assert stack.api_key not in str(shown)
+    command = shown["curl"].partition("\n")[2]
+    run(["bash", "-c", command], stack, tmp_path)
+    rows = (tmp_path / "attendees_us_latest.csv").read_text().count("\n") - 1
+    counted = run([sys.executable, "-c", f"{shown['pandas']}\nprint(len(table))"], stack, tmp_path)
+    assert int(counted) == rows
+
+
+@pytest.mark.parametrize("language", ["sh", "python"])
+def test_the_examples_in_the_docs_work(
+    stack: Stack, year: Year, tmp_path: Path, language: str
+) -> None:
+    text = (Path(__file__).parents[2] / "docs/downloads.md").read_text(encoding="utf-8")
+    examples = re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert len(examples) == 2
+    interpreter = {"sh": "sh", "python": sys.executable}[language]
+    for example in examples:
+        printed = run([interpreter, "-c", example], stack, tmp_path)
+        if language == "sh":
+            latest = stored(stack, f"attendees_eu_{year.ago(0)}.csv")
+            assert (tmp_path / "attendees.csv").read_bytes() == latest
+            (tmp_path / "attendees.csv").unlink()
+        else:
+            assert "entry_id" in printed
