@@ -14,7 +14,6 @@ from tests.page.year import GAP, Year
 
 def test_a_reader_enters_the_key_and_sees_a_year(browse: Open, stack: Stack, year: Year) -> None:
     page = browse(key=None)
-    picture(page, "key")
     assert grave_faults(page) == []
     for wrong, problem in (
         ("", "Paste the key first"),

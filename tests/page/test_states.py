@@ -56,8 +56,6 @@ def test_failures_are_said_and_can_be_tried_again(
         page.get_by_role("combobox", name="Region").select_option("eu")
         expect(page.locator("#banner")).to_contain_text(told)
         assert grave_faults(page) == []
-        if status is None:
-            picture(page, "offline")
     page.get_by_role("button", name="Try again").click()
     loaded(page)
     expect(page.locator("#banner")).to_be_hidden()
@@ -88,7 +86,6 @@ def test_a_key_that_ended_is_asked_for_again(browse: Open, stack: Stack) -> None
     page = browse("#/attendees/eu", key="0123456789abcdef0123")
     expect(page.get_by_role("alert").first).to_contain_text("expired or was withdrawn")
     expect(page.get_by_label("API key")).to_be_focused()
-    picture(page, "expired")
     page.get_by_label("API key").fill(stack.api_key)
     page.keyboard.press("Enter")
     loaded(page)
