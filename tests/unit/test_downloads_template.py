@@ -78,6 +78,14 @@ def test_only_the_page_is_open(resources: dict[str, Any]) -> None:
     }
 
 
+def test_the_one_stage_is_deployed_anew_when_only_a_parameter_changed(
+    resources: dict[str, Any],
+) -> None:
+    api = resources["Api"]
+    assert api["AlwaysDeploy"] is True
+    assert api["OpenApiVersion"] == api["DefinitionBody"]["openapi"]
+
+
 def test_every_refusal_of_the_gateway_has_the_contracts_form(resources: dict[str, Any]) -> None:
     body = resources["Api"]["DefinitionBody"]
     for kind, response in body["x-amazon-apigateway-gateway-responses"].items():
