@@ -126,3 +126,10 @@ def test_any_event_is_either_understood_or_told_what_is_wrong(event: dict[str, A
     assert (scope is None) == bool(problems)
     assert all(isinstance(problem, str) and problem for problem in problems)
     assert len(problems) == len(set(problems))
+
+
+def test_an_event_may_reach_to_the_end_of_time() -> None:
+    scope = scope_of({"from": "2026-11-01", "to": "9999-12-31"})
+    assert [window.label for window in scope.windows(Granularity.DAY)] == ["2026-11-01"]
+    assert len(list(scope.windows(Granularity.HOUR))) == 30
+    assert list(scope_of({"from": "9999-12-30", "to": "9999-12-31"}).windows(Granularity.DAY)) == []

@@ -43,6 +43,6 @@ class Scope:
     def windows(self, granularity: Granularity) -> Iterator[Window]:
         """The windows to consider, oldest first; never one that has not begun."""
         span = self.spans[granularity]
-        for window in span.calendar.overlapping(span.start, span.end):
+        for window in span.calendar.overlapping(span.start, min(span.end, self.now)):
             if window.end <= self.now or (self.open_windows and window.start < self.now):
                 yield window
