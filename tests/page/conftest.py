@@ -60,7 +60,7 @@ def browse(chromium: Any, stack: Stack, year: Year) -> Iterator[Open]:
             held = json.dumps(key or stack.api_key)
             context.add_init_script(f"sessionStorage.setItem('room-reports-key', {held})")
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda line: problems.append(line.text) if line.type == "error" else 0)
