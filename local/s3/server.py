@@ -86,7 +86,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         key, _ = self._where()
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:  # as of a client that was killed: nothing is written
+            self.close_connection = True
+            return
         if not self._begin("PUT", key):
             return
         metadata, headers = self._metadata(), {}

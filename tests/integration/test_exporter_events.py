@@ -186,3 +186,13 @@ def test_a_run_record_tells_all_about_the_run() -> None:
                 "change": None,
                 "same": False,
             }
+
+
+def test_an_event_that_is_delivered_late_makes_exports_as_fresh_as_they_are() -> None:
+    with world(SETTLE_HOURS="2", GRANULARITIES="hour") as here:
+        event = {"detail-type": "Scheduled Event", "time": "2026-09-20T09:50:00Z"}
+        here.now = datetime(2026, 9, 20, 10, 30, tzinfo=UTC)
+        here.run(event)
+        state = here.item(key("attendees", "us", "2026-09-20T07Z")).metadata["state"]
+        assert state == "settled"
+        assert here.schedule()["exported"] == [key(slug, "us", "2026-09-20T09Z") for slug in SLUGS]

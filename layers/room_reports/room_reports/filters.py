@@ -23,7 +23,7 @@ def parse_filters(text: str, reports: tuple[Report, ...]) -> Filters:
     """
     try:
         chosen = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"is not JSON ({error})") from error
     example = 'write it like {"attendees": {"entry_ids": ["1_abc", "1_def"]}}'
     if not isinstance(chosen, dict) or not all(isinstance(v, dict) for v in chosen.values()):

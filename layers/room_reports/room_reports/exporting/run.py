@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aws_lambda_powertools.metrics import MetricUnit
 
@@ -22,6 +22,8 @@ from room_reports.source.errors import KalturaError
 from room_reports.telemetry import logger, metrics
 
 _LISTINGS_AT_ONCE = 8
+_DELIVERY = timedelta(hours=1)
+"""How late EventBridge may deliver an event: the longest that the template allows."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,7 @@ class Run:
 
     def _work(self, due: Plan, scope: Scope) -> list["Future[Exported | Left]"]:
         """Does the tasks, those of each region in their order."""
-        ahead = scope.now - self.clock()
-        exporter = Exporter(self.settings, self.bucket, self.run_id, self.clock, ahead)
+        exporter = Exporter(self.settings, self.bucket, self.run_id, self.clock, self._ahead(scope))
         lanes = {
             name: Lane(self.regions[name], exporter, self.deadline, self.settings.concurrency)
             for name in scope.regions
@@ -77,6 +78,15 @@ class Run:
         for lane in lanes.values():
             lane.close()
         return futures
+
+    def _ahead(self, scope: Scope) -> timedelta:
+        """How far the run's own time is ahead of the clock.
+
+        An event may be delivered late, and then the export is as fresh as the clock says; only
+        an event of another time altogether, as for a replay, brings its own.
+        """
+        ahead = scope.now - self.clock()
+        return timedelta() if -_DELIVERY <= ahead <= timedelta() else ahead
 
     def _outcome(
         self, due: Plan, futures: list["Future[Exported | Left]"], started: datetime

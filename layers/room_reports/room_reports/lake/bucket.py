@@ -26,16 +26,16 @@ _CONFIG = Config(
 # One request for one object: the exporter does several tasks at once already.
 _ONE_BY_ONE = TransferConfig(multipart_threshold=5 << 30, use_threads=False)
 _NOT_FOUND = ("404", "NoSuchKey", "NotFound")
+_PERMANENT = ("403", "AccessDenied", "NoSuchBucket", "InvalidAccessKeyId")
 _CONFLICT = ("412", "PreconditionFailed", "409", "ConditionalRequestConflict")
 
 
 class LakeError(Exception):
     """Raised when S3 refuses or fails, after the retries that boto3 makes by itself."""
 
-    retryable = True
-
     def __init__(self, doing: str, key: str, error: ClientError | BotoCoreError) -> None:
         self.code = _code(error)
+        self.retryable = self.code not in _PERMANENT
         super().__init__(f"S3 {self.code} while {doing} {key}: {error}")
 
 

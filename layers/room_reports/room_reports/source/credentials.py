@@ -58,7 +58,7 @@ def parse_secret(text: str, regions: tuple[Region, ...]) -> Mapping[str, Credent
     """
     try:
         entries = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         entries = None
     if not isinstance(entries, dict):
         raise SecretError(
