@@ -5,7 +5,7 @@ WITH weeks AS (
     region,
     entry_id,
     user_id,
-    CAST(date_trunc('week', start_time) AS date) AS week
+    CAST(date_format(date_trunc('week', start_time), '%Y-%m-%d') AS date) AS week
   FROM attendance
   WHERE dt >= date_format(date_add('day', -112, current_date), '%Y-%m-%d')
     AND user_id IS NOT NULL

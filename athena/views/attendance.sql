@@ -10,7 +10,7 @@ WITH shares AS (
     a.dt,
     a.entry_id,
     a.cue_point_id,
-    a.user_id,
+    CASE WHEN a.user_id NOT IN ('', '0', 'Unknown', 'Error') THEN a.user_id END AS user_id,
     a.user_name,
     a.user_email,
     a.user_type,
@@ -43,13 +43,14 @@ merged AS (
     entry_id,
     cue_point_id,
     user_id,
-    max_by(entry_name, dt) AS entry_name,
+    max_by(entry_name, dt) FILTER (WHERE entry_name IS NOT NULL) AS entry_name,
     max_by(user_name, dt) AS user_name,
     max_by(user_email, dt) AS user_email,
     max_by(user_type, dt) AS user_type,
     min(started) AS started,
     sum(minutes) AS minutes,
-    sum(minutes * engagement) AS engaged_minutes,
+    sum(minutes * engagement)
+      / nullif(sum(minutes) FILTER (WHERE engagement IS NOT NULL), 0) AS engagement,
     min(dt) AS first_day,
     max(dt) AS last_day
   FROM placed
@@ -63,11 +64,8 @@ SELECT
     AS entry_name, -- Name of the room, as it was at the latest export.
   cue_point_id AS cue_point_id, -- Session.
   from_unixtime(started, '${TimeZone}') AS start_time, -- Start of the session, in the deployment's time zone.
-  CASE
-    WHEN user_id IN ('', '0', 'Unknown', 'Error') THEN NULL
-    WHEN regexp_like(user_id, '^''[-=+@\t ]') THEN substr(user_id, 2)
-    ELSE user_id
-  END AS user_id, -- User; NULL for all those that Kaltura does not know, who share one row.
+  CASE WHEN regexp_like(user_id, '^''[-=+@\t ]') THEN substr(user_id, 2) ELSE user_id END
+    AS user_id, -- User; NULL for all those that Kaltura does not know, who share one row.
   nullif(CASE WHEN regexp_like(user_name, '^''[-=+@\t ]') THEN substr(user_name, 2) ELSE user_name END, '')
     AS user_name, -- Name of the user, as it was at the latest export.
   CASE
@@ -81,7 +79,7 @@ SELECT
     ELSE user_type
   END AS user_type, -- Role in the session, such as host or attendee.
   minutes AS view_minutes, -- Minutes in the session, all days together.
-  engaged_minutes / nullif(minutes, 0) AS engagement, -- Share of view_minutes in which the user was engaged.
+  engagement AS engagement, -- Share of view_minutes in which the user was engaged.
   first_day AS first_day, -- First day window in which the user was seen in the session.
   last_day AS last_day -- Last such day window: another day for a session across midnight.
 FROM merged

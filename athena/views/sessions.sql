@@ -55,7 +55,8 @@ present AS (
     cue_point_id,
     count(coalesce(user_id, 'Unknown')) AS users,
     sum(view_minutes) AS minutes,
-    sum(view_minutes * engagement) / nullif(sum(view_minutes), 0) AS engagement,
+    sum(view_minutes * engagement)
+      / nullif(sum(view_minutes) FILTER (WHERE engagement IS NOT NULL), 0) AS engagement,
     min(first_day) AS first_day,
     max(last_day) AS last_day
   FROM attendance

@@ -116,6 +116,7 @@ def _view(view: Source, columns: list[tuple[Field, str]]) -> str:
         Parameters:
           presto_view: "true"
           comment: Presto View
+        PartitionKeys: []
         ViewExpandedText: /* Presto View */
         ViewOriginalText: !Join
           - ""
@@ -124,7 +125,8 @@ def _view(view: Source, columns: list[tuple[Field, str]]) -> str:
 {_folded(json.dumps(definition), 16)}
             - " */"
         StorageDescriptor:
-          SerdeInfo: {{}}
+          # Athena refuses a view without any, and goes by nothing in it.
+          SerdeInfo: {{Name: "-", SerializationLibrary: "-"}}
           Columns:
 {_glue_columns((field for field, _ in columns), 12)}
 """

@@ -157,3 +157,32 @@ def test_attendees_without_their_session_are_there_on_their_own_day(tmp_path: Pa
     )
     assert (unknown["user_id"], unknown["user_name"], unknown["user_type"]) == (None,) * 3
     assert (known["user_name"], known["view_minutes"], known["engagement"]) == ("-5", None, None)
+
+
+def test_all_users_that_kaltura_does_not_know_share_one_row(tmp_path: Path) -> None:
+    start = start_of(9)
+    write(tmp_path, "room_data", "2026-03-01", f"1_r,Room,0,1_c,{start},{start + 3600},h,2,0.5")
+    unknown = [f"1_r,1_c,{name},,,0,10,0.5" for name in ("Unknown", "Error", "0", "")]
+    write(tmp_path, "attendees", "2026-03-01", *unknown, "1_r,1_c,u1,Ann,0,host,30,0.5")
+    lake = DuckLake(tmp_path)
+    rows = lake.query("SELECT user_id, view_minutes FROM attendance ORDER BY view_minutes")
+    assert rows == [
+        {"user_id": "u1", "view_minutes": 30},
+        {"user_id": None, "view_minutes": 40},
+    ]
+    (session,) = lake.query("SELECT * FROM sessions")
+    assert (session["unique_users"], session["estimated"]) == (2, False)
+
+
+def test_time_whose_engagement_is_unknown_has_no_weight(tmp_path: Path) -> None:
+    start = start_of(9)
+    write(tmp_path, "room_data", "2026-03-01", f"1_r,Room,0,1_c,{start},{start + 3600},h,2,0.5")
+    write(
+        tmp_path,
+        "attendees",
+        "2026-03-01",
+        "1_r,1_c,u1,Ann,0,host,30,0.5",
+        "1_r,1_c,u2,Bob,0,attendee,30,",
+    )
+    (session,) = DuckLake(tmp_path).query("SELECT * FROM sessions")
+    assert (session["engagement"], session["view_minutes"]) == (0.5, 60)

@@ -58,6 +58,8 @@ def test_each_view_in_the_template_holds_its_sql_and_presto_types(tables: dict[s
         assert table["TableType"] == "VIRTUAL_VIEW"
         assert table["Parameters"]["presto_view"] == "true"
         assert table["ViewExpandedText"] == "/* Presto View */"
+        assert table["PartitionKeys"] == []
+        assert table["StorageDescriptor"]["SerdeInfo"]
         before, encoded, after = table["ViewOriginalText"]["Fn::Join"][1]
         assert (before, after) == ("/* Presto View: ", " */")
         definition = json.loads(encoded["Fn::Base64"]["Fn::Sub"])

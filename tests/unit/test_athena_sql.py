@@ -68,6 +68,16 @@ def test_a_view_reads_day_windows_only(view: Source) -> None:
     assert view.sql.count("granularity = 'day'") == len(read)
 
 
+def test_a_name_is_not_lost_to_a_later_day_without_it() -> None:
+    """Athena's max_by answers the NULL of the latest row, which DuckDB's passes over."""
+    (attendance,) = (view for view in views() if view.name == "attendance")
+    tree = sqlglot.parse_one(attendance.sql, read="athena")
+    joined = [each for each in tree.find_all(exp.ArgMax) if each.this.name == "entry_name"]
+    assert [each.parent.sql() for each in joined if isinstance(each.parent, exp.Filter)] == [
+        "ARG_MAX(entry_name, dt) FILTER(WHERE NOT entry_name IS NULL)"
+    ]
+
+
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.slug)
 def test_the_ddl_for_hive_parses_and_has_the_catalogues_columns(report: Report) -> None:
     ddl = create_table(report, "s3://bucket/somewhere/")
