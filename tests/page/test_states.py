@@ -36,7 +36,7 @@ def test_what_is_not_there_is_said_calmly(browse: Open, year: Year) -> None:
     [
         (429, '{"message":"Limit Exceeded"}', "used up its requests for today"),
         (403, '{"error": {"code": "ACCESS_DENIED", "message": "no"}}', "it may not do this"),
-        (403, '{"error": {"code": "MISSING_AUTHENTICATION_TOKEN"}}', "signed with IAM"),
+        (404, '{"error": {"code": "no_such_route"}}', "signed with IAM"),
         (503, "<html>bad gateway</html>", "cannot be reached at the moment"),
         (None, "", "There is no connection"),
     ],

@@ -35,9 +35,6 @@ async function failureOf(response) {
     // Whatever it is, the status says enough.
   }
   if (response.status === 403) {
-    if (code === "MISSING_AUTHENTICATION_TOKEN") {
-      return new Failure("iam", "Here, requests are signed with IAM credentials in place of an API key, which a page in a browser cannot do.");
-    }
     if (code && code !== "forbidden" && code !== "INVALID_API_KEY") {
       return new Failure("permission", "The key is good, but it may not do this. Ask whoever gave it to you.");
     }
@@ -47,6 +44,10 @@ async function failureOf(response) {
     return code === "quota_exceeded" || /limit exceeded/i.test(text)
       ? new Failure("quota", "This key has used up its requests for today. It works again after midnight UTC.")
       : new Failure("throttled", "Too many requests at once.");
+  }
+  // The page asks for routes that there are: API Gateway denies them to who has not signed.
+  if (response.status === 404 && code === "no_such_route") {
+    return new Failure("iam", "Here, requests are signed with IAM credentials in place of an API key, which a page in a browser cannot do.");
   }
   if (response.status === 404) return new Failure("missing", message || "There is no such file.");
   if (response.status >= 500) {
