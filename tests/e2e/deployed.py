@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from urllib.request import Request, urlopen
 
+from local.stack.lifecycle import local_stack
 from local.stack.stack import Stack
 from room_reports.catalogue import REPORTS
 from tests.world import published
@@ -73,3 +74,14 @@ def settings(stack: Stack, **variables: str) -> Iterator[None]:
         yield
     finally:
         stack.configure(**before["Environment"]["Variables"])
+
+
+@contextmanager
+def watched_stack() -> Iterator[Stack]:
+    """The real template, deployed; at the end no secret may have shown up in any log."""
+    with local_stack() as deployed:
+        yield deployed
+        logged = deployed.log_text()
+        for region, account in deployed.kaltura.secret.items():
+            for name, value in account.items():
+                assert name == "partner_id" or str(value) not in logged, f"{region}: {name}"

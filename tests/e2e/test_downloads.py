@@ -16,6 +16,7 @@ import requests
 
 from local.stack.stack import Stack
 from room_reports.lake.keys import parse_key
+from tests.e2e.deployed import watched_stack
 from tests.e2e.hostile import event, hostile_requests
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +31,13 @@ EXPORT_FIELDS = {
 }
 Get = Callable[..., requests.Response]
 Probe = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """A stack of its own: a listing shows what every other test has exported."""
+    with watched_stack() as deployed:
+        yield deployed
 
 
 @pytest.fixture(scope="module")
