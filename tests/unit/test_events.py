@@ -81,6 +81,12 @@ def test_an_event_narrows_what_the_settings_have(
     )
 
 
+@given(st.sampled_from([{"detail-type": "Scheduled Event"}, {"source": "aws.events"}]))
+def test_what_eventbridge_sends_is_known_by_either_mark(mark: dict[str, str]) -> None:
+    scope = scope_of({**mark, "time": "2026-10-05T04:07:00Z"})
+    assert (scope.trigger, scope.now) == ("schedule", datetime(2026, 10, 5, 4, 7, tzinfo=UTC))
+
+
 @given(st.integers(1, 400), st.integers(0, 200))
 def test_a_schedule_looks_back_far_enough_to_settle_what_it_exported(
     catch_up: int, settle: int

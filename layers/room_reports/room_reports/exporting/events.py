@@ -23,7 +23,7 @@ def parse_event(
         event: an EventBridge scheduled event, whose ``time`` is the run's "now", or a direct one.
         now: the "now" of a direct event.
     """
-    if event.get("detail-type") == "Scheduled Event":
+    if event.get("detail-type") == "Scheduled Event" or event.get("source") == "aws.events":
         return _scheduled(event, settings)
     if "from" not in event or "to" not in event:
         return None, [f"the event is neither a scheduled one nor has from and to, like {_EXAMPLE}"]
