@@ -20,12 +20,6 @@ class Size:
     busy: Mapping[str, int] = field(default_factory=dict)
     """Days (ISO dates, local) with so many attendees more, spread over all rooms."""
 
-    @classmethod
-    def of_daily(cls, attendees: int) -> "Size":
-        """A university with about so many attendees on a working day."""
-        mean = 60 if attendees > 10_000 else 12
-        return cls(rooms=max(10, round(attendees / mean * 7 / 3)), attendees=mean)
-
 
 @dataclass(frozen=True, slots=True)
 class Room:

@@ -11,9 +11,9 @@ from room_reports.deadline import Deadline
 from room_reports.exporting.completeness import RowCapError
 from room_reports.exporting.fetching import Fetcher
 from room_reports.normalise import read_csv
-from room_reports.settings import read_settings
 from room_reports.source.dialect import MalformedReportError
 from room_reports.source.request import ReportRequest
+from tests.settings import read_settings
 
 if TYPE_CHECKING:
     from room_reports.source.client import KalturaRegion

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from room_reports.catalogue import REPORTS
-from room_reports.settings import ConfigurationError, Region, Settings, read_settings
+from room_reports.settings import ConfigurationError, Region, Settings
 from room_reports.windows import Granularity
+from tests.settings import read_settings
 
 REQUIRED = {"BUCKET_NAME": "exports", "SECRET_ID": "arn:aws:secretsmanager:x"}
 

@@ -72,18 +72,6 @@ class Settings:
         return Calendar(granularity, self.zone)
 
 
-def read_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings that the variables in ``environment`` hold.
-
-    Raises:
-        ConfigurationError: naming every variable that is wrong and what it should look like.
-    """
-    settings, problems = inspect_settings(environment)
-    if problems:
-        raise ConfigurationError([f"{name}: {problem}" for name, problem in problems.items()])
-    return settings
-
-
 def inspect_settings(environment: Mapping[str, str]) -> tuple[Settings, Mapping[str, str]]:
     """The settings, with the default for whatever is wrong, and what is wrong by variable."""
     variables = _Variables(environment)
