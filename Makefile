@@ -104,7 +104,7 @@ down: $(DEV) ## Stop the local stack and leave nothing behind
 	@$(BIN)/python -m local.stack down
 
 athena: $(DEV) ## Renew what is made from athena/ and the catalogue
-	@$(BIN)/python -m local.athena
+	@$(BIN)/python -m tools.athena
 
 bench: $(STACK) ## Measure, print the tables, write tests/bench/RESULTS.md
 	@$(BIN)/python -m tests.bench

@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.secrecy import leaks
+from tests.support.secrecy import leaks
 
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "exporter")
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "KalturaRoomReports")

@@ -10,9 +10,9 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from room_reports.deadline import Deadline
-from room_reports.exporting.invocation import ExporterService, Surroundings
-from room_reports.lake.bucket import open_bucket
-from room_reports.settings import ConfigurationError
+from room_reports.errors import ConfigurationError
+from room_reports.export.service import Dependencies, ExporterService
+from room_reports.storage.bucket import open_bucket
 from room_reports.telemetry import logger, metrics
 
 _SECRET_AGE = 300
@@ -30,7 +30,7 @@ def _secret(secret_id: str) -> str:
 
 
 _exporter = ExporterService(
-    Surroundings(
+    Dependencies(
         environment=os.environ,
         secret=_secret,
         bucket=lru_cache(open_bucket),

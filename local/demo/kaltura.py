@@ -4,7 +4,7 @@ import requests
 
 from local.demo.week import File
 from local.kaltura.dialect import surviving
-from room_reports.catalogue import Kind
+from room_reports.model.reports import Kind
 
 _BREAKS = ("\r\n", "\r", "\n")
 _FORMULA_STARTS = tuple("=+-@\t\r")

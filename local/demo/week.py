@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from room_reports.catalogue import REPORTS, Report
+from room_reports.model.reports import REPORTS, Report
 
 REGIONS = ("us", "eu")
 MONDAY = datetime(2025, 3, 24, tzinfo=UTC)

@@ -8,7 +8,7 @@ from typing import Protocol
 from local.kaltura.campus import Attendance, Presence, Session
 from local.kaltura.dialect import php_number
 from local.kaltura.university import TICK, University
-from room_reports.catalogue import REPORTS
+from room_reports.model.reports import REPORTS
 
 Row = tuple[str, ...]
 Filters = Mapping[str, Collection[str]]

@@ -1,22 +1,22 @@
-"""What a page of the listing costs, in requests to S3 and in time, as the bucket grows."""
+"""What a result page of the listing costs, in requests to S3 and in time, as the bucket grows."""
 
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from room_reports.downloads.archive import Archive
-from room_reports.downloads.exports import describe
-from room_reports.downloads.listing import page
-from room_reports.downloads.queries import exports_query
-from room_reports.downloads.settings import DownloadSettings, read_download_settings
-from room_reports.lake.keys import Series
-from room_reports.windows import Granularity
-from tests.shelf import Shelf, shelf
+from room_reports.api.exports import describe
+from room_reports.api.listing import result_page
+from room_reports.api.params import exports_query
+from room_reports.api.settings import ApiSettings, read_api_settings
+from room_reports.model.windows import Granularity
+from room_reports.storage.bucket import Bucket
+from room_reports.storage.keys import Series
+from tests.support.listing_server import Shelf, shelf
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 LIMIT = 200
-TITLE = "Listing: one page of 200 exports, from an S3 in memory"
+TITLE = "Listing: one result_page of 200 exports, from an S3 in memory"
 COLUMNS = ("objects", "query", "LIST requests", "HEAD requests", "ms")
 _REGIONS = ",".join(f"r{number}=https://k{number}.example" for number in range(3))
 _QUERIES: dict[str, dict[str, list[str]]] = {
@@ -28,7 +28,7 @@ _QUERIES: dict[str, dict[str, list[str]]] = {
 
 def rows(sizes: tuple[int, ...] = SIZES) -> Iterator[tuple[str, ...]]:
     """The table, a row at a time; buckets of three reports in three regions, by day and hour."""
-    settings = read_download_settings(
+    settings = read_api_settings(
         {
             "BUCKET_NAME": "bucket",
             "KALTURA_REGIONS": _REGIONS,
@@ -42,20 +42,21 @@ def rows(sizes: tuple[int, ...] = SIZES) -> Iterator[tuple[str, ...]]:
 
 
 def _measure(
-    held: Shelf, settings: DownloadSettings, query: dict[str, list[str]]
+    held: Shelf, settings: ApiSettings, query: dict[str, list[str]]
 ) -> tuple[str, str, str]:
     held.asked.clear()
     begun = time.perf_counter()
+    bucket = Bucket(held.client, settings.exporter.bucket)
     asked = exports_query({**query, "limit": [str(LIMIT)]}, settings, NOW)
-    found = page(Archive(held.client, settings.lake.bucket), asked, settings).found
+    found = result_page(bucket, asked, settings).exports
     wanted = [(each.stored.key, each.position.window) for each in found]
-    describe(held.client, settings.lake, wanted)
+    describe(bucket, settings.exporter.settle, wanted)
     spent = time.perf_counter() - begun
     lists, heads = held.asked.count("LIST"), held.asked.count("HEAD")
     return str(lists), str(heads), f"{spent * 1000:.0f}"
 
 
-def _keys(settings: DownloadSettings, size: int) -> list[str]:
+def _keys(settings: ApiSettings, size: int) -> list[str]:
     """So many keys: as far back in time as it takes, days as far as there are."""
     pairs = [(slug, region) for slug in settings.slugs for region in settings.regions]
     days = max(1, size // (25 * len(pairs)))

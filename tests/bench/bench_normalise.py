@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from tempfile import TemporaryFile
 
-from room_reports.catalogue import ATTENDEES
-from room_reports.normalise import write_csv
-from room_reports.source.dialect import KalturaCsv
+from room_reports.kaltura.csv_reader import KalturaCsvReader
+from room_reports.model.reports import ATTENDEES
+from room_reports.storage.csv_file import write_csv
 
 TITLE = "Normalising attendees, from Kaltura's bytes to strict CSV on disk"
 COLUMNS = ("rows", "MB", "time, csv module = 1", "peak memory, KiB")
@@ -37,7 +37,7 @@ def _chunks(data: bytes) -> Iterator[bytes]:
 
 def _normalise(data: bytes) -> None:
     with TemporaryFile() as out:
-        answer = KalturaCsv(_chunks(data))
+        answer = KalturaCsvReader(_chunks(data))
         write_csv(answer.header, answer, ATTENDEES, out)
 
 

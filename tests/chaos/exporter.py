@@ -12,11 +12,11 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from room_reports.exporting.invocation import ExporterService, Surroundings
-from room_reports.lake.bucket import Bucket
-from room_reports.source.client import RetryPolicy
-from room_reports.source.transport import HttpPolicy
-from room_reports.windows import iso
+from room_reports.export.service import Dependencies, ExporterService
+from room_reports.kaltura.client import RetryPolicy
+from room_reports.kaltura.transport import HttpPolicy
+from room_reports.model.windows import iso
+from room_reports.storage.bucket import Bucket
 
 _APP = Path(__file__).parents[2] / "functions" / "exporter" / "app.py"
 
@@ -80,7 +80,7 @@ def service(
     first = spec()
     client = s3_client(first.s3_url, first.boto_attempts)
     return ExporterService(
-        Surroundings(
+        Dependencies(
             environment=_Live(spec),
             secret=lambda _: spec().secret,
             bucket=lambda name: Bucket(client, name),

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from gzip import decompress
 from zoneinfo import ZoneInfo
 
-from local.s3.store import Item
-from room_reports.catalogue import Report, report_with_id
-from room_reports.freshness import state_at
-from room_reports.lake.keys import Series
-from room_reports.windows import Calendar, Granularity, Window, iso
+from room_reports.model.freshness import state_at
+from room_reports.model.reports import Report, report_with_id
+from room_reports.model.windows import Calendar, Granularity, Window, iso
+from room_reports.storage.keys import Series
 from tests.chaos.world import World
-from tests.tables import Table
+from tests.support.s3.store import Item
+from tests.support.tables import Table
 
 
 @dataclass(frozen=True)

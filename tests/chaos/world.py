@@ -23,12 +23,12 @@ from local.kaltura.faults import Fault, RandomFaults
 from local.kaltura.ks import generate
 from local.kaltura.server import CallLog, KalturaServer
 from local.kaltura.university import University
-from local.s3.server import S3Server
-from room_reports.exporting.invocation import ExporterService
-from room_reports.exporting.outcome import RunFailedError
-from room_reports.lake.bucket import LakeError
+from room_reports.export.errors import RunFailedError
+from room_reports.export.service import ExporterService
+from room_reports.storage.errors import StorageError
 from tests.chaos import exporter
 from tests.chaos.scenario import DAY, KALTURA_FAULTS, S3_FAULTS, Scenario, Step
+from tests.support.s3.server import S3Server
 
 _CHILDREN = multiprocessing.get_context("forkserver")
 _CHILDREN.set_forkserver_preload(["tests.chaos.exporter"])
@@ -162,7 +162,7 @@ class World:
             self._service = self._start_exporter()
 
     def _run(self, service: ExporterService) -> None:
-        with contextlib.suppress(RunFailedError, LakeError):
+        with contextlib.suppress(RunFailedError, StorageError):
             exporter.invoke(self._app, service, self._event())
 
     def _run_and_kill(self, at: int) -> None:

@@ -11,8 +11,8 @@ from urllib.request import Request, urlopen
 
 from local.stack.lifecycle import local_stack
 from local.stack.stack import Stack
-from room_reports.catalogue import REPORTS
-from tests.world import published
+from room_reports.model.reports import REPORTS
+from tests.support.world import published
 
 CONTRACT = {
     *("rows", "sha256", "window-start", "window-end"),

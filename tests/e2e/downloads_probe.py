@@ -7,7 +7,7 @@ import boto3
 from app import handler as downloads  # type: ignore[import-not-found]
 from botocore.exceptions import ClientError
 
-from room_reports.downloads.links import S3_CONFIG
+from room_reports.api.presign import S3_CONFIG
 
 
 def handler(event: dict[str, Any], context: object) -> Any:

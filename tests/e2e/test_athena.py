@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from local.athena.block import view_columns
-from local.athena.duck import DuckLake
-from local.athena.sources import Source, queries, views
-from local.athena.tables import RUNS
 from local.kaltura.truth import UniversityTruth
 from local.kaltura.university import University
 from local.stack.stack import Stack
-from room_reports.catalogue import REPORTS, Report
+from room_reports.model.reports import REPORTS, Report
+from tests.support.duck_athena import DuckLake
+from tools.athena.block import view_columns
+from tools.athena.sources import Source, queries, views
+from tools.athena.tables import RUNS
 
 FIRST, AFTER = datetime(2025, 3, 28, tzinfo=UTC), datetime(2025, 3, 31, tzinfo=UTC)
 GZIPPED_FROM = datetime(2025, 3, 30, tzinfo=UTC)

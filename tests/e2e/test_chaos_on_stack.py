@@ -16,8 +16,8 @@ import pytest
 from local.stack.stack import Stack
 from tests.chaos.scenario import KALTURA_FAULTS
 from tests.e2e.deployed import check, settings, simulation, versions
-from tests.secrecy import leaks
-from tests.world import SLUGS, key
+from tests.support.secrecy import leaks
+from tests.support.world import SLUGS, key
 
 SLOW = ("stall", "drip")
 

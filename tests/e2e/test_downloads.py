@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from local.stack.stack import Stack
-from room_reports.lake.keys import parse_key
+from room_reports.storage.keys import parse_key
 from tests.e2e.deployed import watched_stack
 from tests.e2e.hostile import event, hostile_requests
 

@@ -10,8 +10,8 @@ import pytest
 
 from local.stack.stack import Stack
 from tests.e2e.deployed import calls, check, settings, simulation, versions
-from tests.secrecy import keep_secret, leaks
-from tests.world import SLUGS, key
+from tests.support.secrecy import keep_secret, leaks
+from tests.support.world import SLUGS, key
 
 
 @pytest.mark.parametrize(

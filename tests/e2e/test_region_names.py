@@ -6,7 +6,7 @@ import pytest
 
 from local.stack.stack import Stack
 from local.stack.template import load_template
-from tests.world import SLUGS
+from tests.support.world import SLUGS
 
 
 @pytest.mark.parametrize("names", [["us"], ["us", "eu"], ["a", "b-b", "ca", "sg", "e5", "last"]])

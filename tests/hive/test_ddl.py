@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from local.athena.tables import create_table
 from local.kaltura.campus import Size
-from room_reports.catalogue import ATTENDEES, REPORTS, Report
+from room_reports.model.reports import ATTENDEES, REPORTS, Report
 from tests.hive.test_open_csv_serde import spark
 from tests.integration.term import Term
+from tools.athena.tables import create_table
 
 pytestmark = pytest.mark.hive
 

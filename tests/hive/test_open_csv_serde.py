@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from pyspark.sql import SparkSession
 
-from room_reports.catalogue import ATTENDEES, Kind
-from room_reports.normalise import HIVE_ESCAPE, write_csv
-from room_reports.source.dialect import KalturaCsv
-from tests.tables import AWKWARD, Table, tables
+from room_reports.kaltura.csv_reader import KalturaCsvReader
+from room_reports.model.reports import ATTENDEES, Kind
+from room_reports.storage.csv_file import HIVE_ESCAPE, write_csv
+from tests.support.tables import AWKWARD, Table, tables
 
 pytestmark = pytest.mark.hive
 
@@ -73,7 +73,7 @@ def deserialise(spark: SparkSession) -> Callable[..., Rows]:
 
 
 def published(table: Table) -> bytes:
-    source, out = KalturaCsv([table.rendered()]), io.BytesIO()
+    source, out = KalturaCsvReader([table.rendered()]), io.BytesIO()
     write_csv(source.header, source, table.report, out)
     return out.getvalue()
 

@@ -14,11 +14,11 @@ from local.kaltura.campus import Size
 from local.kaltura.dialect import render
 from local.kaltura.truth import HEADERS, UniversityTruth
 from local.kaltura.university import University
-from room_reports.catalogue import REPORTS, Kind, Report
-from room_reports.lake.keys import Series
-from room_reports.normalise import write_csv
-from room_reports.source.dialect import KalturaCsv
-from room_reports.windows import Calendar, Granularity, Window
+from room_reports.kaltura.csv_reader import KalturaCsvReader
+from room_reports.model.reports import REPORTS, Kind, Report
+from room_reports.model.windows import Calendar, Granularity, Window
+from room_reports.storage.csv_file import write_csv
+from room_reports.storage.keys import Series
 
 ZONE = ZoneInfo("America/New_York")
 
@@ -80,7 +80,7 @@ def _export(
 ) -> None:
     start, end = int(window.start.timestamp()), int(window.end.timestamp())
     rows = truth.rows(report.id, start, end, as_of=as_of)
-    source = KalturaCsv([render(HEADERS[report.id], rows)])
+    source = KalturaCsvReader([render(HEADERS[report.id], rows)])
     with path.open("wb") as file:
         write_csv(source.header, source, report, file, compress=path.suffix == ".gz")
 

@@ -5,17 +5,18 @@ import time
 
 import pytest
 
-from room_reports.catalogue import ROOM_DATA
 from room_reports.deadline import Deadline
-from room_reports.source.body import DeadlineError, IncompleteAnswerError
-from room_reports.source.dialect import MalformedReportError
-from room_reports.source.errors import (
+from room_reports.kaltura.errors import (
+    DeadlineError,
+    IncompleteResponseError,
+    MalformedReportError,
     TransientError,
 )
-from room_reports.source.request import ReportRequest
-from room_reports.source.transport import HttpPolicy
-from tests.region import BODY, HALF, HEADER, READY, REPORT, TABLE, Client, cut_at
-from tests.servers import (
+from room_reports.kaltura.request import ReportRequest
+from room_reports.kaltura.transport import HttpPolicy
+from room_reports.model.reports import ROOM_DATA
+from tests.support.kaltura_client import BODY, HALF, HEADER, READY, REPORT, TABLE, Client, cut_at
+from tests.support.scripted_server import (
     CSV,
     Answer,
     answer,
@@ -102,7 +103,7 @@ def test_a_report_that_was_cut_or_cannot_be_proven_whole_is_refused_and_tried_ag
         client = Client(server.url)
         with pytest.raises(TransientError) as caught:
             client.fetch()
-    assert isinstance(caught.value, IncompleteAnswerError)
+    assert isinstance(caught.value, IncompleteResponseError)
     assert len(server.requests) == 4
     assert len(client.waits) == 3
 
@@ -131,9 +132,9 @@ def test_a_report_that_nobody_can_read_is_refused_with_a_sample_without_secrets(
         Client(server.url).fetch()
 
     assert "line 2" in str(caught.value)
-    assert caught.value.answer is not None
-    assert b"1,2,3" in caught.value.answer.body
-    assert READY.ks.encode() not in caught.value.answer.body
+    assert caught.value.response_sample is not None
+    assert b"1,2,3" in caught.value.response_sample.body
+    assert READY.ks.encode() not in caught.value.response_sample.body
 
 
 def test_a_server_that_drips_is_stopped_at_the_deadline() -> None:

@@ -12,19 +12,19 @@ from local.kaltura.clock import Clock
 from local.kaltura.faults import Fault
 from local.kaltura.server import KalturaServer
 from local.kaltura.truth import Filters, Row
-from room_reports.catalogue import ATTENDEES, REPORTS, Kind, Report
 from room_reports.deadline import Deadline
-from room_reports.normalise import read_csv, write_csv
-from room_reports.settings import Region
-from room_reports.source.client import KalturaRegion, RetryPolicy
-from room_reports.source.credentials import AdminSecret, AppToken, Credentials
-from room_reports.source.dialect import KalturaCsv
-from room_reports.source.errors import RegionError
-from room_reports.source.request import ReportRequest
-from room_reports.source.session import SessionKeeper
-from room_reports.source.transport import HttpPolicy, Transport
-from tests.secrecy import keep_secret, secrets_of
-from tests.tables import Table, tables
+from room_reports.kaltura.client import KalturaRegion, RetryPolicy
+from room_reports.kaltura.credentials import AdminSecret, AppToken, Credentials
+from room_reports.kaltura.csv_reader import KalturaCsvReader
+from room_reports.kaltura.errors import RegionError
+from room_reports.kaltura.request import ReportRequest
+from room_reports.kaltura.session import KalturaSessionProvider
+from room_reports.kaltura.transport import HttpPolicy, Transport
+from room_reports.model.regions import Region
+from room_reports.model.reports import ATTENDEES, REPORTS, Kind, Report
+from room_reports.storage.csv_file import read_csv, write_csv
+from tests.support.secrecy import keep_secret, secrets_of
+from tests.support.tables import Table, tables
 
 PARTNER = 654_321
 HASHES = ("MD5", "SHA1", "SHA256", "SHA512")
@@ -84,7 +84,7 @@ def kaltura(truth: SettableTruth, clock: Clock) -> Iterator[KalturaServer]:
 
 def region(kaltura: KalturaServer, credentials: Credentials) -> KalturaRegion:
     transport = Transport(kaltura.url, HttpPolicy(connect_timeout=5, read_timeout=20))
-    sessions = SessionKeeper(credentials, transport, kaltura.clock)
+    sessions = KalturaSessionProvider(credentials, transport, kaltura.clock)
     retry = RetryPolicy(sleep=lambda _: None)
     return KalturaRegion(Region("us", kaltura.url), transport, sessions, retry)
 
@@ -93,7 +93,7 @@ def fetch(source: KalturaRegion, report: Report) -> list[list[str]]:
     """The report as it would be published."""
 
     def consume(chunks: Iterator[bytes]) -> list[list[str]]:
-        answer, out = KalturaCsv(chunks), io.BytesIO()
+        answer, out = KalturaCsvReader(chunks), io.BytesIO()
         write_csv(answer.header, answer, report, out)
         return list(read_csv(out))
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from room_reports.source.body import UnreachableError
-from room_reports.source.errors import (
+from room_reports.kaltura.errors import (
     RegionError,
     TaskError,
     TransientError,
-    UnrecognisedAnswerError,
+    UnreachableError,
+    UnrecognisedResponseError,
 )
-from room_reports.source.transport import HttpPolicy
-from tests.region import (
+from room_reports.kaltura.transport import HttpPolicy
+from tests.support.kaltura_client import (
     BLOCKED,
     BODY,
     HALF,
@@ -27,7 +27,7 @@ from tests.region import (
     assert_no_secret,
     cut_at,
 )
-from tests.servers import (
+from tests.support.scripted_server import (
     JSON,
     Answer,
     Request,
@@ -84,14 +84,14 @@ def test_a_page_in_place_of_a_report_is_shown_without_the_secrets_it_repeats() -
     def echo(request: Request) -> Answer:
         return answer(b"<html>Maintenance " + request.body, "text/html")
 
-    with serving(echo) as server, pytest.raises(UnrecognisedAnswerError) as caught:
+    with serving(echo) as server, pytest.raises(UnrecognisedResponseError) as caught:
         Client(server.url).fetch()
 
     assert len(server.requests) == 4
     assert "text/html" in str(caught.value)
-    assert caught.value.answer is not None
-    assert caught.value.answer.body.startswith(b"<html>Maintenance")
-    assert_no_secret(f"{caught.value.answer}")
+    assert caught.value.response_sample is not None
+    assert caught.value.response_sample.body.startswith(b"<html>Maintenance")
+    assert_no_secret(f"{caught.value.response_sample}")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from room_reports.source.credentials import Credentials
-from room_reports.source.errors import (
+from room_reports.kaltura.credentials import Credentials
+from room_reports.kaltura.errors import (
     KalturaError,
     RegionError,
 )
-from tests.region import (
+from tests.support.kaltura_client import (
     ADMIN,
     EXPIRED,
     MINTED,
@@ -25,7 +25,7 @@ from tests.region import (
     cut_at,
     minting,
 )
-from tests.servers import (
+from tests.support.scripted_server import (
     Answer,
     Request,
     answer,

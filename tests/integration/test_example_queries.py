@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from local.athena.duck import DuckLake
-from local.athena.sources import queries
 from tests.integration.term import ZONE
 from tests.integration.term_truth import (
     NOW,
@@ -22,6 +20,8 @@ from tests.integration.term_truth import (
     true_breakouts,
     true_sessions,
 )
+from tests.support.duck_athena import DuckLake
+from tools.athena.sources import queries
 
 
 @pytest.fixture(scope="module")

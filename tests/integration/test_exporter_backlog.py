@@ -5,7 +5,7 @@ from itertools import count
 
 from local.kaltura.campus import Size
 from room_reports.deadline import Deadline
-from tests.world import NOW, World, world
+from tests.support.world import NOW, World, world
 
 TINY = Size(rooms=2, attendees=2)
 STEP = 10.0

@@ -7,7 +7,7 @@ import pytest
 from local.kaltura.campus import Size
 from local.kaltura.faults import Fault
 from local.kaltura.report_action import ReportSettings
-from tests.world import SLUGS, World, key, world
+from tests.support.world import SLUGS, World, key, world
 
 DAY = "2026-09-08"
 EVENT = {"from": DAY, "to": "2026-09-09"}

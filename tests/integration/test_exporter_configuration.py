@@ -5,8 +5,8 @@ import json
 import pytest
 
 from room_reports.deadline import Deadline
-from room_reports.settings import ConfigurationError
-from tests.world import World, world
+from room_reports.errors import ConfigurationError
+from tests.support.world import World, world
 
 DIRECT = {"from": "2026-09-10", "to": "2026-09-11"}
 
@@ -128,7 +128,7 @@ def test_a_secret_that_cannot_be_read_is_one_problem_among_others() -> None:
 
     with world(TIME_ZONE="Mars/Olympus") as here:
         service = here.service()
-        object.__setattr__(service._around, "secret", unreadable)
+        object.__setattr__(service._dependencies, "secret", unreadable)
         with pytest.raises(ConfigurationError) as caught:
             service.invoke(here.scheduled(), "x", Deadline.after(800))
         assert len(caught.value.problems) == 2

@@ -7,7 +7,7 @@ import pytest
 
 from local.kaltura.campus import Size
 from local.kaltura.faults import Fault
-from tests.world import SLUGS, World, key, world
+from tests.support.world import SLUGS, World, key, world
 
 SMALL = Size(rooms=3, attendees=3)
 DAY = "2026-09-19"
@@ -119,16 +119,16 @@ def test_what_concerns_the_region_stops_it_and_no_other(code: str) -> None:
         (Fault("http_status", status=429, seconds=1), "HTTP_429: ", True),
         (Fault("http_status", status=408), "HTTP_408: ", True),
         (Fault("http_status", status=413), "HTTP_413: ", False),
-        (Fault("proxy_html"), "UNRECOGNISED_ANSWER: ", True),
-        (Fault("empty"), "UNRECOGNISED_ANSWER: ", True),
-        (Fault("garbage"), "UNRECOGNISED_ANSWER: ", True),
+        (Fault("proxy_html"), "UNRECOGNISED_RESPONSE: ", True),
+        (Fault("empty"), "UNRECOGNISED_RESPONSE: ", True),
+        (Fault("garbage"), "UNRECOGNISED_RESPONSE: ", True),
         (Fault("garbage_text"), "MALFORMED_REPORT: ", True),
-        (Fault("reset"), "INCOMPLETE_ANSWER: ", True),
-        (Fault("reset_in_body"), "INCOMPLETE_ANSWER: ", True),
-        (Fault("truncate_length"), "INCOMPLETE_ANSWER: ", True),
-        (Fault("truncate_chunked"), "INCOMPLETE_ANSWER: ", True),
+        (Fault("reset"), "INCOMPLETE_RESPONSE: ", True),
+        (Fault("reset_in_body"), "INCOMPLETE_RESPONSE: ", True),
+        (Fault("truncate_length"), "INCOMPLETE_RESPONSE: ", True),
+        (Fault("truncate_chunked"), "INCOMPLETE_RESPONSE: ", True),
         (Fault("truncate_close"), "", True),
-        (Fault("close_delimited"), "INCOMPLETE_ANSWER: ", True),
+        (Fault("close_delimited"), "INCOMPLETE_RESPONSE: ", True),
         (
             Fault("missing_column", text="user_id"),
             "MALFORMED_REPORT: attendees came without user_id; its header was: entry_id, ",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.kaltura.campus import Size
-from tests.world import NOW, SLUGS, World, key, world
+from tests.support.world import NOW, SLUGS, World, key, world
 
 SMALL = Size(rooms=3, attendees=3)
 

@@ -10,9 +10,9 @@ import pytest
 
 from local.kaltura.campus import Size
 from local.kaltura.faults import Fault
-from local.s3.store import Item, Store
-from room_reports.lake.bucket import ConflictError, LakeError
-from tests.world import SLUGS, World, key, world
+from room_reports.storage.errors import ConflictError, StorageError
+from tests.support.s3.store import Item, Store
+from tests.support.world import SLUGS, World, key, world
 
 SMALL = Size(rooms=3, attendees=3)
 DAY = "2026-09-08"
@@ -157,7 +157,7 @@ def test_what_s3_refuses_is_a_failure_of_that_task_alone() -> None:
 def test_a_bucket_that_cannot_be_listed_stops_the_run_before_kaltura_is_asked() -> None:
     with world(size=SMALL) as here:
         here.s3.fault = lambda method, _: "AccessDenied" if method == "LIST" else None
-        with pytest.raises(LakeError, match="S3 AccessDenied while listing"):
+        with pytest.raises(StorageError, match="S3 AccessDenied while listing"):
             here.schedule()
         assert here.kaltura["us"].calls.all() == ()
         assert here.written() == []
@@ -168,7 +168,7 @@ def test_a_run_record_that_cannot_be_written_fails_the_run_after_its_work() -> N
         here.s3.fault = lambda method, a_key: (
             "AccessDenied" if method == "PUT" and a_key.startswith("runs/") else None
         )
-        with pytest.raises(LakeError, match="S3 AccessDenied while writing runs/"):
+        with pytest.raises(StorageError, match="S3 AccessDenied while writing runs/"):
             here.schedule()
         assert len(here.exports()) == 3
 
@@ -188,5 +188,7 @@ def test_new_metadata_never_bring_back_what_was_replaced_meanwhile() -> None:
         here.s3.store = OvertakenStore(time.time)
         older = here.s3.store.put(ATTENDEES, b"older", {}, {})
         with pytest.raises(ConflictError):
-            here.service()._around.bucket("lake").touch(ATTENDEES, {"state": "settled"}, older.etag)
+            here.service()._dependencies.bucket("lake").replace_metadata(
+                ATTENDEES, {"state": "settled"}, older.etag
+            )
         assert [item.body for item in here.s3.store.versions(ATTENDEES)] == [b"older", b"newer"]

@@ -6,7 +6,7 @@ import pytest
 
 from local.kaltura.report_action import ReportSettings
 from local.kaltura.truth import Row
-from tests.world import key, world
+from tests.support.world import key, world
 
 DAY = "2026-09-08"
 START = 1_788_825_600

@@ -16,8 +16,8 @@ import pytest
 
 from local.kaltura.faults import KINDS, Fault
 from local.kaltura.ks import ADMIN, generate
-from tests.secrecy import keep_secret, leaks
-from tests.world import World, world
+from tests.support.secrecy import keep_secret, leaks
+from tests.support.world import World, world
 
 ROOT = Path(__file__).parents[2]
 HARMLESS = {"stall", "stall_in_body", "drip", "rate_limit"}
@@ -81,7 +81,7 @@ def test_each_form_of_the_secret_works_and_stays_secret_whatever_breaks(
         assert leaks(f"{said}") == []
         assert leaks(bucket_text(here)) == []
         assert leaks(caplog.text) == []
-        assert "UNRECOGNISED_ANSWER" in f"{said}"
+        assert "UNRECOGNISED_RESPONSE" in f"{said}"
 
 
 class _Echo(BaseHTTPRequestHandler):
@@ -121,7 +121,7 @@ def test_a_proxy_that_repeats_the_request_does_not_get_it_into_the_bucket(form: 
         here.secret = json.dumps({"us": entry})
         here.environment["KALTURA_REGIONS"] = f"us={url}"
         answer = here.fail()
-        assert all("UNRECOGNISED_ANSWER" in failure["error"] for failure in answer["failed"])
+        assert all("UNRECOGNISED_RESPONSE" in failure["error"] for failure in answer["failed"])
         assert leaks(json.dumps(answer)) == []
         kept = bucket_text(here)
         assert leaks(kept) == []
@@ -133,7 +133,7 @@ def test_a_proxy_that_repeats_the_request_does_not_get_it_into_the_bucket(form: 
 PLANTED = """
 import logging
 import pytest
-from tests.secrecy import keep_secret
+from tests.support.secrecy import keep_secret
 from room_reports.telemetry import logger
 
 SECRET = "a planted secret"

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from local.kaltura.campus import Size
-from room_reports.catalogue import REPORTS
 from room_reports.deadline import Deadline
-from room_reports.exporting.invocation import ExporterService
-from room_reports.exporting.outcome import RunFailedError
-from tests.world import World, published, world
+from room_reports.export.errors import RunFailedError
+from room_reports.export.service import ExporterService
+from room_reports.model.reports import REPORTS
+from tests.support.world import World, published, world
 
 START = datetime(2026, 9, 1, 0, 7, tzinfo=UTC)
 LATE = Size(rooms=3, attendees=3, lag_hours=40)

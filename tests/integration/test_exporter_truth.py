@@ -11,7 +11,7 @@ import pytest
 
 from local.kaltura.campus import Size
 from local.kaltura.report_action import ReportSettings
-from tests.world import SLUGS, World, key, world
+from tests.support.world import SLUGS, World, key, world
 
 AWKWARD = Size(rooms=6, attendees=8, weekly_sessions=8, nasty=0.6)
 METADATA = {

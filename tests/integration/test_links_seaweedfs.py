@@ -16,7 +16,7 @@ import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.stack.process import free_port, start, wait_until
-from room_reports.downloads.links import S3_CONFIG, Presigner, Session, Target
+from room_reports.api.presign import S3_CONFIG, ObjectVersion, Presigner, StsCredentials
 
 ROOT = Path(__file__).parents[2]
 BUCKET = "reports"
@@ -98,12 +98,14 @@ def presigner(versions: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Pres
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     until = datetime.now(UTC) + timedelta(hours=1)
     return Presigner(
-        lambda: Session("reader", "reader-secret", None, until), TTL, lambda: datetime.now(UTC)
+        lambda: StsCredentials("reader", "reader-secret", None, until),
+        TTL,
+        lambda: datetime.now(UTC),
     )
 
 
 def link(presigner: Presigner, versions: dict[str, str], key: str = KEY) -> str:
-    return presigner.link(Target(BUCKET, key, versions[key], NAME), "GET").url
+    return presigner.link(ObjectVersion(BUCKET, key, versions[key], NAME), "GET").url
 
 
 def changed(url: str, name: str, value: str) -> str:
@@ -131,7 +133,7 @@ def test_what_is_stored_compressed_arrives_plain(
 
 
 def test_a_link_for_head_is_for_head_only(presigner: Presigner, versions: dict[str, str]) -> None:
-    url = presigner.link(Target(BUCKET, KEY, versions[KEY], NAME), "HEAD").url
+    url = presigner.link(ObjectVersion(BUCKET, KEY, versions[KEY], NAME), "HEAD").url
     assert requests.head(url, timeout=10).status_code == 200
     assert requests.get(url, timeout=10).status_code == 403
 
@@ -158,10 +160,10 @@ def test_a_link_ends_when_it_says(versions: dict[str, str], presigner: Presigner
     del presigner  # whose environment is what is wanted of it
     until = datetime.now(UTC) + timedelta(hours=1)
     brief = Presigner(
-        lambda: Session("reader", "reader-secret", None, until),
+        lambda: StsCredentials("reader", "reader-secret", None, until),
         timedelta(seconds=1),
         lambda: datetime.now(UTC),
-    ).link(Target(BUCKET, KEY, versions[KEY], NAME), "GET")
+    ).link(ObjectVersion(BUCKET, KEY, versions[KEY], NAME), "GET")
     left = (brief.expires_at - datetime.now(UTC)).total_seconds()
     assert left <= 1
     time.sleep(left + 1.1)

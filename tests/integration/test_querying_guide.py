@@ -9,11 +9,11 @@ import duckdb
 import pytest
 import trino_sql_validator
 
-from local.athena.duck import DuckLake
-from local.athena.sources import queries, views
 from local.kaltura.campus import Size
-from room_reports.catalogue import ATTENDEES, REPORTS
+from room_reports.model.reports import ATTENDEES, REPORTS
 from tests.integration.term import ZONE, Term, shown
+from tests.support.duck_athena import DuckLake
+from tools.athena.sources import queries, views
 
 DOCS = Path(__file__).parents[2] / "docs"
 TERM = Term(date(2026, 10, 31), date(2026, 11, 2), Size(rooms=10, attendees=9, nasty=0.5))

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from local.athena.duck import DuckLake
-from local.athena.sources import queries
-from local.athena.tables import CHANGE, EXPORTED, FAILED, RUNS
 from local.kaltura.campus import Size
-from tests.world import SLUGS, Answer, World, world
+from tests.support.duck_athena import DuckLake
+from tests.support.world import SLUGS, Answer, World, world
+from tools.athena.sources import queries
+from tools.athena.tables import CHANGE, EXPORTED, FAILED, RUNS
 
 FIRST = datetime(2026, 9, 16, 0, 7, tzinfo=UTC)
 NOW = FIRST + timedelta(days=4)

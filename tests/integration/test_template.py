@@ -11,9 +11,9 @@ import pytest
 
 from local.stack.deployment import BUILD, build
 from local.stack.template import load_template
-from room_reports.catalogue import REPORTS, Report
+from room_reports.model.reports import REPORTS, Report
 from tests.integration.schedule import schedule_problem
-from tests.settings import read_settings
+from tests.support.settings import read_settings
 
 ROOT = Path(__file__).parents[2]
 CONTRACT_PARAMETERS = {

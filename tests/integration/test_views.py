@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from local.athena.duck import DuckLake
 from local.kaltura.campus import Size
 from tests.integration.term import ZONE, Term
 from tests.integration.term_truth import (
@@ -18,6 +17,7 @@ from tests.integration.term_truth import (
     true_breakouts,
     true_sessions,
 )
+from tests.support.duck_athena import DuckLake
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from local.stack.lifecycle import local_stack
 from local.stack.stack import Stack
-from room_reports.windows import Calendar, Granularity
+from room_reports.model.windows import Calendar, Granularity
 from tests.page.reader import DESKTOP, ZONE, Open
 from tests.page.year import Year, export_year
 

@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 from local.stack.stack import Stack
-from room_reports.catalogue import REPORTS
-from room_reports.lake.keys import Series
-from room_reports.windows import Calendar, Granularity, Window, iso
+from room_reports.model.reports import REPORTS
+from room_reports.model.windows import Calendar, Granularity, Window, iso
+from room_reports.storage.keys import Series
 
 EXPORTED_DAYS = 4
 FIRST_DAYS = {"room_data": 20, "attendees": 300, "breakout_sessions": EXPORTED_DAYS}

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from room_reports.source.answers import BOM, error_in, is_report, unrecognised
-from room_reports.source.errors import KalturaError, RegionError, TaskError, TransientError
+from room_reports.kaltura.errors import KalturaError, RegionError, TaskError, TransientError
+from room_reports.kaltura.response import BOM, error_in, is_report, unrecognised
 
 CSV = {"Content-Type": "text/csv;charset=UTF-8"}
 KS = "djJ8MTAyfMxkIMQypi0HvHEutndbXKcVRF9LvHwYoYOiFF0d"

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from local.athena import dictionary
-from local.athena.__main__ import DICTIONARY, TEMPLATE, main
-from local.athena.block import view_columns, with_block
-from local.athena.dictionary import dictionary as made_dictionary
-from local.athena.sources import queries, views
-from local.athena.tables import CHANGE, EXPORTED, FAILED, PARTITIONS, RUN_PARTITIONS, RUNS
 from local.stack.template import load_template
-from room_reports.catalogue import REPORTS, ROOM_DATA, Report
+from room_reports.model.reports import REPORTS, ROOM_DATA, Report
+from tools.athena import dictionary
+from tools.athena.__main__ import DICTIONARY, TEMPLATE, main
+from tools.athena.block import view_columns, with_block
+from tools.athena.dictionary import dictionary as made_dictionary
+from tools.athena.sources import queries, views
+from tools.athena.tables import CHANGE, EXPORTED, FAILED, PARTITIONS, RUN_PARTITIONS, RUNS
 
 
 @pytest.fixture(scope="module")

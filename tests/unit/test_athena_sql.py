@@ -5,9 +5,9 @@ import sqlglot
 import trino_sql_validator
 from sqlglot import ErrorLevel, exp
 
-from local.athena.sources import Source, queries, views
-from local.athena.tables import RUNS, create_table
-from room_reports.catalogue import REPORTS, Report
+from room_reports.model.reports import REPORTS, Report
+from tools.athena.sources import Source, queries, views
+from tools.athena.tables import RUNS, create_table
 
 EVERYTHING = pytest.mark.parametrize(
     "source", [*views(), *queries()], ids=lambda source: source.name

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.exporting.batches import in_batches
-from room_reports.source.errors import TooHeavyError
+from room_reports.export.pieces import in_batches
+from room_reports.kaltura.errors import TooHeavyError
 
 CAP = 10
 SIZES = st.dictionaries(st.sampled_from([f"1_{n:03}" for n in range(60)]), st.integers(0, 25))
@@ -24,7 +24,7 @@ class Rows:
     ids: frozenset[str]
 
     @property
-    def roomy(self) -> bool:
+    def has_headroom(self) -> bool:
         return self.count < CAP / 4
 
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.exporting.breaker import CircuitBreaker
-from room_reports.source.errors import (
+from room_reports.export.workers import CircuitBreaker
+from room_reports.kaltura.errors import (
     KalturaError,
     RegionError,
     TaskError,
@@ -28,9 +28,9 @@ def test_it_opens_for_good_at_one_refusal_or_three_failures_in_a_row(told: list[
     for number, outcome in enumerate(told, 1):
         error = OUTCOMES[outcome]
         if error is None:
-            breaker.succeeded()
+            breaker.record_success()
         else:
-            breaker.failed(error)
+            breaker.record_failure(error)
         past = told[:number]
         triples = zip(past, past[1:], past[2:], strict=False)
         assert breaker.is_open is ("of the region" in past or ("regional",) * 3 in triples)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.catalogue import REPORTS, Kind, Report, report_with_id
-from room_reports.lake.keys import SLUG
+from room_reports.model.reports import REPORTS, Kind, Report, report_with_id
+from room_reports.storage.keys import SLUG
 
 HEADERS = {
     "room_data": "entry_id, entry_name, parent_entry_id, cue_point_id, session_start_time, "
@@ -32,8 +32,8 @@ def test_a_report_refers_to_its_own_columns_and_filters_only(report: Report) -> 
     names = [column.name for column in report.columns]
 
     assert len(set(names)) == len(names)
-    assert report.key
-    assert set(report.key) <= set(names)
+    assert report.primary_key
+    assert set(report.primary_key) <= set(names)
     assert report.room_column in names
     assert report.filters is not None
     assert {report.room_filter, report.session_filter} - {None} <= set(report.filters)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.exporting.changes import Change, compare
-from room_reports.normalise import UnreadableCsvError
+from room_reports.export.changes import Change, compare
+from room_reports.storage.errors import UnreadableCsvError
 
 HEADER = ["entry_id", "user_id", "minutes"]
 KEY = ("entry_id", "user_id")

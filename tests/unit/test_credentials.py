@@ -4,14 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.settings import Region
-from room_reports.source.credentials import (
-    AdminSecret,
-    AppToken,
-    ReadySession,
-    SecretError,
-    parse_secret,
-)
+from room_reports.kaltura.credentials import AdminSecret, AppToken, StaticSession, parse_secret
+from room_reports.kaltura.errors import SecretError
+from room_reports.model.regions import Region
 
 US, EU, CA = (Region(name, f"https://{name}.example") for name in ("us", "eu", "ca"))
 SECRET = "dont-leak-this-value"
@@ -51,7 +46,7 @@ def test_each_region_may_have_a_form_of_its_own() -> None:
     )
 
     assert parse_secret(text, (US, EU, CA)) == {
-        "us": ReadySession(SECRET),
+        "us": StaticSession(SECRET),
         "eu": AppToken(123, "1_abc", "token"),
         "ca": AdminSecret(456, "admin", "someone"),
     }

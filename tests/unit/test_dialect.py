@@ -6,24 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from room_reports.source.dialect import (
-    CutReportError,
-    KalturaCsv,
-    MalformedReportError,
-    unquoted,
-)
-from room_reports.source.errors import KalturaError
-from tests.tables import BOM, Table, chunk_sizes, chunked, tables, texts
+from room_reports.kaltura.csv_reader import KalturaCsvReader, unquoted
+from room_reports.kaltura.errors import CutReportError, KalturaError, MalformedReportError
+from tests.support.tables import BOM, Table, chunk_sizes, chunked, tables, texts
 
 
 def read(*chunks: bytes) -> tuple[list[str], list[list[str]]]:
-    report = KalturaCsv(chunks)
+    report = KalturaCsvReader(chunks)
     return report.header, list(report)
 
 
 @given(tables(), chunk_sizes)
 def test_any_table_comes_back_however_it_is_chunked(table: Table, sizes: list[int]) -> None:
-    report = KalturaCsv(chunked(table.rendered(), sizes))
+    report = KalturaCsvReader(chunked(table.rendered(), sizes))
 
     assert report.header == list(table.header)
     assert list(report) == table.received()
@@ -87,7 +82,7 @@ def test_invalid_utf8_is_replaced_and_counted(bad: list[bytes]) -> None:
     expected = sum(3 if sequence == b"\xed\xa0\x80" else 1 for sequence in bad)
     name = b"|".join([*bad, "kept \ufffd".encode()])
 
-    report = KalturaCsv([BOM + b"id,name,n\n1_a," + name + b",1\n"])
+    report = KalturaCsvReader([BOM + b"id,name,n\n1_a," + name + b",1\n"])
     rows = list(report)
 
     assert report.replaced == expected
@@ -117,7 +112,7 @@ def test_what_is_not_wrapped_stays(value: str) -> None:
 def test_whatever_comes_is_rows_or_a_typed_error(garbage: bytes, sizes: list[int]) -> None:
     for data in (garbage, BOM + garbage, BOM + b"a,b\n" + garbage):
         try:
-            report = KalturaCsv(chunked(data, sizes))
+            report = KalturaCsvReader(chunked(data, sizes))
             assert all(len(row) == len(report.header) for row in report)
         except KalturaError:
             pass
@@ -130,7 +125,7 @@ def test_a_line_that_never_ends_is_refused_before_it_fills_the_memory() -> None:
             yield b"x" * 65536
 
     with pytest.raises(MalformedReportError, match="longer than"):
-        list(KalturaCsv(endless()))
+        list(KalturaCsvReader(endless()))
 
 
 def test_a_row_that_never_ends_is_refused_before_it_fills_the_memory_or_the_time() -> None:
@@ -142,7 +137,7 @@ def test_a_row_that_never_ends_is_refused_before_it_fills_the_memory_or_the_time
     tracemalloc.start()
     try:
         with pytest.raises(MalformedReportError, match="longer than"):
-            list(KalturaCsv(endless()))
+            list(KalturaCsvReader(endless()))
         assert tracemalloc.get_traced_memory()[1] < 100 << 20
     finally:
         tracemalloc.stop()

@@ -3,15 +3,15 @@
 import re
 from pathlib import Path
 
-from room_reports.source.errors import RegionError, TaskError, TransientError
-from room_reports.source.verdicts import RULES, Verdict, error_for_status
+from room_reports.kaltura.error_codes import ERROR_RULES, Handling, error_for_status
+from room_reports.kaltura.errors import RegionError, TaskError, TransientError
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-it-stays-complete.md"
 WORDS = {
-    Verdict.RETRY: "retry",
-    Verdict.SPLIT: "split",
-    Verdict.GIVE_UP_TASK: "task",
-    Verdict.GIVE_UP_REGION: "region",
+    Handling.RETRY: "retry",
+    Handling.SPLIT: "split",
+    Handling.GIVE_UP_TASK: "task",
+    Handling.GIVE_UP_REGION: "region",
 }
 
 
@@ -22,8 +22,8 @@ def documented() -> dict[str, tuple[str, str]]:
 
 def test_every_code_stands_in_the_page_with_its_verdict() -> None:
     assert documented() == {
-        code: (WORDS[rule.verdict], f"{rule.wait:g} s" if rule.wait else "")
-        for code, rule in RULES.items()
+        code: (WORDS[rule.handling], f"{rule.wait:g} s" if rule.wait else "")
+        for code, rule in ERROR_RULES.items()
     }
 
 

@@ -10,24 +10,24 @@ from pathlib import Path
 
 import pytest
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from botocore.exceptions import EndpointConnectionError
 
-from room_reports.downloads import answers
-from room_reports.downloads.answers import NotThereError, failure
-from room_reports.downloads.coverage import coverage
-from room_reports.downloads.grammar import BadParameterError
-from room_reports.downloads.openapi import openapi
-from room_reports.downloads.page import page
-from room_reports.downloads.queries import UnknownError, coverage_query
-from room_reports.downloads.request import Request
-from room_reports.downloads.settings import read_download_settings
-from room_reports.lake.bucket import Bucket, LakeError
-from room_reports.lake.keys import Series
-from room_reports.windows import Granularity
-from tests.shelf import shelf
+from room_reports.api import responses
+from room_reports.api.coverage import coverage
+from room_reports.api.errors import BadParameterError, ExportNotFoundError, UnknownNameError
+from room_reports.api.openapi import openapi
+from room_reports.api.params import coverage_query
+from room_reports.api.request import Request
+from room_reports.api.responses import error_response
+from room_reports.api.settings import read_api_settings
+from room_reports.api.web_page import web_page
+from room_reports.model.windows import Granularity
+from room_reports.storage.bucket import Bucket
+from room_reports.storage.errors import StorageError
+from room_reports.storage.keys import Series
+from tests.support.listing_server import shelf
 
 GET = Request(method="GET", query={}, if_none_match="", source_ip="127.0.0.1")
-SETTINGS = read_download_settings(
+SETTINGS = read_api_settings(
     {"BUCKET_NAME": "bucket", "PRESIGNER_ROLE_ARN": "arn:aws:iam::123456789012:role/presigner"}
 )
 
@@ -54,7 +54,7 @@ def test_coverage_says_of_each_window_how_final_it_is() -> None:
 
 
 def test_a_client_that_has_the_same_already_gets_nothing() -> None:
-    document = answers.json_document({"a": 1})
+    document = responses.json_response({"a": 1})
     etag = document.headers["ETag"]
     assert document.for_request(GET) == document
     for known in (etag, f'"other", W/{etag}', "*"):
@@ -65,7 +65,7 @@ def test_a_client_that_has_the_same_already_gets_nothing() -> None:
 
 
 def test_nobody_may_keep_a_link() -> None:
-    for answer in (answers.with_link({"url": "u"}), answers.redirect("u")):
+    for answer in (responses.link_response({"url": "u"}), responses.redirect("u")):
         assert answer.headers["Cache-Control"] == "no-store"
         assert "ETag" not in answer.headers
 
@@ -74,18 +74,18 @@ def test_nobody_may_keep_a_link() -> None:
     ("error", "status", "code"),
     [
         (BadParameterError("limit", "is bad"), 400, "bad_parameter"),
-        (UnknownError("report", "x", ["a"]), 404, "unknown_report"),
-        (NotThereError("not_exported", "no"), 404, "not_exported"),
+        (UnknownNameError("report", "x", ["a"]), 404, "unknown_report"),
+        (ExportNotFoundError("not_exported", "no"), 404, "not_exported"),
         (NotFoundError("no"), 404, "no_such_route"),
         (
-            LakeError("listing", "k", EndpointConnectionError(endpoint_url="u")),
+            StorageError("listing", "k", "EndpointConnectionError", "no connection"),
             503,
             "storage_unavailable",
         ),
     ],
 )
 def test_each_error_has_a_status_and_words(error: Exception, status: int, code: str) -> None:
-    answer = failure(error)
+    answer = error_response(error)
     body = json.loads(answer.body)
     assert answer.status == status
     assert set(body) == {"error"}
@@ -94,12 +94,12 @@ def test_each_error_has_a_status_and_words(error: Exception, status: int, code: 
 
 
 def test_the_page_is_told_of_the_deployment_and_runs_nothing_but_its_own(tmp_path: Path) -> None:
-    html = tmp_path / "page.html"
+    html = tmp_path / "web_page.html"
     html.write_text(
         '<style>b{}</style><script type="application/json" id="config">{}</script>'
         "<script>run()</script>"
     )
-    answer = page(html, SETTINGS)
+    answer = web_page(html, SETTINGS)
     config = re.search(r'id="config">(.*?)</script>', answer.body)
     assert config
     assert json.loads(config[1]) == {

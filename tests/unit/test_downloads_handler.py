@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from room_reports.downloads.service import downloads
+from room_reports.api.service import downloads_service
 
 APP = Path(__file__).parents[2] / "functions/downloads/app.py"
 ORIGIN = "https://reports.example.edu"
@@ -35,7 +35,7 @@ def ask(origin: str, monkeypatch: pytest.MonkeyPatch) -> Ask:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("PRESIGNER_ROLE_ARN", "arn:aws:iam::123456789012:role/presigner")
     monkeypatch.setenv("CORS_ORIGIN", origin)
-    downloads.cache_clear()
+    downloads_service.cache_clear()
     spec = importlib.util.spec_from_file_location("downloads_app", APP)
     assert spec
     assert spec.loader

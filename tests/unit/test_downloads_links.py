@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from room_reports.downloads.links import Presigner, Session, Target
+from room_reports.api.presign import ObjectVersion, Presigner, StsCredentials
 
-TARGET = Target("bucket", "attendees/x.csv", "version", "attendees_us_2026-11-22.csv")
+TARGET = ObjectVersion("bucket", "attendees/x.csv", "version", "attendees_us_2026-11-22.csv")
 
 
 class World:
@@ -16,9 +16,11 @@ class World:
         self.now = datetime.now(UTC)
         self.sessions = 0
 
-    def assume(self) -> Session:
+    def assume(self) -> StsCredentials:
         self.sessions += 1
-        return Session(f"ASIA{self.sessions}", "secret", "token", self.now + timedelta(hours=1))
+        return StsCredentials(
+            f"ASIA{self.sessions}", "secret", "token", self.now + timedelta(hours=1)
+        )
 
     def clock(self) -> datetime:
         return self.now

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from room_reports.downloads.archive import Archive
-from room_reports.downloads.exports import describe
-from room_reports.downloads.listing import newest, page
-from room_reports.downloads.queries import exports_query
-from room_reports.downloads.settings import read_download_settings
-from room_reports.lake.keys import Series, parse_key
-from room_reports.windows import Granularity
-from tests.shelf import Shelf, shelf
+from room_reports.api.exports import describe
+from room_reports.api.listing import newest, result_page
+from room_reports.api.params import exports_query
+from room_reports.api.settings import read_api_settings
+from room_reports.model.windows import Granularity
+from room_reports.storage.bucket import Bucket
+from room_reports.storage.keys import Series, parse_key
+from tests.support.listing_server import Shelf, shelf
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-SETTINGS = read_download_settings(
+SETTINGS = read_api_settings(
     {
         "BUCKET_NAME": "bucket",
         "TIME_ZONE": "Europe/Warsaw",
@@ -46,11 +46,11 @@ def back(series: Series, length: timedelta, until: datetime = NOW) -> set[str]:
 
 def pages(held: Shelf, query: dict[str, str]) -> list[list[str]]:
     """All pages of a listing, each as the keys on it."""
-    archive, found, cursor = Archive(held.client, "bucket"), [], ""
+    bucket, found, cursor = Bucket(held.client, "bucket"), [], ""
     while True:
         given_query = {name: [value] for name, value in {**query, "cursor": cursor}.items()}
-        answer = page(archive, exports_query(given_query, SETTINGS, NOW), SETTINGS)
-        found.append([each.stored.key for each in answer.found])
+        answer = result_page(bucket, exports_query(given_query, SETTINGS, NOW), SETTINGS)
+        found.append([each.stored.key for each in answer.exports])
         if answer.next_cursor is None:
             return found
         cursor = answer.next_cursor
@@ -110,12 +110,12 @@ def test_a_window_that_is_there_in_two_forms_is_one_export() -> None:
 def test_the_newest_is_found_across_a_gap_of_years() -> None:
     series = Series("attendees", "us", Granularity.HOUR)
     with shelf([key(series, NOW - timedelta(days=2000))]) as held:
-        archive = Archive(held.client, "bucket")
-        found = newest(archive, series, "2000-01-01", "2026-11-24")
+        bucket = Bucket(held.client, "bucket")
+        found = newest(bucket, series, "2000-01-01", "2026-11-24")
         assert found
         assert found.parsed.label == "2021-06-02T12Z"
         assert len(held.asked) == 7, "one request for each year, and one for the day"
-        assert newest(archive, SERIES[0], "2000-01-01", "2026-11-24") is None
+        assert newest(bucket, SERIES[0], "2000-01-01", "2026-11-24") is None
 
 
 @pytest.mark.parametrize("granularity", list(Granularity))
@@ -126,11 +126,11 @@ def test_a_page_costs_the_same_whatever_the_bucket_holds(granularity: Granularit
         keys = [each for series in wanted for each in back(series, timedelta(days=days))]
         with shelf(keys) as held:
             query = exports_query({"granularity": [granularity], "limit": ["200"]}, SETTINGS, NOW)
-            found = page(Archive(held.client, "bucket"), query, SETTINGS)
+            found = result_page(Bucket(held.client, "bucket"), query, SETTINGS)
             described = describe(
-                held.client,
-                SETTINGS.lake,
-                [(each.stored.key, each.position.window) for each in found.found],
+                Bucket(held.client, "bucket"),
+                SETTINGS.exporter.settle,
+                [(each.stored.key, each.position.window) for each in found.exports],
             )
             assert len(described) == 200
             costs.append(sorted(held.asked))

@@ -7,27 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.downloads.grammar import BadParameterError
-from room_reports.downloads.queries import (
+from room_reports.api.errors import BadParameterError, UnknownNameError
+from room_reports.api.params import (
     COVERAGE_PARAMETERS,
     EXPORTS_PARAMETERS,
     Position,
-    UnknownError,
     coverage_query,
     exports_query,
     series_of,
 )
-from room_reports.downloads.settings import read_download_settings
-from room_reports.lake.keys import Series
-from room_reports.settings import ConfigurationError
-from room_reports.windows import Granularity
+from room_reports.api.settings import read_api_settings
+from room_reports.errors import ConfigurationError
+from room_reports.model.windows import Granularity
+from room_reports.storage.keys import Series
 
 ENVIRONMENT = {
     "BUCKET_NAME": "bucket",
     "TIME_ZONE": "Europe/Warsaw",
     "PRESIGNER_ROLE_ARN": "arn:aws:iam::123456789012:role/presigner",
 }
-SETTINGS = read_download_settings(ENVIRONMENT)
+SETTINGS = read_api_settings(ENVIRONMENT)
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NASTY = st.one_of(
     st.text(),
@@ -50,15 +49,15 @@ def test_a_query_may_leave_everything_to_the_defaults() -> None:
         assert len(asked.series) == 3 * 2 * 2
         assert asked.limit == 50
         assert asked.after is None
-        assert asked.spans[Granularity.DAY].start == datetime(2019, 12, 31, 23, tzinfo=UTC)
-        assert asked.spans[Granularity.DAY].end > NOW
+        assert asked.time_ranges[Granularity.DAY].start == datetime(2019, 12, 31, 23, tzinfo=UTC)
+        assert asked.time_ranges[Granularity.DAY].end > NOW
 
 
 def test_days_are_the_deployments_and_hours_are_utc() -> None:
     asked = exports_query({"from": ["2026-07-01"], "to": ["2026-07-02T13Z"]}, SETTINGS, NOW)
-    assert asked.spans[Granularity.DAY].start == datetime(2026, 6, 30, 22, tzinfo=UTC)
-    assert asked.spans[Granularity.HOUR].start == datetime(2026, 7, 1, tzinfo=UTC)
-    assert asked.spans[Granularity.DAY].end == datetime(2026, 7, 2, 13, tzinfo=UTC)
+    assert asked.time_ranges[Granularity.DAY].start == datetime(2026, 6, 30, 22, tzinfo=UTC)
+    assert asked.time_ranges[Granularity.HOUR].start == datetime(2026, 7, 1, tzinfo=UTC)
+    assert asked.time_ranges[Granularity.DAY].end == datetime(2026, 7, 2, 13, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +92,8 @@ def test_coverage_needs_one_series_and_a_range_that_can_be_shown() -> None:
     one = {"report": ["attendees"], "region": ["us"]}
     asked = coverage_query(one, SETTINGS, NOW)
     assert asked.series == Series("attendees", "us", Granularity.DAY)
-    assert asked.span.end == NOW
-    assert asked.span.start == NOW - timedelta(days=365)
+    assert asked.time_range.end == NOW
+    assert asked.time_range.start == NOW - timedelta(days=365)
     for query, says in (
         ({"region": ["us"]}, "report: is needed: one of room_data, attendees"),
         ({"report": ["attendees"]}, "region: is needed: one of us, eu"),
@@ -113,7 +112,7 @@ def test_a_path_is_looked_up_and_never_believed() -> None:
         (("attendees", "EU", "day"), "region"),
         (("attendees", "eu", "minute"), "granularity"),
     ):
-        with pytest.raises(UnknownError) as raised:
+        with pytest.raises(UnknownNameError) as raised:
             series_of(*path, SETTINGS)
         assert raised.value.what == what
 
@@ -160,5 +159,5 @@ def test_all_that_is_wrong_with_the_settings_is_said_at_once() -> None:
         "START_DATE": "2020",
     }
     with pytest.raises(ConfigurationError) as raised:
-        read_download_settings(wrong)
+        read_api_settings(wrong)
     assert [problem.split(":")[0] for problem in raised.value.problems] == list(wrong)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from local.stack.template import load_template
-from room_reports.catalogue import REPORTS
-from room_reports.downloads.settings import read_download_settings
+from room_reports.api.settings import read_api_settings
+from room_reports.model.reports import REPORTS
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_the_downloads_accept_the_defaults_and_mean_the_same_by_them(
         "BUCKET_NAME": "bucket",
         "PRESIGNER_ROLE_ARN": "arn:aws:iam::123456789012:role/presigner",
     }
-    assert read_download_settings({**environment, **elsewhere}) == read_download_settings(elsewhere)
+    assert read_api_settings({**environment, **elsewhere}) == read_api_settings(elsewhere)
 
 
 def test_the_function_reads_no_object_and_the_presigner_does_nothing_else(

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.exporting.events import parse_event
-from room_reports.exporting.scope import Scope
+from room_reports.export.events import parse_event
+from room_reports.export.scope import Scope
+from room_reports.model.windows import Granularity
 from room_reports.settings import Settings
-from room_reports.windows import Granularity
-from tests.settings import read_settings
+from tests.support.settings import read_settings
 
 NOW = datetime(2026, 11, 2, 6, 7, tzinfo=UTC)
 SLUGS = ("room_data", "attendees", "breakout_sessions")

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import pytest
 
-from room_reports.catalogue import BREAKOUT_SESSIONS, ROOM_DATA
 from room_reports.deadline import Deadline
-from room_reports.exporting.completeness import RowCapError
-from room_reports.exporting.fetching import Fetcher
-from room_reports.normalise import read_csv
-from room_reports.source.dialect import MalformedReportError
-from room_reports.source.request import ReportRequest
-from tests.settings import read_settings
+from room_reports.export.errors import RowCapError
+from room_reports.export.fetch import fetch_report
+from room_reports.export.receive import Receiver
+from room_reports.kaltura.errors import MalformedReportError
+from room_reports.kaltura.request import ReportRequest
+from room_reports.model.reports import BREAKOUT_SESSIONS, ROOM_DATA
+from room_reports.storage.csv_file import read_csv
+from tests.support.settings import read_settings
 
 if TYPE_CHECKING:
-    from room_reports.source.client import KalturaRegion
+    from room_reports.kaltura.client import KalturaRegion
 
 _T = TypeVar("_T")
 CAP = 4
@@ -53,7 +54,7 @@ class CappedRegion:
 def fetched_rooms(*rooms: str) -> list[str]:
     region = cast("KalturaRegion", CappedRegion(*rooms))
     out = io.BytesIO()
-    Fetcher(SETTINGS, region, Deadline.after(60)).fetch(REQUEST, out, compress=False)
+    fetch_report(Receiver(SETTINGS, region, Deadline.after(60)), REQUEST, out, compress=False)
     return sorted(row[0] for row in list(read_csv(out))[1:])
 
 

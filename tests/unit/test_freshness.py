@@ -6,9 +6,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.freshness import State, milestones, state_at
-from room_reports.settings import CLOCK_SKEW
-from room_reports.windows import Calendar, Granularity, Window
+from room_reports.model.freshness import CLOCK_SKEW, State, milestones, state_at
+from room_reports.model.windows import Calendar, Granularity, Window
 
 MOMENTS = st.integers(0, 5_000_000).map(
     lambda minutes: datetime(2024, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)

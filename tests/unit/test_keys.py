@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.catalogue import REPORTS, report_with_id
-from room_reports.lake.keys import ParsedKey, Series, parse_key, run_record_key
-from room_reports.windows import Calendar, Granularity, WindowError
+from room_reports.model.errors import WindowError
+from room_reports.model.reports import REPORTS, report_with_id
+from room_reports.model.windows import Calendar, Granularity
+from room_reports.storage.keys import ParsedKey, Series, parse_key, run_record_key
 
 GOOD = "room_data/granularity=hour/region=us/dt=2026-11-22/room_data_us_2026-11-22T13Z.csv"
 

@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from room_reports.catalogue import ATTENDEES, REPORTS, ROOM_DATA, Report
-from room_reports.normalise import CsvSummary, HeaderError, read_csv, write_csv
-from room_reports.source.dialect import CutReportError, KalturaCsv
-from tests.tables import (
+from room_reports.kaltura.csv_reader import KalturaCsvReader
+from room_reports.kaltura.errors import CutReportError
+from room_reports.model.reports import ATTENDEES, REPORTS, ROOM_DATA, Report
+from room_reports.storage.csv_file import CsvSummary, read_csv, write_csv
+from room_reports.storage.errors import HeaderError
+from tests.support.tables import (
     BOM,
     Table,
     chunk_sizes,
@@ -29,7 +31,7 @@ from tests.tables import (
 def publish(
     table: Table, sizes: list[int], *, neutralise: bool = True, compress: bool = False
 ) -> tuple[bytes, CsvSummary]:
-    source, out = KalturaCsv(chunked(table.rendered(), sizes)), io.BytesIO()
+    source, out = KalturaCsvReader(chunked(table.rendered(), sizes)), io.BytesIO()
     summary = write_csv(
         source.header, source, table.report, out, neutralise=neutralise, compress=compress
     )
@@ -141,7 +143,7 @@ def test_a_header_with_a_name_twice_or_none_is_refused(header: list[str]) -> Non
 @pytest.mark.parametrize("empty", ["a byte order mark and a line end", "a header"])
 def test_an_answer_without_data_becomes_a_header_alone(report: Report, empty: str) -> None:
     header = ",".join(column.name for column in report.columns)
-    source = KalturaCsv([BOM + b"\n" if "mark" in empty else BOM + header.encode() + b"\n"])
+    source = KalturaCsvReader([BOM + b"\n" if "mark" in empty else BOM + header.encode() + b"\n"])
     out = io.BytesIO()
 
     summary = write_csv(source.header, source, report, out)
@@ -202,7 +204,7 @@ def test_what_was_written_can_be_read_again(table: Table, compress: bool) -> Non
 
 @pytest.mark.parametrize("compress", [False, True])
 def test_a_report_that_breaks_off_leaves_nothing_behind_that_writes_later(compress: bool) -> None:
-    source = KalturaCsv([BOM + b"a,b\n1,2\n3"])
+    source = KalturaCsvReader([BOM + b"a,b\n1,2\n3"])
     with pytest.raises(CutReportError), tempfile.SpooledTemporaryFile() as out:
         write_csv(source.header, source, unknown_report, out, compress=compress)
     # Whatever is still open would now fail to close, which pytest turns into an error.
@@ -224,7 +226,7 @@ def test_memory_does_not_grow_with_the_report() -> None:
     with Path("/dev/null").open("wb") as out:
         tracemalloc.start()
         try:
-            source = KalturaCsv(stream())
+            source = KalturaCsvReader(stream())
             summary = write_csv(source.header, source, ATTENDEES, out)
             peak = tracemalloc.get_traced_memory()[1]
         finally:

@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.catalogue import REPORTS
-from room_reports.exporting.planner import Plan, Reason, plan
-from room_reports.exporting.scope import Scope, Span
-from room_reports.lake.bucket import StoredObject, by_label
-from room_reports.lake.keys import Series, parse_key
-from room_reports.settings import CLOCK_SKEW
-from room_reports.windows import Calendar, Granularity
+from room_reports.export.planner import Plan, Reason, plan
+from room_reports.export.scope import Scope, TimeRange
+from room_reports.model.freshness import CLOCK_SKEW
+from room_reports.model.reports import REPORTS
+from room_reports.model.windows import Calendar, Granularity
+from room_reports.storage.bucket import StoredObject, latest_by_label
+from room_reports.storage.keys import Series, parse_key
 
 NOW = datetime(2026, 10, 26, 5, 7, tzinfo=UTC)
 ZONES = [ZoneInfo(name) for name in ("UTC", "America/New_York", "Europe/Warsaw", "Asia/Kathmandu")]
@@ -33,7 +33,7 @@ def scopes(draw: st.DrawFn) -> Scope:
         now=now,
         reports=REPORTS[: draw(st.integers(1, 3))],
         regions=draw(st.sampled_from([("us",), ("us", "eu")])),
-        spans={kind: Span(Calendar(kind, zone), start, end) for kind in kinds},
+        spans={kind: TimeRange(Calendar(kind, zone), start, end) for kind in kinds},
         open_windows=draw(st.booleans()),
         force=draw(st.booleans()),
         missing_since=since,
@@ -149,7 +149,7 @@ def test_of_two_objects_of_one_window_the_later_counts(made: list[tuple[int, int
         )
         for day, minutes, gzip in made
     ]
-    held = by_label(objects)
+    held = latest_by_label(objects)
     assert set(held) == {item.parsed.label for item in objects}
     for label, item in held.items():
         same = [other for other in objects if other.parsed.label == label]
@@ -157,7 +157,7 @@ def test_of_two_objects_of_one_window_the_later_counts(made: list[tuple[int, int
 
 
 def test_a_task_is_named_in_words() -> None:
-    span = Span(Calendar(Granularity.HOUR, ZONES[0]), NOW - timedelta(hours=1), NOW)
+    span = TimeRange(Calendar(Granularity.HOUR, ZONES[0]), NOW - timedelta(hours=1), NOW)
     scope = Scope("event", NOW, REPORTS[1:2], ("eu",), {Granularity.HOUR: span}, False)
     (task,) = plan(scope, timedelta(0), {}, gzip=False).tasks
     assert str(task) == "attendees eu hour 2026-10-26T04Z"

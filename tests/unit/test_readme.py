@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from local.stack.template import load_template
-from room_reports.settings import Region
-from room_reports.source.credentials import parse_secret
-from room_reports.source.verdicts import RULES
+from room_reports.kaltura.credentials import parse_secret
+from room_reports.kaltura.error_codes import ERROR_RULES
+from room_reports.model.regions import Region
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -88,5 +88,5 @@ def test_the_secret_is_one_that_the_exporter_takes() -> None:
 def test_every_code_of_kaltura_is_explained_to_the_operator() -> None:
     """Each code of the table of verdicts, with the advice that the exporter gives."""
     page = " ".join(text(ROOT / "docs" / "operating.md").split())
-    for code in RULES:
+    for code in ERROR_RULES:
         assert f"`{code}`" in page, code

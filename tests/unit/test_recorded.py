@@ -6,23 +6,23 @@ from typing import Any
 
 import pytest
 
-from room_reports.catalogue import report_with_id
 from room_reports.deadline import Deadline
-from room_reports.settings import Region
-from room_reports.source.client import KalturaRegion, RetryPolicy
-from room_reports.source.credentials import ReadySession
-from room_reports.source.dialect import KalturaCsv
-from room_reports.source.errors import (
+from room_reports.kaltura.client import KalturaRegion, RetryPolicy
+from room_reports.kaltura.credentials import StaticSession
+from room_reports.kaltura.csv_reader import KalturaCsvReader
+from room_reports.kaltura.errors import (
     KalturaError,
     RegionError,
     TaskError,
     TooHeavyError,
     TransientError,
 )
-from room_reports.source.request import ReportRequest
-from room_reports.source.session import SessionKeeper
-from room_reports.source.transport import HttpPolicy, Transport
-from tests.servers import Answer, ScriptedServer, head, serving
+from room_reports.kaltura.request import ReportRequest
+from room_reports.kaltura.session import KalturaSessionProvider
+from room_reports.kaltura.transport import HttpPolicy, Transport
+from room_reports.model.regions import Region
+from room_reports.model.reports import report_with_id
+from tests.support.scripted_server import Answer, ScriptedServer, head, serving
 
 RECORDINGS: dict[str, Any] = {
     recording["name"]: recording
@@ -97,12 +97,12 @@ def transport(server: ScriptedServer) -> Transport:
 def fetch(server: ScriptedServer, recording: Any) -> list[list[str]]:
     form = recording["request"]["form"] or {"id": 6000}
     client = transport(server)
-    sessions = SessionKeeper(ReadySession(form.get("ks", "none")), client, lambda: 0.0)
+    sessions = KalturaSessionProvider(StaticSession(form.get("ks", "none")), client, lambda: 0.0)
     region = KalturaRegion(Region("us", server.url), client, sessions, RetryPolicy(attempts=1))
     report = report_with_id(int(form.get("id", 6000)))
 
     def consume(chunks: Any) -> list[list[str]]:
-        source = KalturaCsv(chunks)
+        source = KalturaCsvReader(chunks)
         return [source.header, *source]
 
     return region.fetch(ReportRequest(report, 1722470400, 1722556800), consume, Deadline.after(20))

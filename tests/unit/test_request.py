@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.catalogue import ATTENDEES, BREAKOUT_SESSIONS, REPORTS, ROOM_DATA, Report
-from room_reports.source.request import ReportRequest
+from room_reports.kaltura.request import ReportRequest
+from room_reports.model.reports import ATTENDEES, BREAKOUT_SESSIONS, REPORTS, ROOM_DATA, Report
 
 values = st.text(
     st.characters(codec="utf-8", exclude_characters=";,", exclude_categories=["Cc"]), min_size=1

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from room_reports.deadline import Deadline
-from room_reports.source.credentials import AdminSecret, AppToken, Credentials, ReadySession
-from room_reports.source.errors import KalturaError, RegionError, TransientError
-from room_reports.source.session import LIFETIME, SessionKeeper
-from room_reports.source.transport import HttpPolicy, Transport
-from tests.servers import JSON, Answer, Request, ScriptedServer, answer, serving
+from room_reports.kaltura.credentials import AdminSecret, AppToken, Credentials, StaticSession
+from room_reports.kaltura.errors import KalturaError, RegionError, TransientError
+from room_reports.kaltura.session import LIFETIME, KalturaSessionProvider
+from room_reports.kaltura.transport import HttpPolicy, Transport
+from tests.support.scripted_server import JSON, Answer, Request, ScriptedServer, answer, serving
 
 NOW = 1_800_000_000.0
 ADMIN = AdminSecret(102, "the-admin-secret", "someone")
@@ -30,8 +30,8 @@ class SettableClock:
 
 def keeper(
     server: ScriptedServer, credentials: Credentials, clock: Callable[[], float]
-) -> SessionKeeper:
-    return SessionKeeper(credentials, Transport(server.url, HttpPolicy(retries=0)), clock)
+) -> KalturaSessionProvider:
+    return KalturaSessionProvider(credentials, Transport(server.url, HttpPolicy(retries=0)), clock)
 
 
 def soon() -> Deadline:
@@ -77,7 +77,7 @@ class Kaltura:
 
 def test_a_ready_session_is_used_as_it_is() -> None:
     with serving(refusal("SHOULD_NOT_BE_ASKED")) as server:
-        sessions = keeper(server, ReadySession("djJ8ready"), SettableClock())
+        sessions = keeper(server, StaticSession("djJ8ready"), SettableClock())
 
         assert sessions.current(soon()).ks == "djJ8ready"
         assert not sessions.can_mint

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.catalogue import REPORTS
-from room_reports.settings import ConfigurationError, Region, Settings
-from room_reports.windows import Granularity
-from tests.settings import read_settings
+from room_reports.errors import ConfigurationError
+from room_reports.model.regions import Region
+from room_reports.model.reports import REPORTS
+from room_reports.model.windows import Granularity
+from room_reports.settings import Settings
+from tests.support.settings import read_settings
 
 REQUIRED = {"BUCKET_NAME": "exports", "SECRET_ID": "arn:aws:secretsmanager:x"}
 

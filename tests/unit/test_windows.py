@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.windows import (
+from room_reports.model.errors import WindowError
+from room_reports.model.windows import (
     Calendar,
     Granularity,
     Window,
-    WindowError,
     iso,
     parse_date,
     parse_timestamp,

@@ -1,0 +1,44 @@
+"""Coverage: which windows of a series are there, and how final they are."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from room_reports.api.params import CoverageQuery
+from room_reports.model.freshness import state_at
+from room_reports.model.windows import iso
+from room_reports.storage.bucket import Bucket, latest_by_label
+
+MISSING = "missing"
+"""Beside the states of an export: the window has ended and was not exported."""
+
+
+def coverage(
+    bucket: Bucket, query: CoverageQuery, settle: timedelta, now: datetime
+) -> list[dict[str, Any]]:
+    """Each window that is in the bucket or should be, oldest first.
+
+    Raises:
+        StorageError: when S3 refuses or fails.
+    """
+    return list(_windows(bucket, query, settle, now))
+
+
+def _windows(
+    bucket: Bucket, query: CoverageQuery, settle: timedelta, now: datetime
+) -> Iterator[dict[str, Any]]:
+    windows = list(query.calendar.overlapping(query.time_range.start, query.time_range.end))
+    if not windows:
+        return
+    held = latest_by_label(bucket.exports(query.series, windows[0].dt, windows[-1].dt))
+    for window in windows:
+        stored = held.get(window.label)
+        if stored:
+            yield {
+                "start": window.label,
+                "state": state_at(window, settle, stored.last_modified).value,
+                "size": stored.size,
+                "exported_at": iso(stored.last_modified),
+            }
+        elif window.end <= now:
+            yield {"start": window.label, "state": MISSING, "size": None, "exported_at": None}

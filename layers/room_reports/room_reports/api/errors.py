@@ -1,0 +1,54 @@
+"""The errors of a request to the downloads API.
+
+ApiError
+├── BadParameterError       a value of the request does not match its grammar
+├── UnknownNameError        a path names a report, region or granularity that does not exist
+├── ExportNotFoundError     there is no such export
+└── PresignError            the presigner role cannot be assumed
+"""
+
+from collections.abc import Sequence
+
+from room_reports.errors import RoomReportsError
+
+
+class ApiError(RoomReportsError):
+    """Base class of what a request to the downloads API can fail with."""
+
+
+class BadParameterError(ApiError):
+    """Raised when a value does not match its grammar; names the parameter and what would match."""
+
+    def __init__(self, parameter: str, problem: str) -> None:
+        self.parameter = parameter
+        super().__init__(f"{parameter}: {problem}")
+
+
+class UnknownNameError(ApiError):
+    """Raised when a path names a report, region or granularity that does not exist.
+
+    Attributes:
+        what: ``report``, ``region`` or ``granularity``.
+    """
+
+    def __init__(self, what: str, shown: str, known: Sequence[str]) -> None:
+        self.what = what
+        super().__init__(f"There is no {what} {shown}; there is {', '.join(known)}.")
+
+
+class ExportNotFoundError(ApiError):
+    """Raised when there is no such export.
+
+    Attributes:
+        code: ``not_exported``, or ``no_such_window_yet`` for a window that has not ended.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class PresignError(ApiError):
+    """Raised when the presigner role cannot be assumed."""
+
+    retryable = True

@@ -1,0 +1,76 @@
+"""An export as the downloads API describes it."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from room_reports.api.presign import ObjectVersion
+from room_reports.model.freshness import State, state_at
+from room_reports.model.windows import Window, iso
+from room_reports.storage.bucket import Bucket, ObjectHead
+from room_reports.storage.keys import Series, parse_key
+
+_CONCURRENT_READS = 32
+_STATES = {state.value: state for state in State}
+
+
+@dataclass(frozen=True)
+class DescribedExport:
+    """One version of an export."""
+
+    version: ObjectVersion
+    fields: dict[str, Any]
+    """What the API returns for it, except for the link."""
+
+
+def describe(
+    bucket: Bucket, settle: timedelta, wanted: Iterable[tuple[str, Window]]
+) -> list[DescribedExport]:
+    """Return the exports under these keys, in their order, without those that no longer exist.
+
+    Args:
+        bucket: With credentials that may read objects.
+        settle: How long after its end a window settles.
+
+    Raises:
+        StorageError: If S3 refuses or fails.
+    """
+    with ThreadPoolExecutor(_CONCURRENT_READS) as pool:
+        found = pool.map(lambda each: _describe(bucket, settle, *each), wanted)
+        return [export for export in found if export]
+
+
+def _describe(
+    bucket: Bucket, settle: timedelta, key: str, window: Window
+) -> DescribedExport | None:
+    head, parsed = bucket.head(key), parse_key(key)
+    if head is None or parsed is None:
+        return None
+    name = parsed.series.file_name(parsed.label)
+    version = ObjectVersion(bucket.name, key, head.version_id, name)
+    return DescribedExport(version, _fields(parsed.series, window, settle, head, name))
+
+
+def _fields(
+    series: Series, window: Window, settle: timedelta, head: ObjectHead, file_name: str
+) -> dict[str, Any]:
+    metadata, modified = head.metadata, head.last_modified
+    rows = metadata.get("rows", "")
+    state = _STATES.get(metadata.get("state", "")) or state_at(window, settle, modified)
+    return {
+        "report": series.slug,
+        "region": series.region,
+        "granularity": series.granularity.value,
+        "start": window.label,
+        "window_start": iso(window.start),
+        "window_end": iso(window.end),
+        "state": state.value,
+        # A file that the exporter did not write can lack metadata.
+        "rows": int(rows) if rows.isascii() and rows.isdigit() else None,
+        "size": head.size,
+        "sha256": metadata.get("sha256"),
+        "exported_at": metadata.get("exported-at") or iso(modified),
+        "file_name": file_name,
+    }

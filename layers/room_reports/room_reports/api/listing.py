@@ -1,0 +1,105 @@
+"""Listings of exports, the newest first, in result pages that cost the same whatever is stored."""
+
+import heapq
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import chain, islice
+
+from room_reports.api.params import ExportsQuery, Position
+from room_reports.api.settings import ApiSettings
+from room_reports.model.errors import WindowError
+from room_reports.model.windows import Granularity
+from room_reports.storage.bucket import Bucket, StoredObject, latest_by_label
+from room_reports.storage.keys import Series
+
+# S3 lists in ascending order, at most 1000 keys in one response. Each window has one object, or
+# two after the compression was changed, so that this many days fit into one response.
+_DAYS_PER_REQUEST = {Granularity.DAY: 366, Granularity.HOUR: 20}
+_CONCURRENT_SERIES = 16
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class ListedExport:
+    """An export and its position in the listing."""
+
+    position: Position
+    stored: StoredObject
+
+
+@dataclass(frozen=True)
+class ResultPage:
+    """A slice of the listing."""
+
+    exports: tuple[ListedExport, ...]
+    next_cursor: str | None
+    """Where the next result page begins; None on the last one."""
+
+
+def result_page(bucket: Bucket, query: ExportsQuery, settings: ApiSettings) -> ResultPage:
+    """Return the exports that ``query`` asks for.
+
+    Raises:
+        StorageError: If S3 refuses or fails.
+    """
+    series = [_listed(bucket, each, query, settings) for each in query.series]
+    merged = heapq.merge(*_started(series), key=lambda export: export.position.order)
+    found = tuple(islice(merged, query.limit + 1))
+    shown = found[: query.limit]
+    return ResultPage(shown, shown[-1].position.cursor() if len(found) > len(shown) else None)
+
+
+def newest(bucket: Bucket, series: Series, first_dt: str, last_dt: str) -> StoredObject | None:
+    """Return the newest export of a series.
+
+    Raises:
+        StorageError: If S3 refuses or fails.
+    """
+    return next(newest_first(bucket, series, first_dt, last_dt), None)
+
+
+def newest_first(
+    bucket: Bucket, series: Series, first_dt: str, last_dt: str
+) -> Iterator[StoredObject]:
+    """Yield the exports whose ``dt`` lies in ``[first_dt, last_dt]``, one for each window.
+
+    S3 is asked only as far as the result is read: once for the days of each year, and once for
+    each 366 days, or 20 days of hours.
+
+    Raises:
+        StorageError: If S3 refuses or fails.
+    """
+    size = _DAYS_PER_REQUEST[series.granularity]
+    for year in range(int(last_dt[:4]), int(first_dt[:4]) - 1, -1):
+        days = [dt for dt in bucket.days(series, year) if first_dt <= dt <= last_dt]
+        while days:
+            days, batch = days[:-size], days[-size:]
+            held = latest_by_label(bucket.exports(series, batch[0], batch[-1]))
+            yield from (held[label] for label in sorted(held, reverse=True))
+
+
+def _listed(
+    bucket: Bucket, series: Series, query: ExportsQuery, settings: ApiSettings
+) -> Iterator[ListedExport]:
+    calendar, span = settings.calendar(series.granularity), query.time_ranges[series.granularity]
+    first, last = calendar.containing(span.start).dt, calendar.containing(span.end - _INSTANT).dt
+    if query.after:
+        last = min(last, calendar.containing(query.after.window.start).dt)
+    for stored in newest_first(bucket, series, first, last):
+        try:
+            window = calendar.window(stored.parsed.label)
+        except WindowError:
+            continue
+        position = Position(series, window)
+        passed = query.after is None or position.order > query.after.order
+        if passed and span.touches(window):
+            yield ListedExport(position, stored)
+
+
+def _started(iterators: list[Iterator[ListedExport]]) -> list[Iterator[ListedExport]]:
+    """Return the same iterators, with the first element of each fetched concurrently."""
+    with ThreadPoolExecutor(_CONCURRENT_SERIES) as pool:
+        firsts = list(pool.map(lambda each: list(islice(each, 1)), iterators))
+    return [chain(first, rest) for first, rest in zip(firsts, iterators, strict=True)]

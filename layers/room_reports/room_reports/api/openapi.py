@@ -1,0 +1,215 @@
+"""The API's own description, as an OpenAPI document."""
+
+from typing import Any
+
+from room_reports.api import grammar
+from room_reports.api.coverage import MISSING
+from room_reports.api.params import DEFAULT_LIMIT, MAX_DAYS, MAX_LIMIT
+from room_reports.api.settings import ApiSettings
+from room_reports.model.freshness import State
+from room_reports.model.windows import Granularity
+
+_TIME = {"type": "string", "format": "date-time"}
+_TEXT = {"type": "string"}
+_SIZE = {"type": "integer", "minimum": 0}
+_STATES = [state.value for state in State]
+_GRANULARITIES = [granularity.value for granularity in Granularity]
+
+
+def openapi(settings: ApiSettings) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of this deployment's API."""
+    parameters = _parameters(settings)
+    filters = [
+        _query(name, parameters[name]) for name in ("report", "region", "granularity", "from", "to")
+    ]
+    window = [_path(name, parameters[name]) for name in ("report", "region", "granularity")]
+    start = f"(latest|{grammar.LABEL})"
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Kaltura Room reports",
+            "version": "1",
+            "description": "Lists the exported reports and hands out short-lived links to them.",
+        },
+        "servers": [{"url": "."}],
+        "security": [{"key": []}],
+        "paths": {
+            "/": {"get": _page()},
+            "/openapi.json": {
+                "get": _operation(
+                    "describe", "This document", _json({"type": "object"}), refusals=("400",)
+                )
+            },
+            "/exports": {
+                "get": _operation(
+                    "listExports",
+                    "A page of exports, newest first",
+                    _json(_ref("Page")),
+                    [
+                        *filters,
+                        _query("limit", parameters["limit"]),
+                        _query("cursor", parameters["cursor"]),
+                    ],
+                    refusals=("400",),
+                )
+            },
+            "/exports/{report}/{region}/{granularity}/{start}": {
+                "get": _operation(
+                    "getExport",
+                    "One export with a link to it; a start that ends in .csv goes on to the link",
+                    _json(_ref("ExportWithLink")),
+                    [*window, _path("start", _matching(rf"{start}(\.csv)?"))],
+                    refusals=("302", "400", "404"),
+                )
+            },
+            "/coverage": {
+                "get": _operation(
+                    "getCoverage",
+                    f"Each window of one series, oldest first, {MAX_DAYS} days at most",
+                    _json(_ref("Coverage")),
+                    filters,
+                    refusals=("400",),
+                )
+            },
+        },
+        "components": {
+            "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "x-api-key"}},
+            "schemas": _schemas(),
+            "responses": _responses(),
+        },
+    }
+
+
+def _parameters(settings: ApiSettings) -> dict[str, dict[str, Any]]:
+    moment = _matching(grammar.MOMENT)
+    return {
+        "report": {"type": "string", "enum": list(settings.slugs)},
+        "region": {"type": "string", "enum": list(settings.regions)},
+        "granularity": {"type": "string", "enum": _GRANULARITIES},
+        "from": {**moment, "description": "The first moment that counts"},
+        "to": {**moment, "description": "The first moment that does not count any more"},
+        "limit": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_LIMIT,
+            "default": DEFAULT_LIMIT,
+        },
+        "cursor": {**_matching(grammar.CURSOR), "description": "The next_cursor of the last page"},
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    state = {"type": "string", "enum": _STATES}
+    export = {
+        "report": _TEXT,
+        "region": _TEXT,
+        "granularity": {"type": "string", "enum": _GRANULARITIES},
+        "start": _matching(grammar.LABEL),
+        "window_start": _TIME,
+        "window_end": _TIME,
+        "state": state,
+        "rows": _or_null(_SIZE),
+        "size": {**_SIZE, "description": "Bytes as stored"},
+        "sha256": _or_null(_TEXT),
+        "exported_at": _TIME,
+        "file_name": _TEXT,
+    }
+    window = {
+        "start": _matching(grammar.LABEL),
+        "state": {"type": "string", "enum": [*_STATES, MISSING]},
+        "size": _or_null(_SIZE),
+        "exported_at": _or_null(_TIME),
+    }
+    link = {"url": {"type": "string", "format": "uri"}, "expires_at": _TIME}
+    return {
+        "Export": _object(export),
+        "ExportWithLink": _object({**export, **link}),
+        "Page": _object(
+            {"exports": _array(_ref("Export")), "next_cursor": _or_null(_matching(grammar.CURSOR))}
+        ),
+        "Coverage": _object({"windows": _array(_object(window))}),
+        "Error": _object({"error": _object({"code": _TEXT, "message": _TEXT})}),
+    }
+
+
+def _responses() -> dict[str, Any]:
+    meanings = {
+        "400": "A parameter is wrong; the message says which and what would be right",
+        "403": "The API key is missing or wrong",
+        "404": "Unknown report, region or granularity; no such window yet; or not exported",
+        "429": "Too many requests, or the quota is used up",
+        "503": "The files cannot be reached at the moment",
+    }
+    errors = {
+        status: {"description": meaning, **_json(_ref("Error"))}
+        for status, meaning in meanings.items()
+    }
+    headers = {"Location": {"required": True, "schema": {"type": "string", "format": "uri"}}}
+    return {**errors, "302": {"description": "On to the link", "headers": headers}}
+
+
+def _operation(
+    name: str,
+    summary: str,
+    content: dict[str, Any],
+    parameters: list[dict[str, Any]] | None = None,
+    refusals: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    answers = {
+        status: {"$ref": f"#/components/responses/{status}"}
+        for status in sorted((*refusals, "403", "429", "503"))
+    }
+    return {
+        "operationId": name,
+        "summary": summary,
+        "parameters": parameters or [],
+        "responses": {
+            "200": {"description": summary, **content},
+            "304": {"description": "The same as the client has already"},
+            **answers,
+        },
+    }
+
+
+def _page() -> dict[str, Any]:
+    return {
+        "operationId": "getPage",
+        "summary": "The web page",
+        "security": [],
+        "responses": {
+            "200": {"description": "The web page", "content": {"text/html": {"schema": _TEXT}}},
+            "304": {"description": "The same as the client has already"},
+        },
+    }
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": schema}}}
+
+
+def _query(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "schema": schema}
+
+
+def _path(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _matching(pattern: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{pattern}$"}
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _array(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"oneOf": [schema, {"type": "null"}]}

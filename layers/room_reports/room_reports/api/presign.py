@@ -1,0 +1,151 @@
+"""Presigned links, signed with a role that is assumed for the purpose.
+
+A presigned link stops working when the credentials that signed it expire. The credentials of a
+Lambda function can expire at any moment, so that links are signed with credentials of known
+lifetime. See docs/decisions/ in the repository.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from room_reports.api.errors import PresignError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sts.client import STSClient
+
+S3_CONFIG = Config(
+    signature_version="s3v4",
+    # boto3 signs links for the global endpoint by default. That one redirects, and a redirect
+    # invalidates the signature.
+    s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=64,
+    connect_timeout=3,
+    read_timeout=10,
+)
+_CREDENTIALS_LIFETIME = timedelta(hours=1)
+"""The longest that AWS allows for credentials of one role that assumes another."""
+
+
+@dataclass(frozen=True)
+class ObjectVersion:
+    """One version of an object, and the file name that a download gets."""
+
+    bucket: str
+    key: str
+    version_id: str | None
+    """None in a bucket that keeps no versions."""
+    file_name: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """A presigned link, and when it expires."""
+
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class StsCredentials:
+    """Temporary credentials of a role."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(repr=False)
+    expires_at: datetime
+
+
+class Presigner:
+    """Reads objects and signs links; safe to share between threads."""
+
+    def __init__(
+        self, assume: Callable[[], StsCredentials], ttl: timedelta, clock: Callable[[], datetime]
+    ) -> None:
+        """Sign with the credentials that ``assume`` returns.
+
+        Args:
+            assume: Returns new credentials, or raises PresignError.
+            ttl: The lifetime of a link.
+        """
+        self._assume = assume
+        self._ttl = ttl
+        self._clock = clock
+        self._lock = Lock()
+        self._current: tuple[S3Client, datetime] | None = None
+
+    def client(self) -> "S3Client":
+        """Return an S3 client with credentials that outlive every link that is signed now."""
+        return self._client()[0]
+
+    def link(self, version: ObjectVersion, method: str) -> Link:
+        """Return a link to ``version`` for GET, or for HEAD."""
+        client, credentials_expire = self._client()
+        version_id = {"VersionId": version.version_id} if version.version_id else {}
+        url = client.generate_presigned_url(
+            "head_object" if method == "HEAD" else "get_object",
+            Params={
+                "Bucket": version.bucket,
+                "Key": version.key,
+                **version_id,
+                "ResponseContentDisposition": f'attachment; filename="{version.file_name}"',
+                "ResponseContentType": "text/csv; charset=utf-8",
+            },
+            ExpiresIn=int(min(self._ttl, credentials_expire - self._clock()).total_seconds()),
+        )
+        return Link(url, min(_signed_expiry(url), credentials_expire))
+
+    def _client(self) -> "tuple[S3Client, datetime]":
+        with self._lock:
+            if self._current is None or self._current[1] - self._clock() < self._ttl:
+                credentials = self._assume()
+                self._current = _s3_client(credentials), credentials.expires_at
+            return self._current
+
+
+def assume_role(sts: "STSClient", role: str) -> StsCredentials:
+    """Return an hour's credentials of the role with this ARN.
+
+    Raises:
+        PresignError: If the role cannot be assumed.
+    """
+    try:
+        given = sts.assume_role(
+            RoleArn=role,
+            RoleSessionName="downloads",
+            DurationSeconds=int(_CREDENTIALS_LIFETIME.total_seconds()),
+        )["Credentials"]
+    except (ClientError, BotoCoreError) as error:
+        raise PresignError(f"{role} cannot be assumed: {error}") from error
+    return StsCredentials(
+        given["AccessKeyId"],
+        given["SecretAccessKey"],
+        given["SessionToken"],
+        given["Expiration"].astimezone(UTC),
+    )
+
+
+def _s3_client(credentials: StsCredentials) -> "S3Client":
+    return boto3.client(
+        "s3",
+        config=S3_CONFIG,
+        aws_access_key_id=credentials.access_key_id,
+        aws_secret_access_key=credentials.secret_access_key,
+        aws_session_token=credentials.session_token,
+    )
+
+
+def _signed_expiry(url: str) -> datetime:
+    """Return the expiry that S3 reads from the link."""
+    query = parse_qs(urlsplit(url).query)
+    signed = datetime.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return signed + timedelta(seconds=int(query["X-Amz-Expires"][0]))

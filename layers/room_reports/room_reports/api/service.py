@@ -1,0 +1,144 @@
+"""The downloads API: a request in, a response out, with every dependency passed in."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
+
+import boto3
+
+from room_reports.api import grammar, responses
+from room_reports.api.coverage import coverage
+from room_reports.api.errors import ExportNotFoundError
+from room_reports.api.exports import describe
+from room_reports.api.listing import newest, result_page
+from room_reports.api.openapi import openapi
+from room_reports.api.params import coverage_query, exports_query, series_of
+from room_reports.api.presign import S3_CONFIG, Presigner, assume_role
+from room_reports.api.request import Request
+from room_reports.api.responses import HttpResponse
+from room_reports.api.settings import ApiSettings, read_api_settings
+from room_reports.model.windows import Window, iso
+from room_reports.storage.bucket import Bucket, StoredObject, latest_by_label
+from room_reports.storage.keys import Series
+from room_reports.telemetry import logger
+
+_FILE_SUFFIX = ".csv"
+_FIRST_DT, _DAY = "2000-01-01", timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class DownloadsService:
+    """Answers requests; lives from one invocation to the next."""
+
+    settings: ApiSettings
+    bucket: Bucket
+    """With the function's own credentials, which may list but not read objects."""
+    presigner: Presigner
+    clock: Callable[[], datetime]
+
+    def exports(self, request: Request) -> HttpResponse:
+        """Return a result page of the listing."""
+        listed = result_page(
+            self.bucket, exports_query(request.query, self.settings, self.clock()), self.settings
+        )
+        wanted = [(each.stored.key, each.position.window) for each in listed.exports]
+        described = describe(self._readable(), self._settle, wanted) if wanted else []
+        exports = [export.fields for export in described]
+        return responses.json_response({"exports": exports, "next_cursor": listed.next_cursor})
+
+    def export(
+        self, report: str, region: str, granularity: str, start: str, request: Request
+    ) -> HttpResponse:
+        """Return one export with its link, or redirect to it when ``start`` ends in ``.csv``."""
+        grammar.no_values(request.query)
+        series = series_of(report, region, granularity, self.settings)
+        window, stored = self._find(series, start.removesuffix(_FILE_SUFFIX))
+        described = describe(self._readable(), self._settle, [(stored.key, window)])
+        if not described:
+            raise _not_exported(series, window)
+        (export,) = described
+        link = self.presigner.link(export.version, request.method)
+        logger.info(
+            "Download",
+            object_key=export.version.key,
+            version_id=export.version.version_id,
+            api_key_id=request.api_key_id,
+            user_arn=request.user_arn,
+            source_ip=request.source_ip,
+        )
+        if start.endswith(_FILE_SUFFIX):
+            return responses.redirect(link.url)
+        return responses.link_response(
+            {**export.fields, "url": link.url, "expires_at": iso(link.expires_at)}
+        )
+
+    def coverage(self, request: Request) -> HttpResponse:
+        """Return the state of each window of a series."""
+        now = self.clock()
+        query = coverage_query(request.query, self.settings, now)
+        windows = coverage(self.bucket, query, self._settle, now)
+        return responses.json_response({"windows": windows})
+
+    def openapi(self, request: Request) -> HttpResponse:
+        """Return the API's description."""
+        grammar.no_values(request.query)
+        return responses.json_response(openapi(self.settings))
+
+    @property
+    def _settle(self) -> timedelta:
+        return self.settings.exporter.settle
+
+    def _readable(self) -> Bucket:
+        """Return the bucket with the presigner's credentials, which may read objects."""
+        return Bucket(self.presigner.client(), self.bucket.name)
+
+    def _find(self, series: Series, start: str) -> tuple[Window, StoredObject]:
+        calendar, now = self.settings.calendar(series.granularity), self.clock()
+        if start == grammar.LATEST:
+            last = calendar.containing(now + _DAY)
+            latest = newest(self.bucket, series, _FIRST_DT, last.dt)
+            if latest is None:
+                raise ExportNotFoundError(
+                    "not_exported", f"Nothing of {_name(series)} has been exported yet."
+                )
+            return calendar.window(latest.parsed.label), latest
+        window = grammar.window("start", start, calendar)
+        held = latest_by_label(self.bucket.exports(series, window.dt, window.dt))
+        if window.label in held:
+            return window, held[window.label]
+        if window.end > now:
+            raise ExportNotFoundError(
+                "no_such_window_yet",
+                f"There is no {window} of {_name(series)} yet: it ends at {iso(window.end)}.",
+            )
+        raise _not_exported(series, window)
+
+
+@lru_cache(maxsize=1)
+def downloads_service() -> DownloadsService:
+    """Return the service that the environment configures, with the environment's credentials.
+
+    Raises:
+        ConfigurationError: Naming every variable that is wrong and what it should look like.
+    """
+    settings = read_api_settings(os.environ)
+    bucket = Bucket(boto3.client("s3", config=S3_CONFIG), settings.exporter.bucket)
+    assume = partial(assume_role, boto3.client("sts"), settings.presigner_role)
+    presigner = Presigner(assume, settings.link_ttl, _utc_now)
+    return DownloadsService(settings, bucket, presigner, _utc_now)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _name(series: Series) -> str:
+    return f"{series.slug} in {series.region}"
+
+
+def _not_exported(series: Series, window: Window) -> ExportNotFoundError:
+    return ExportNotFoundError(
+        "not_exported", f"The {window} of {_name(series)} has not been exported."
+    )

@@ -1,0 +1,101 @@
+"""Which windows are due: a pure function of the time, the settings and what the bucket holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import IntEnum
+
+from room_reports.export.scope import Scope
+from room_reports.model.freshness import milestones
+from room_reports.model.reports import Report
+from room_reports.model.windows import Window
+from room_reports.storage.bucket import StoredObject
+from room_reports.storage.keys import Series
+
+Listing = Mapping[Series, Mapping[str, StoredObject]]
+"""What the bucket holds, by series and by the window's label."""
+
+
+class Reason(IntEnum):
+    """Why a task is due, the most urgent first."""
+
+    MISSING = 0
+    SETTLE = 1
+    OPEN = 2
+    FORCED = 3
+
+
+@dataclass(frozen=True)
+class Task:
+    """One report of one region for one window, due to be exported."""
+
+    report: Report
+    series: Series
+    window: Window
+    reason: Reason
+    key: str
+    stored: StoredObject | None
+    """What the bucket holds for it already."""
+
+    @property
+    def gzip(self) -> bool:
+        """Whether its object is compressed."""
+        return self.key.endswith(".gz")
+
+    def __str__(self) -> str:
+        return f"{self.series.slug} {self.series.region} {self.window}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to do, in this order."""
+
+    tasks: tuple[Task, ...]
+    skipped: int
+    """Windows that the bucket holds already, as fresh as they can be now."""
+
+
+def plan(scope: Scope, settle: timedelta, listing: Listing, *, gzip: bool) -> Plan:
+    """The tasks that are due within ``scope``, given what the bucket holds.
+
+    A window is due when it is missing, or was last written before the latest of its milestones
+    that has passed. The newest missing windows come first, then older ones, then those that have
+    settled since they were written, then the open ones, then those that were only forced.
+
+    Args:
+        gzip: whether new objects are compressed. A window that the bucket holds stays under the
+            key that it has, so that changing this never leaves it there twice.
+    """
+    tasks: list[Task] = []
+    skipped = 0
+    for report, region, granularity in scope.series():
+        series = Series(report.slug, region, granularity)
+        held = listing.get(series, {})
+        for window in scope.windows(granularity):
+            stored = held.get(window.label)
+            if stored is None and scope.missing_since and window.end <= scope.missing_since:
+                continue
+            reason = _reason(window, settle, stored, scope)
+            if reason is None:
+                skipped += 1
+                continue
+            key = stored.key if stored else series.key(window, gzip=gzip)
+            tasks.append(Task(report, series, window, reason, key, stored))
+    order = {report.slug: place for place, report in enumerate(scope.reports)}
+    tasks.sort(key=lambda task: order[task.report.slug])
+    tasks.sort(key=lambda task: (task.window.end, task.window.start), reverse=True)
+    tasks.sort(key=lambda task: task.reason)
+    return Plan(tuple(tasks), skipped)
+
+
+def _reason(
+    window: Window, settle: timedelta, stored: StoredObject | None, scope: Scope
+) -> Reason | None:
+    passed = [moment for moment in milestones(window, settle) if moment <= scope.now]
+    if not passed:
+        return Reason.OPEN
+    if stored is None:
+        return Reason.MISSING
+    if stored.last_modified < passed[-1]:
+        return Reason.MISSING if stored.last_modified < passed[0] else Reason.SETTLE
+    return Reason.FORCED if scope.force else None

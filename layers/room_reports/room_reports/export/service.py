@@ -1,0 +1,116 @@
+"""The exporter: one invocation, with every dependency passed in."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from room_reports.deadline import Deadline
+from room_reports.errors import ConfigurationError
+from room_reports.export.events import parse_event
+from room_reports.export.run import Run
+from room_reports.export.scope import Scope
+from room_reports.kaltura.client import KalturaRegion, RetryPolicy, connect
+from room_reports.kaltura.credentials import Credentials, parse_secret
+from room_reports.kaltura.transport import HttpPolicy
+from room_reports.model.regions import Region
+from room_reports.settings import Settings, SettingsReader, read_settings
+from room_reports.storage.bucket import Bucket
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """Everything outside the exporter that it uses."""
+
+    environment: Mapping[str, str]
+    secret: Callable[[str], str]
+    """Returns the text of the secret with an id; raises ConfigurationError."""
+    bucket: Callable[[str], Bucket]
+    """Returns the bucket with a name."""
+    clock: Callable[[], datetime]
+    """Returns the time in UTC."""
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    http: HttpPolicy = field(default_factory=HttpPolicy)
+    """Its timeouts are replaced by those of the settings."""
+
+
+class ExporterService:
+    """The exporter; lives from one invocation to the next and keeps its Kaltura sessions."""
+
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
+        self._connected = lru_cache(maxsize=1)(self._connect)
+
+    def invoke(
+        self, event: Mapping[str, object], request_id: str, deadline: Deadline
+    ) -> dict[str, Any]:
+        """Export what ``event`` asks for and return the response that the contract describes.
+
+        Raises:
+            ConfigurationError: Before anything is exported, if settings, secret or event are
+                wrong.
+            RunFailedError: If a task failed, after all others have finished.
+            StorageError: If the bucket cannot be listed or the run record cannot be written.
+        """
+        dependencies = self._dependencies
+        now = dependencies.clock()
+        settings, scope, credentials = self._prepare(event, now)
+        run = Run(
+            run_id=f"{now:%Y%m%dT%H%M%SZ}-{request_id[:8]}",
+            settings=settings,
+            regions=self._connected(
+                settings.regions,
+                tuple(credentials.items()),
+                settings.connect_timeout,
+                settings.read_timeout,
+            ),
+            bucket=dependencies.bucket(settings.bucket),
+            deadline=deadline,
+            clock=dependencies.clock,
+        )
+        return run.execute(scope).to_dict()
+
+    def _prepare(
+        self, event: Mapping[str, object], now: datetime
+    ) -> tuple[Settings, Scope, Mapping[str, Credentials]]:
+        """Return the settings, the run's scope and each region's credentials.
+
+        Raises:
+            ConfigurationError: Naming everything that is wrong with any of them.
+        """
+        reader = SettingsReader(self._dependencies.environment)
+        settings = read_settings(reader)
+        problems = [f"{name}: {problem}" for name, problem in reader.problems.items()]
+        scope, event_problems = parse_event(event, settings, now)
+        problems += event_problems
+        credentials: Mapping[str, Credentials] = {}
+        # Without its id there is no secret, and without regions nothing to check it against.
+        if not {"SECRET_ID", "KALTURA_REGIONS"} & set(reader.problems):
+            try:
+                secret = self._dependencies.secret(settings.secret_id)
+                credentials = parse_secret(secret, settings.regions)
+            except ConfigurationError as error:
+                problems += error.problems
+        if problems or scope is None:
+            raise ConfigurationError(problems)
+        return settings, scope, credentials
+
+    def _connect(
+        self,
+        regions: tuple[Region, ...],
+        credentials: tuple[tuple[str, Credentials], ...],
+        connect_timeout: float,
+        read_timeout: float,
+    ) -> dict[str, KalturaRegion]:
+        dependencies = self._dependencies
+        http = replace(
+            dependencies.http, connect_timeout=connect_timeout, read_timeout=read_timeout
+        )
+        return connect(
+            regions,
+            dict(credentials),
+            http,
+            dependencies.retry,
+            clock=lambda: dependencies.clock().timestamp(),
+        )

@@ -1,0 +1,108 @@
+"""The secret: one entry per region, in one of three forms."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from room_reports.kaltura.errors import SecretError
+from room_reports.model.regions import Region
+
+_FORMS = (
+    '{"ks": "…"}',
+    '{"partner_id": 123, "app_token_id": "…", "app_token": "…"}',
+    '{"partner_id": 123, "admin_secret": "…", "user_id": "…"}',
+)
+_FIELDS = frozenset({"ks", "partner_id", "app_token_id", "app_token", "admin_secret", "user_id"})
+
+
+@dataclass(frozen=True)
+class StaticSession:
+    """A Kaltura session that somebody made elsewhere."""
+
+    ks: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class AppToken:
+    """An application token of a Kaltura account."""
+
+    partner_id: int
+    app_token_id: str
+    app_token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class AdminSecret:
+    """A Kaltura account's admin secret."""
+
+    partner_id: int
+    admin_secret: str = field(repr=False)
+    user_id: str
+
+
+Credentials = StaticSession | AppToken | AdminSecret
+
+
+def parse_secret(text: str, regions: tuple[Region, ...]) -> Mapping[str, Credentials]:
+    """The credentials of each of ``regions``, by name; entries of other regions are ignored.
+
+    Raises:
+        SecretError: naming everything that is wrong.
+    """
+    try:
+        entries = json.loads(text)
+    except (ValueError, RecursionError):
+        entries = None
+    if not isinstance(entries, dict):
+        raise SecretError(
+            [
+                "the secret is not a JSON object with an entry per region, "
+                f'such as {{"us": {_FORMS[0]}}}'
+            ]
+        )
+    problems: list[str] = []
+    found: dict[str, Credentials] = {}
+    for region in regions:
+        entry = entries.get(region.name)
+        if entry is None:
+            problems.append(f"the secret has no entry for region {region.name!r}")
+            continue
+        try:
+            found[region.name] = _credentials(entry)
+        except ValueError as error:
+            problems.append(f"the secret's entry for region {region.name!r} {error}")
+    if problems:
+        raise SecretError([*problems, f"an entry looks like one of: {', '.join(_FORMS)}"])
+    return found
+
+
+def _credentials(entry: object) -> Credentials:
+    if not isinstance(entry, dict):
+        raise ValueError("is not a JSON object")
+    names = frozenset(entry)
+    if names == {"ks"}:
+        return StaticSession(_text(entry, "ks"))
+    if names == {"partner_id", "app_token_id", "app_token"}:
+        return AppToken(_partner(entry), _text(entry, "app_token_id"), _text(entry, "app_token"))
+    if names - {"user_id"} == {"partner_id", "admin_secret"}:
+        user = entry.get("user_id", "")
+        if not isinstance(user, str):
+            raise ValueError("has a user_id that is not a text")
+        return AdminSecret(_partner(entry), _text(entry, "admin_secret"), user)
+    # Names that nobody expects here may be values in the wrong place.
+    known = sorted(names & _FIELDS) + ["others"] * bool(names - _FIELDS)
+    raise ValueError(f"has the fields {', '.join(known) or '(none)'}")
+
+
+def _text(entry: Mapping[str, object], name: str) -> str:
+    value = entry[name]
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"has no text in {name}")
+    return value.strip()
+
+
+def _partner(entry: Mapping[str, object]) -> int:
+    value = str(entry["partner_id"])
+    if not (value.isascii() and value.isdigit() and len(value) < 16 and int(value)):
+        raise ValueError("has a partner_id that is not a number")
+    return int(value)

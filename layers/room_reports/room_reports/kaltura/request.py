@@ -1,0 +1,35 @@
+"""What to ask Kaltura for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from room_reports.model.reports import Report
+
+
+@dataclass(frozen=True)
+class ReportRequest:
+    """One call of ``report.getCsvFromStringParams``."""
+
+    report: Report
+    start: int
+    """Unix time in seconds, inclusive."""
+    end: int
+    """Unix time in seconds, exclusive."""
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def params(self) -> str:
+        """The text that Kaltura reads the window and the filters from.
+
+        Raises:
+            ValueError: for a filter that Kaltura would silently ignore or misread.
+        """
+        pairs = [
+            pair
+            for start_name, end_name in self.report.date_parameters
+            for pair in (f"{start_name}={self.start}", f"{end_name}={self.end}")
+        ]
+        for name, values in self.filters.items():
+            if not values or any(not value or ";" in value or "," in value for value in values):
+                raise ValueError(f"{name}: a filter needs values, without ';' or ','")
+            pairs.append(f"{name}={','.join(values)}")
+        return ";".join(pairs)

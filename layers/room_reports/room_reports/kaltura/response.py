@@ -1,0 +1,84 @@
+"""Tells a report from an error, which Kaltura mostly sends with status 200."""
+
+import json
+import re
+from collections.abc import Mapping
+from xml.etree import ElementTree
+
+from room_reports.kaltura.error_codes import error_for, error_for_status
+from room_reports.kaltura.errors import KalturaError, UnrecognisedResponseError
+
+BOM = b"\xef\xbb\xbf"
+_HEADER_ERROR = re.compile(r"error-\s*([A-Z][A-Z0-9_]*)")
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
+
+
+def is_report(status: int, headers: Mapping[str, str], start: bytes) -> bool:
+    """Whether an answer is a CSV report, from its head and at least 3 bytes of its body."""
+    return (
+        status == 200
+        and headers.get("Content-Type", "").lower().startswith("text/csv")
+        and not _HEADER_ERROR.search(headers.get("X-Kaltura", ""))
+        and start.startswith(BOM)
+    )
+
+
+def error_in(status: int, headers: Mapping[str, str], body: bytes) -> KalturaError | None:
+    """The error that an answer carries, or None when there is none to be seen in it.
+
+    Looks where Kaltura puts errors: in ``X-Kaltura``, then in JSON, then in XML, and only then at
+    the status, because a status other than 200 comes from a proxy, or from PHP dying.
+
+    Args:
+        headers: with case-insensitive keys.
+        body: its first 64 KiB suffice.
+    """
+    match = _HEADER_ERROR.search(headers.get("X-Kaltura", ""))
+    found = _in_json(body) or _in_xml(body)
+    if match and not (found and found[0] == match[1]):
+        found = (match[1], "")
+    if found:
+        return error_for(*found)
+    return error_for_status(status, _seconds(headers.get("Retry-After", "")))
+
+
+def unrecognised(headers: Mapping[str, str], body: bytes) -> UnrecognisedResponseError:
+    """The error for an answer that is neither a report nor an error that can be read."""
+    what = headers.get("Content-Type", "no content type")
+    length = "an empty body" if not body else f"{len(body)} bytes or more"
+    return UnrecognisedResponseError(
+        f"neither a report nor an error of Kaltura's: {what}, {length}"
+    )
+
+
+def _in_json(body: bytes) -> tuple[str, str] | None:
+    if not body.lstrip().startswith(b"{"):
+        return None
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    code, args = answer.get("code"), answer.get("args")
+    if answer.get("objectType") != "KalturaAPIException" or not isinstance(code, str):
+        return None
+    if not _CODE.fullmatch(code):
+        return None
+    return code, str(args.get("KSID", "")) if isinstance(args, dict) else ""
+
+
+def _in_xml(body: bytes) -> tuple[str, str] | None:
+    if not body.lstrip().startswith(b"<?xml") or b"<!DOCTYPE" in body or b"<!ENTITY" in body:
+        return None
+    try:
+        error = ElementTree.fromstring(body).find("./result/error")  # noqa: S314 - no entities
+    except (ElementTree.ParseError, LookupError, ValueError):  # the last two: its encoding
+        return None
+    if error is None or not _CODE.fullmatch(error.findtext("code", "")):
+        return None
+    args = {item.findtext("name"): item.findtext("value", "") for item in error.iter("item")}
+    return error.findtext("code", ""), args.get("KSID", "")
+
+
+def _seconds(retry_after: str) -> float:
+    # The other form, a date, would need a clock that agrees with the server's.
+    return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0

@@ -1,0 +1,174 @@
+"""HTTP to one Kaltura region: one POST, and an answer that is proven complete or refused."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import chain
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry, Timeout
+from urllib3.exceptions import ProtocolError
+
+from room_reports.deadline import Deadline
+from room_reports.kaltura.errors import (
+    DeadlineError,
+    KalturaError,
+    MalformedReportError,
+    UnreachableError,
+)
+from room_reports.kaltura.redaction import KEPT_BYTES, response_sample
+from room_reports.kaltura.response import BOM, error_in, is_report, unrecognised
+from room_reports.kaltura.response_body import ResponseBody, broken, timed_out
+
+_RETRIED_STATUSES = (429, 502, 503, 504)
+
+
+@dataclass(frozen=True)
+class HttpPolicy:
+    """How patiently to talk HTTP; times are in seconds."""
+
+    connect_timeout: float = 10.0
+    read_timeout: float = 600.0
+    retries: int = 2
+    backoff: float = 0.5
+    retry_after_max: int = 8
+
+
+class _TimeLeft(Timeout):
+    """Timeouts that urllib3 takes anew for each try, so that none outlasts the deadline."""
+
+    def __init__(self, policy: HttpPolicy, deadline: Deadline) -> None:
+        self._policy = policy
+        self._deadline = deadline
+        super().__init__(connect=policy.connect_timeout, read=policy.read_timeout)
+
+    def clone(self) -> Timeout:
+        left = max(self._deadline.remaining(), 0.001)
+        return Timeout(
+            connect=min(self._policy.connect_timeout, left),
+            read=min(self._policy.read_timeout, left),
+        )
+
+
+class Transport:
+    """Calls one region's API; safe to share between threads."""
+
+    def __init__(self, base_url: str, policy: HttpPolicy) -> None:
+        self._base_url = base_url
+        self._policy = policy
+        self._http = requests.Session()
+        self._http.trust_env = False
+        self._http.headers["Accept-Encoding"] = "gzip"
+        # A read that timed out or broke is not tried again here: it may have used minutes already,
+        # and only the caller knows whether there are more.
+        retry = Retry(
+            total=policy.retries,
+            read=False,
+            allowed_methods=None,
+            status_forcelist=_RETRIED_STATUSES,
+            backoff_factor=policy.backoff,
+            backoff_jitter=policy.backoff,
+            retry_after_max=policy.retry_after_max,
+            raise_on_status=False,
+        )
+        for scheme in ("https://", "http://"):
+            self._http.mount(scheme, HTTPAdapter(max_retries=retry, pool_maxsize=64))
+
+    @contextmanager
+    def report(self, form: Mapping[str, str], deadline: Deadline) -> Iterator[Iterator[bytes]]:
+        """The body of a report, as a stream that ends only when it was proven complete.
+
+        Raises:
+            KalturaError: at once when the answer is not a report, or while the stream is read
+                when it stops short.
+        """
+        with (
+            self._post("report", "getCsvFromStringParams", form, deadline) as body,
+            closing(iter(body)) as chunks,
+        ):
+            start = _head(chunks, len(BOM))
+            if not is_report(body.status, body.headers, start):
+                raise _refusal(body, start + _head(chunks, KEPT_BYTES), form)
+            try:
+                yield chain([start], chunks)
+            except MalformedReportError as error:
+                error.response_sample = response_sample(body.status, body.headers, start, form)
+                raise
+
+    def json(
+        self, service: str, action: str, form: Mapping[str, str], deadline: Deadline
+    ) -> object:
+        """What an action other than a report answers.
+
+        Raises:
+            KalturaError: when it is an error, or not JSON.
+        """
+        with self._post(service, action, form, deadline) as body:
+            text = b"".join(body)
+            error = error_in(body.status, body.headers, text)
+            if error:
+                raise error
+            try:
+                answer: object = json.loads(text)
+            except (ValueError, RecursionError):
+                # Nothing of it is kept: it may be a new session, in a form that was not asked for.
+                raise unrecognised(body.headers, text) from None
+            return answer
+
+    @contextmanager
+    def _post(
+        self, service: str, action: str, form: Mapping[str, str], deadline: Deadline
+    ) -> Iterator[ResponseBody]:
+        if deadline.remaining() <= 0:
+            raise DeadlineError
+        try:
+            response = self._http.post(
+                f"{self._base_url}/api_v3/service/{service}/action/{action}",
+                data={"format": "1", **form},
+                timeout=_TimeLeft(self._policy, deadline),  # type: ignore[arg-type]  # or urllib3's
+                stream=True,
+                allow_redirects=False,
+            )
+        except requests.ReadTimeout as error:
+            raise timed_out(deadline) from error
+        except requests.RequestException as error:
+            if deadline.remaining() <= 0:
+                raise DeadlineError from error
+            if error.args and isinstance(error.args[0], ProtocolError):
+                # As a connection does that was kept open for longer than the other side wanted.
+                raise broken(deadline, "the connection broke before the answer") from error
+            raise UnreachableError("UNREACHABLE", _cause(error)) from error
+        with response:
+            if response.status_code in _RETRIED_STATUSES:
+                raise UnreachableError(
+                    f"HTTP_{response.status_code}",
+                    f"Kaltura, or a proxy before it, refused {self._policy.retries + 1} times",
+                )
+            yield ResponseBody(response, deadline)
+
+
+def _head(chunks: Iterator[bytes], size: int) -> bytes:
+    """The next bytes of a stream: at least ``size`` of them, or all that there are."""
+    head = b""
+    while len(head) < size and (chunk := next(chunks, b"")):
+        head += chunk
+    return head
+
+
+def _refusal(body: ResponseBody, start: bytes, form: Mapping[str, str]) -> KalturaError:
+    """The error that an answer is, which is not what was asked for."""
+    error = error_in(body.status, body.headers, start)
+    if error is None:
+        error = unrecognised(body.headers, start)
+        error.response_sample = response_sample(body.status, body.headers, start, form)
+    return error
+
+
+def _cause(error: requests.RequestException) -> str:
+    """What broke, in the words of the innermost exception; no request data is in those."""
+    inner: BaseException = error
+    while inner.__cause__ or inner.__context__:
+        inner = inner.__cause__ or inner.__context__ or inner
+    return f"no connection to the region: {type(inner).__name__}: {inner}"

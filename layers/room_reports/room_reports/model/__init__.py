@@ -1,0 +1,1 @@
+"""Pure data and time: reports, regions, windows, and how final an export is."""

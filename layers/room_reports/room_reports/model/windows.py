@@ -1,0 +1,173 @@
+"""Windows: half-open intervals of time that reports are exported for."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from room_reports.model.errors import WindowError
+
+_HOUR_LABEL = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2})Z", re.ASCII)
+_DAY_LABEL = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+
+
+class Granularity(StrEnum):
+    """How long a window is."""
+
+    DAY = "day"
+    HOUR = "hour"
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """The half-open interval ``[start, end)``, both aware datetimes in UTC."""
+
+    start: datetime
+    end: datetime
+    granularity: Granularity
+    label: str
+    """``2026-11-22`` for a day, ``2026-11-22T13Z`` for an hour."""
+
+    @property
+    def dt(self) -> str:
+        """The value of the ``dt`` partition: the local day's date, or the hour's date in UTC."""
+        return self.label[:10]
+
+    def __str__(self) -> str:
+        return f"{self.granularity} {self.label}"
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Cuts time into the windows of one granularity.
+
+    Days are those of ``zone``: 23 or 25 hours long where its clocks change, and none at all where
+    it skipped a date. Hours are UTC whatever the zone.
+    """
+
+    granularity: Granularity
+    zone: ZoneInfo
+
+    def window(self, label: str) -> Window:
+        """The window that ``label`` names.
+
+        Raises:
+            WindowError: for any other text, or a day that the zone skipped.
+        """
+        if self.granularity is Granularity.HOUR:
+            match = _HOUR_LABEL.fullmatch(label)
+            if not match:
+                raise WindowError(f"{label!r} is not an hour: write it like 2026-11-22T13Z")
+            try:
+                start = datetime.combine(
+                    date.fromisoformat(match[1]), time(int(match[2])), tzinfo=UTC
+                )
+                return self._hour(start)
+            except (ValueError, OverflowError) as error:
+                raise WindowError(f"{label!r} is not an hour: {error}") from error
+        window = self._day(parse_date(label))
+        if window.start == window.end:
+            raise WindowError(f"{label} did not happen in {self.zone.key}")
+        return window
+
+    def containing(self, moment: datetime) -> Window:
+        """The window that ``moment`` (aware) lies in."""
+        if self.granularity is Granularity.HOUR:
+            return self._hour(moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
+        window = self._day(moment.astimezone(self.zone).date())
+        # Where clocks go back over midnight, the date repeats after the next day has begun.
+        while window.end <= moment:
+            window = self._day(_next(window))
+        return window
+
+    def before(self, window: Window) -> Window:
+        """The window that ends where ``window`` starts."""
+        return self.containing(window.start - timedelta(microseconds=1))
+
+    def overlapping(self, start: datetime, end: datetime) -> Iterator[Window]:
+        """All windows that have a moment in common with ``[start, end)``, oldest first."""
+        if start >= end:
+            return
+        window = self.containing(start)
+        while window.start < end:
+            if window.start < window.end:
+                yield window
+            window = (
+                self._hour(window.end)
+                if self.granularity is Granularity.HOUR
+                else self._day(_next(window))
+            )
+
+    def moment(self, text: str) -> datetime:
+        """The point in time that a date or an ISO 8601 timestamp names, in UTC.
+
+        A date is the start of that day on this calendar; a timestamp without an offset is UTC.
+
+        Raises:
+            WindowError: for any other text.
+        """
+        if _DAY_LABEL.fullmatch(text):
+            day = parse_date(text)
+            if self.granularity is Granularity.HOUR:
+                return datetime.combine(day, time(), tzinfo=UTC)
+            return self._midnight(day)
+        return parse_timestamp(text)
+
+    def _hour(self, start: datetime) -> Window:
+        label = f"{start.date().isoformat()}T{start.hour:02}Z"
+        return Window(start, start + _HOUR, Granularity.HOUR, label)
+
+    def _day(self, day: date) -> Window:
+        if day == date.max:
+            raise WindowError(f"{day} is out of range")
+        start, end = self._midnight(day), self._midnight(day + _DAY)
+        return Window(start, end, Granularity.DAY, day.isoformat())
+
+    def _midnight(self, day: date) -> datetime:
+        # Where midnight does not exist, the offset before the change gives the moment of the
+        # change; where it comes twice, the first one counts.
+        try:
+            return datetime.combine(day, time(), tzinfo=self.zone).astimezone(UTC)
+        except OverflowError as error:
+            raise WindowError(f"{day} is out of range") from error
+
+
+def parse_date(text: str) -> date:
+    """The date that ``YYYY-MM-DD`` names; raises WindowError for any other text."""
+    if not _DAY_LABEL.fullmatch(text):
+        raise WindowError(f"{text!r} is not a date: write it like 2026-11-22")
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise WindowError(f"{text!r} is not a date: {error}") from error
+
+
+def parse_timestamp(text: str) -> datetime:
+    """The moment, in UTC, that an ISO 8601 timestamp names; without an offset it is UTC.
+
+    Raises:
+        WindowError: for any other text.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise WindowError(
+            f"{text!r} is neither a date like 2026-11-22 nor a timestamp like 2026-11-22T13:00:00Z"
+        ) from error
+    try:
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except OverflowError as error:
+        raise WindowError(f"{text!r} is out of range") from error
+
+
+def iso(moment: datetime) -> str:
+    """``moment`` as ISO 8601 in UTC with whole seconds, such as ``2026-11-22T13:00:00Z``."""
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def _next(window: Window) -> date:
+    return date.fromisoformat(window.label) + _DAY

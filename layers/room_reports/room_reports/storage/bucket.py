@@ -1,0 +1,260 @@
+"""The bucket: what it holds, and writing to it so that no object is ever half written.
+
+Every request of the project to S3 for a report is made here.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO, TYPE_CHECKING, Any
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from room_reports.storage.errors import ConflictError, StorageError
+from room_reports.storage.keys import ParsedKey, Series, parse_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 5},
+    max_pool_connections=64,
+    connect_timeout=5,
+    read_timeout=60,
+)
+# One request for one object: the exporter fetches several reports at once already.
+_ONE_REQUEST = TransferConfig(multipart_threshold=5 << 30, use_threads=False)
+_NOT_FOUND = ("404", "NoSuchKey", "NotFound")
+_CONFLICT = ("412", "PreconditionFailed", "409", "ConditionalRequestConflict")
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An export in the bucket, as a listing shows it."""
+
+    key: str
+    parsed: ParsedKey
+    last_modified: datetime
+    etag: str
+    size: int
+    """Bytes as stored."""
+
+
+@dataclass(frozen=True)
+class ObjectHead:
+    """The properties of one object, without its content."""
+
+    etag: str
+    last_modified: datetime
+    metadata: Mapping[str, str]
+    size: int
+    """Bytes as stored."""
+    version_id: str | None
+    """None in a bucket that keeps no versions."""
+
+
+class Bucket:
+    """One S3 bucket; safe to share between threads."""
+
+    def __init__(self, client: "S3Client", name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def exports(self, series: Series, first_dt: str, last_dt: str) -> Iterator[StoredObject]:
+        """Yield the exports of a series whose ``dt`` lies in ``[first_dt, last_dt]``, oldest first.
+
+        The cost grows with the number of those, not with what else the bucket holds.
+
+        Raises:
+            StorageError: If S3 refuses or fails.
+        """
+        prefix = series.prefix
+        with _storage_errors("listing", prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.name, Prefix=prefix, StartAfter=f"{prefix}{first_dt}"
+            )
+            for page in pages:
+                for entry in page.get("Contents", []):
+                    if entry["Key"] > f"{prefix}{last_dt}/\U0010ffff":
+                        return
+                    parsed = parse_key(entry["Key"])
+                    if parsed:
+                        yield StoredObject(
+                            entry["Key"],
+                            parsed,
+                            entry["LastModified"],
+                            entry["ETag"],
+                            entry["Size"],
+                        )
+
+    def days(self, series: Series, year: int) -> list[str]:
+        """Return the values of ``dt`` that a series has in a year, oldest first.
+
+        Raises:
+            StorageError: If S3 refuses or fails.
+        """
+        prefix = f"{series.prefix}{year:04}-"
+        with _storage_errors("listing", prefix):
+            listed = self._client.list_objects_v2(
+                Bucket=self.name, Prefix=prefix, Delimiter="/", MaxKeys=1000
+            )
+        found = (each["Prefix"] for each in listed.get("CommonPrefixes", ()))
+        return [folder.removeprefix(series.prefix).rstrip("/") for folder in found]
+
+    def head(self, key: str) -> ObjectHead | None:
+        """Return the properties of an object, or None when it does not exist.
+
+        Raises:
+            StorageError: If S3 refuses or fails.
+        """
+        try:
+            with _storage_errors("reading", key):
+                head = self._client.head_object(Bucket=self.name, Key=key)
+        except StorageError as error:
+            if error.code in _NOT_FOUND:
+                return None
+            raise
+        return ObjectHead(
+            etag=head["ETag"],
+            last_modified=head["LastModified"],
+            metadata=head["Metadata"],
+            size=head["ContentLength"],
+            version_id=head.get("VersionId"),
+        )
+
+    def read(self, key: str, out: IO[bytes]) -> bool:
+        """Copy an object into ``out``; return False when it does not exist.
+
+        Raises:
+            StorageError: If S3 refuses or fails.
+        """
+        try:
+            with _storage_errors("reading", key):
+                self._client.download_fileobj(self.name, key, out, Config=_ONE_REQUEST)
+        except StorageError as error:
+            if error.code in _NOT_FOUND:
+                return False
+            raise
+        return True
+
+    def publish(
+        self, key: str, body: IO[bytes], metadata: Mapping[str, str], replacing: str | None
+    ) -> None:
+        """Write an export in one request, so that readers see the old object or the new one.
+
+        Args:
+            body: Seekable; read from its start to its end.
+            replacing: The ETag of the object that was seen under this key, or None when there
+                was none.
+
+        Raises:
+            ConflictError: If the key now holds another object than the one that was seen.
+            StorageError: If S3 refuses for another reason.
+        """
+        condition: dict[str, Any] = {"IfMatch": replacing} if replacing else {"IfNoneMatch": "*"}
+        checksum = _checksum(body)
+        body.seek(0)
+        with _conflicts(key), _storage_errors("writing", key):
+            self._client.put_object(
+                Bucket=self.name,
+                Key=key,
+                Body=body,
+                Metadata=dict(metadata),
+                ChecksumSHA256=checksum,
+                **_headers(key),
+                **condition,
+            )
+
+    def replace_metadata(self, key: str, metadata: Mapping[str, str], etag: str) -> None:
+        """Replace the metadata of an export whose bytes stay, and renew its LastModified.
+
+        Raises:
+            ConflictError: If the object is no longer the one with this ETag.
+            StorageError: If S3 refuses for another reason.
+        """
+        with _conflicts(key), _storage_errors("writing", key):
+            self._client.copy_object(
+                Bucket=self.name,
+                Key=key,
+                CopySource={"Bucket": self.name, "Key": key},
+                CopySourceIfMatch=etag,
+                IfMatch=etag,
+                MetadataDirective="REPLACE",
+                Metadata=dict(metadata),
+                **_headers(key),
+            )
+
+    def write_json(self, key: str, text: str) -> None:
+        """Write a small JSON document.
+
+        Raises:
+            StorageError: If S3 refuses or fails.
+        """
+        with _storage_errors("writing", key):
+            self._client.put_object(
+                Bucket=self.name, Key=key, Body=text.encode(), ContentType="application/json"
+            )
+
+
+def open_bucket(name: str) -> Bucket:
+    """Return the bucket of this name, with the credentials of the environment."""
+    return Bucket(boto3.client("s3", config=_CONFIG), name)
+
+
+def latest_by_label(stored: Iterable[StoredObject]) -> dict[str, StoredObject]:
+    """Return the objects of one series by window label; of two for one window, the newer one."""
+    held: dict[str, StoredObject] = {}
+    for item in stored:
+        other = held.get(item.parsed.label)
+        if other is None or item.last_modified > other.last_modified:
+            held[item.parsed.label] = item
+    return held
+
+
+@contextmanager
+def _storage_errors(doing: str, key: str) -> Iterator[None]:
+    """Turn botocore's errors into StorageError."""
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", "Unknown"))
+        raise StorageError(doing, key, code, str(error)) from error
+    except BotoCoreError as error:
+        raise StorageError(doing, key, type(error).__name__, str(error)) from error
+
+
+@contextmanager
+def _conflicts(key: str) -> Iterator[None]:
+    """Turn the refusal of a conditional write into ConflictError."""
+    try:
+        yield
+    except StorageError as error:
+        # S3 answers a condition on an object that no longer exists with "not found".
+        if error.code in (*_CONFLICT, *_NOT_FOUND):
+            raise ConflictError(key) from error
+        raise
+
+
+def _checksum(body: IO[bytes]) -> str:
+    """Return the SHA-256 that S3 compares with what it received, in base64."""
+    body.seek(0)
+    digest = hashlib.sha256()
+    while block := body.read(1 << 20):
+        digest.update(block)
+    return base64.b64encode(digest.digest()).decode()
+
+
+def _headers(key: str) -> dict[str, Any]:
+    # S3 sends these with every download, so that a compressed file arrives uncompressed.
+    name = key.rpartition("/")[2].removesuffix(".gz")
+    headers = {
+        "ContentType": "text/csv; charset=utf-8",
+        "ContentDisposition": f'attachment; filename="{name}"',
+    }
+    return {**headers, "ContentEncoding": "gzip"} if key.endswith(".gz") else headers

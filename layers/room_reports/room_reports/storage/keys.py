@@ -1,0 +1,77 @@
+"""The keys of objects in the bucket: one for every report, region and window, and back."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from room_reports.model.errors import WindowError
+from room_reports.model.regions import REGION_NAME
+from room_reports.model.windows import Granularity, Window, parse_date
+
+SLUG = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+_KEY = re.compile(
+    rf"(?P<slug>{SLUG.pattern})/granularity=(?P<granularity>day|hour)"
+    rf"/region=(?P<region>{REGION_NAME.pattern})/dt=(?P<dt>\d{{4}}-\d{{2}}-\d{{2}})"
+    r"/(?P=slug)_(?P=region)_(?P<label>(?P=dt)(?:T(?:[01]\d|2[0-3])Z)?)\.csv(?P<gzip>\.gz)?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, order=True)
+class Series:
+    """The exports of one report, region and granularity."""
+
+    slug: str
+    region: str
+    granularity: Granularity
+
+    @property
+    def prefix(self) -> str:
+        """What the keys of all of them begin with, and of no others."""
+        return f"{self.slug}/granularity={self.granularity}/region={self.region}/dt="
+
+    def key(self, window: Window, *, gzip: bool) -> str:
+        """The key of one window's object."""
+        return f"{self.prefix}{window.dt}/{self.file_name(window.label)}{'.gz' if gzip else ''}"
+
+    def file_name(self, label: str) -> str:
+        """What the file of the window with this label is called, uncompressed."""
+        return f"{self.slug}_{self.region}_{label}.csv"
+
+
+@dataclass(frozen=True)
+class ParsedKey:
+    """What the key of an export says."""
+
+    series: Series
+    label: str
+    """The window's."""
+    gzip: bool
+
+
+def parse_key(key: str) -> ParsedKey | None:
+    """What ``key`` says, or None when it is not that of an export."""
+    match = _KEY.fullmatch(key)
+    if not match:
+        return None
+    granularity = Granularity(match["granularity"])
+    if ("T" in match["label"]) != (granularity is Granularity.HOUR):
+        return None
+    try:
+        parse_date(match["dt"])
+    except WindowError:
+        return None
+    return ParsedKey(
+        Series(match["slug"], match["region"], granularity), match["label"], bool(match["gzip"])
+    )
+
+
+def run_record_key(started: datetime, run_id: str) -> str:
+    """The key of a run's record; ``started`` is in UTC."""
+    return f"runs/dt={started.date().isoformat()}/{run_id}.json"
+
+
+def quarantine_key(started: datetime, run_id: str, series: Series, window: Window) -> str:
+    """The key of an answer that a run could not make sense of."""
+    name = f"{series.slug}_{series.region}_{window.label}.json"
+    return f"quarantine/dt={started.date().isoformat()}/{run_id}/{name}"

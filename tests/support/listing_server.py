@@ -1,0 +1,133 @@
+"""A bucket of any size that only lists and describes, and counts what it is asked."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+_PAGE = 1000
+_LAST = "\U0010ffff"
+_MODIFIED = "2026-11-23T00:00:00.000Z"
+
+
+@dataclass
+class Shelf:
+    """The keys, in S3's order."""
+
+    keys: list[str]
+    client: "S3Client"
+    asked: list[str] = field(default_factory=list)
+    """``LIST`` or ``HEAD`` of each request."""
+
+    def holds(self, key: str) -> bool:
+        """Whether there is such an object."""
+        place = bisect_left(self.keys, key)
+        return place < len(self.keys) and self.keys[place] == key
+
+    def list(self, prefix: str, after: str, delimiter: str) -> tuple[list[str], list[str], str]:
+        """One answer: keys, common prefixes, and where to go on, if anywhere."""
+        keys: list[str] = []
+        groups: list[str] = []
+        place = bisect_left(self.keys, prefix)
+        if after:
+            place = max(place, bisect_right(self.keys, after))
+        while place < len(self.keys) and self.keys[place].startswith(prefix):
+            if len(keys) + len(groups) == _PAGE:
+                return keys, groups, keys[-1] if keys else groups[-1] + _LAST
+            key = self.keys[place]
+            head, found, _ = key[len(prefix) :].partition(delimiter or _LAST)
+            if found:
+                groups.append(prefix + head + delimiter)
+                place = bisect_left(self.keys, groups[-1] + _LAST)
+            else:
+                keys.append(key)
+                place += 1
+        return keys, groups, ""
+
+
+@contextmanager
+def shelf(keys: Iterable[str]) -> Iterator[Shelf]:
+    """A bucket that holds ``keys``, behind HTTP."""
+
+    class Handler(_Handler):
+        pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    client = boto3.client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{server.server_address[1]}",
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+        region_name="us-east-1",
+        config=Config(max_pool_connections=64, retries={"total_max_attempts": 1}),
+    )
+    Handler.shelf = Shelf(sorted(keys), client)
+    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield Handler.shelf
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    shelf: Shelf
+
+    def do_GET(self) -> None:
+        query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        after = query.get("continuation-token") or query.get("start-after", "")
+        self.shelf.asked.append("LIST")
+        keys, groups, token = self.shelf.list(
+            query.get("prefix", ""), after, query.get("delimiter", "")
+        )
+        more = f"<NextContinuationToken>{escape(token)}</NextContinuationToken>" if token else ""
+        contents = "".join(
+            f"<Contents><Key>{escape(key)}</Key><LastModified>{_MODIFIED}</LastModified>"
+            "<ETag>&quot;x&quot;</ETag><Size>5</Size></Contents>"
+            for key in keys
+        )
+        prefixes = "".join(
+            f"<CommonPrefixes><Prefix>{escape(group)}</Prefix></CommonPrefixes>" for group in groups
+        )
+        truncated = "true" if token else "false"
+        self._send(
+            f"<ListBucketResult><IsTruncated>{truncated}</IsTruncated>{more}{contents}{prefixes}"
+            "</ListBucketResult>".encode()
+        )
+
+    def do_HEAD(self) -> None:
+        self.shelf.asked.append("HEAD")
+        key = unquote(urlsplit(self.path).path).split("/", 2)[2]
+        self.send_response(200 if self.shelf.holds(key) else 404)
+        self.send_header("Content-Length", "5")
+        self.send_header("Last-Modified", "Mon, 23 Nov 2026 00:00:00 GMT")
+        self.send_header("ETag", '"x"')
+        self.send_header("x-amz-meta-rows", "7")
+        self.end_headers()
+        self.wfile.flush()
+
+    def _send(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Says nothing."""

@@ -1,0 +1,232 @@
+"""The HTTP face of the S3 in memory."""
+
+import json
+import sys
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import SHUT_RDWR
+from threading import Thread
+from types import TracebackType
+from typing import Self
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+from tests.support.s3.store import Item, PreconditionFailedError, Store
+
+Fault = Callable[[str, str], str | None]
+"""From a request's method and key to an error's code, ``reset``, ``lost`` (done, but the answer
+is lost) or None."""
+
+_STATUS = {"AccessDenied": 403, "SlowDown": 503, "InternalError": 500, "NoSuchKey": 404}
+_PAGE = 1000
+
+
+class S3Server:
+    """One bucket on 127.0.0.1, under any name; use as a context manager."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.store = Store(clock)
+        self.fault: Fault = lambda _method, _key: None
+        self.requests: list[tuple[str, str]] = []
+        """Method and key, or ``LIST`` and prefix, of every request."""
+        server = self
+
+        class Handler(_Handler):
+            s3 = server
+
+        self._http = _QuietServer(("127.0.0.1", 0), Handler)
+
+    @property
+    def url(self) -> str:
+        """The endpoint, for path-style addressing."""
+        return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+
+class _QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Says nothing of clients that were killed; everything else is a defect to be seen."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    s3: S3Server
+
+    def do_GET(self) -> None:
+        key, query = self._where()
+        if not key:
+            self._list(query)
+        elif self._begin("GET", key):
+            self._item(self.s3.store.get(key), with_body=True)
+            self._end()
+
+    def do_HEAD(self) -> None:
+        key, _ = self._where()
+        if self._begin("HEAD", key):
+            self._item(self.s3.store.get(key), with_body=False)
+            self._end()
+
+    def do_PUT(self) -> None:
+        key, _ = self._where()
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:  # as of a client that was killed: nothing is written
+            self.close_connection = True
+            return
+        if not self._begin("PUT", key):
+            return
+        metadata, headers = self._metadata(), {}
+        for name in ("Content-Type", "Content-Encoding"):
+            if self.headers.get(name):
+                headers[name] = self.headers[name]
+        source = self.headers.get("x-amz-copy-source")
+        try:
+            if source:
+                item = self._copy(key, unquote(source), metadata, headers)
+            else:
+                item = self.s3.store.put(
+                    key,
+                    body,
+                    metadata,
+                    headers,
+                    if_match=self.headers.get("If-Match"),
+                    if_none_match=self.headers.get("If-None-Match") == "*",
+                )
+        except PreconditionFailedError:
+            self._error("PreconditionFailed", 412)
+            return
+        if self._lost:
+            self._hang_up()
+            return
+        text = f"<R><ETag>{escape(item.etag)}</ETag></R>" if source else ""
+        self._send(200, text.encode(), {"ETag": item.etag})
+
+    def _copy(
+        self, key: str, source: str, metadata: dict[str, str], headers: dict[str, str]
+    ) -> Item:
+        origin = self.s3.store.get(source.lstrip("/").split("/", 1)[1])
+        wanted = self.headers.get("x-amz-copy-source-if-match")
+        if origin is None or (wanted and wanted != origin.etag):
+            raise PreconditionFailedError(source)
+        return self.s3.store.put(
+            key, origin.body, metadata, headers, if_match=self.headers.get("If-Match")
+        )
+
+    def _list(self, query: dict[str, list[str]]) -> None:
+        prefix = query.get("prefix", [""])[0]
+        if not self._begin("LIST", prefix):
+            return
+        after = query.get("continuation-token", query.get("start-after", [""]))[0]
+        size = min(int(query.get("max-keys", [str(_PAGE)])[0]), _PAGE)
+        keys = self.s3.store.keys(prefix, after)
+        page, more = keys[:size], len(keys) > size
+        entries = "".join(self._entry(key) for key in page)
+        token = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if more else ""
+        self._send(
+            200,
+            f"<ListBucketResult><IsTruncated>{json.dumps(more)}</IsTruncated>{token}{entries}"
+            "</ListBucketResult>".encode(),
+        )
+
+    def _entry(self, key: str) -> str:
+        item = self.s3.store.get(key)
+        if item is None:
+            return ""
+        return (
+            f"<Contents><Key>{escape(key)}</Key>"
+            f"<LastModified>{item.last_modified:%Y-%m-%dT%H:%M:%S}.000Z</LastModified>"
+            f"<ETag>{escape(item.etag)}</ETag><Size>{len(item.body)}</Size></Contents>"
+        )
+
+    def _where(self) -> tuple[str, dict[str, list[str]]]:
+        parts = urlsplit(self.path)
+        _, _, key = unquote(parts.path).lstrip("/").partition("/")
+        return key, parse_qs(parts.query)
+
+    def _metadata(self) -> dict[str, str]:
+        return {
+            name.lower().removeprefix("x-amz-meta-"): value
+            for name, value in self.headers.items()
+            if name.lower().startswith("x-amz-meta-")
+        }
+
+    def _begin(self, method: str, key: str) -> bool:
+        """Notes the request; False when a fault has answered it."""
+        self.s3.requests.append((method, key))
+        fault = self.s3.fault(method, key)
+        self._lost = fault == "lost"
+        if fault == "reset":
+            self._hang_up()
+        elif fault and not self._lost:
+            self._error(fault, _STATUS[fault])
+        return fault is None or self._lost
+
+    def _end(self) -> None:
+        if self._lost:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(SHUT_RDWR)
+
+    def _item(self, item: Item | None, *, with_body: bool) -> None:
+        if self._lost:
+            return
+        if item is None:
+            self._error("NoSuchKey", 404)
+            return
+        headers = {
+            "ETag": item.etag,
+            "Last-Modified": f"{item.last_modified:%a, %d %b %Y %H:%M:%S} GMT",
+            **item.headers,
+            **{f"x-amz-meta-{name}": value for name, value in item.metadata.items()},
+        }
+        self._send(200, item.body, headers, with_body=with_body)
+
+    def _error(self, code: str, status: int) -> None:
+        body = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
+        self._send(status, body, with_body=self.command != "HEAD")
+
+    def _send(
+        self,
+        status: int,
+        body: bytes,
+        headers: dict[str, str] | None = None,
+        *,
+        with_body: bool = True,
+    ) -> None:
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+        self.wfile.flush()
+
+    def handle_expect_100(self) -> bool:
+        """Flushes the answer that a client waits for before it sends a body."""
+        going_on = super().handle_expect_100()
+        self.wfile.flush()
+        return going_on
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Says nothing."""

@@ -1,0 +1,87 @@
+"""The tables that the views read, as Hive types, for whatever creates them."""
+
+from dataclasses import dataclass
+
+from room_reports.model.reports import Report
+from room_reports.storage.csv_file import HIVE_ESCAPE
+
+OPEN_CSV_SERDE = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
+JSON_SERDE = "org.openx.data.jsonserde.JsonSerDe"
+TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
+TEXT_OUTPUT = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of a table, under a name and with a Hive type."""
+
+    name: str
+    type: str
+    meaning: str = ""
+
+
+PARTITIONS = (
+    Field("granularity", "string", "day or hour: how long the file's window is."),
+    Field("region", "string", "Kaltura data centre."),
+    Field("dt", "string", "Day of the window, YYYY-MM-DD: local for days, UTC for hours."),
+)
+
+CHANGE = (Field("added", "bigint"), Field("removed", "bigint"), Field("altered", "bigint"))
+
+EXPORTED = (
+    Field("task", "string"),
+    Field("report", "string"),
+    Field("region", "string"),
+    Field("granularity", "string"),
+    Field("start", "string"),
+    Field("reason", "string"),
+    Field("state", "string"),
+    Field("rows", "bigint"),
+    Field("size", "bigint"),
+    Field("sha256", "string"),
+    Field("pieces", "bigint"),
+    Field("unknown_columns", "array<string>"),
+    Field("replaced_bytes", "bigint"),
+    Field("change", f"struct<{','.join(f'{f.name}:{f.type}' for f in CHANGE)}>"),
+    Field("same", "boolean"),
+)
+
+FAILED = (Field("task", "string"), Field("error", "string"), Field("retryable", "boolean"))
+
+
+def _structs(fields: tuple[Field, ...]) -> str:
+    return f"array<struct<{','.join(f'{field.name}:{field.type}' for field in fields)}>>"
+
+
+RUNS = (
+    Field("run_id", "string", "Run."),
+    Field("trigger", "string", "What started it."),
+    Field("now", "string", "The moment it was run for, ISO 8601 in UTC."),
+    Field("started_at", "string", "When it began, ISO 8601 in UTC."),
+    Field("finished_at", "string", "When it ended, ISO 8601 in UTC."),
+    Field("exported", _structs(EXPORTED), "The files it wrote; the view exports has one row each."),
+    Field("skipped", "bigint", "Windows that needed nothing."),
+    Field("deferred", "bigint", "Exports that were due and were left to the next run."),
+    Field("failed", _structs(FAILED), "Exports that were tried and failed, with the reason."),
+)
+RUN_PARTITIONS = (Field("dt", "string", "Day of the run, in UTC."),)
+
+
+def create_table(report: Report, location: str) -> str:
+    """Hive's DDL for a report's table over the files under ``location``.
+
+    Made of the same definitions as the Glue table; for a metastore without partition projection,
+    so that partitions have to be added or repaired.
+    """
+    columns = ",\n".join(f"  `{column.name}` string" for column in report.columns)
+    partitions = ", ".join(f"`{field.name}` {field.type}" for field in PARTITIONS)
+    return (
+        f"CREATE EXTERNAL TABLE `{report.slug}` (\n{columns}\n)\n"
+        f"PARTITIONED BY ({partitions})\n"
+        f"ROW FORMAT SERDE '{OPEN_CSV_SERDE}'\n"
+        f"WITH SERDEPROPERTIES ('separatorChar' = ',', 'quoteChar' = '\"', "
+        f"'escapeChar' = '{HIVE_ESCAPE}')\n"
+        f"STORED AS INPUTFORMAT '{TEXT_INPUT}' OUTPUTFORMAT '{TEXT_OUTPUT}'\n"
+        f"LOCATION '{location}'\n"
+        "TBLPROPERTIES ('skip.header.line.count' = '1')"
+    )
