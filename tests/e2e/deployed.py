@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 from urllib.request import Request, urlopen
 
+from local.kaltura.published import published_rows
 from local.stack.lifecycle import local_stack
 from local.stack.stack import Stack
 from room_reports.model.reports import REPORTS
-from tests.support.world import published
 
 CONTRACT = {
     *("rows", "sha256", "window-start", "window-end"),
@@ -46,7 +46,7 @@ def check(stack: Stack, a_key: str) -> int:
     path = f"truth?report={report.id}&start={start}&end={end}"
     truth = simulation(stack, region.removeprefix("region="), path)["rows"]
     text = io.StringIO(found["Body"].read().decode(), newline="")
-    assert list(csv.reader(text, strict=True)) == published(report, truth), a_key
+    assert list(csv.reader(text, strict=True)) == published_rows(report, truth), a_key
     assert metadata["state"] == "settled"
     assert metadata["rows"] == str(len(truth))
     return len(truth)

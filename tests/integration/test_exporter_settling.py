@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from local.kaltura.campus import Size
+from local.kaltura.published import published_rows
 from room_reports.deadline import Deadline
 from room_reports.export.errors import RunFailedError
 from room_reports.export.service import ExporterService
 from room_reports.model.reports import REPORTS
-from tests.support.world import World, published, world
+from tests.support.world import World, world
 
 START = datetime(2026, 9, 1, 0, 7, tzinfo=UTC)
 LATE = Size(rooms=3, attendees=3, lag_hours=40)
@@ -51,7 +52,7 @@ def check_final(here: World, labels: set[str]) -> None:
                 for name in ("window-start", "window-end")
             )
             known = here.kaltura[region.removeprefix("region=")].truth
-            assert here.rows(a_key) == published(report, known.rows(report.id, start, end))
+            assert here.rows(a_key) == published_rows(report, known.rows(report.id, start, end))
             seen.add(a_key.rsplit("_", 1)[1].removesuffix(".csv"))
     assert labels <= seen
 

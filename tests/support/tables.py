@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from local.kaltura.published import published_value
 from room_reports.model.reports import REPORTS, Kind, Report
 
 BOM = b"\xef\xbb\xbf"
@@ -19,7 +20,6 @@ AWKWARD = (
     *("\x01", "\x1a", "\x7f", "\u200b", "\u202e", "\U0010ffff", "𝕏", "é", "e\u0301", "\\N", "NULL"),
 )
 _WRAPPED = re.compile(r'"((?:[^"]|"")*)"', re.DOTALL)
-_LINE_BREAK = re.compile("\r\n|\r|\n")
 
 texts = st.one_of(
     st.text(st.characters(codec="utf-8"), max_size=12),
@@ -84,7 +84,10 @@ class Table:
         numeric = {column.name for column in self.report.columns if column.kind is not Kind.TEXT}
         rows = [dict(zip(self.header, row, strict=True)) for row in self.received()]
         return [columns] + [
-            [_published(row[name], is_text=neutralise and name not in numeric) for name in columns]
+            [
+                published_value(row[name], is_text=neutralise and name not in numeric)
+                for name in columns
+            ]
             for row in rows
         ]
 
@@ -99,12 +102,6 @@ def _received(value: str, *, quoted: bool) -> str:
     value = value.replace(",", " ")
     wrapped = _WRAPPED.fullmatch(value)
     return wrapped[1].replace('""', '"') if wrapped else value
-
-
-def _published(value: str, *, is_text: bool) -> str:
-    if is_text and value[:1] in ("=", "+", "-", "@", "\t", "\r") and value:
-        value = "'" + value
-    return _LINE_BREAK.sub(" ", value).replace("\ue000", "\ufffd")
 
 
 @st.composite

@@ -17,7 +17,7 @@ from botocore.config import Config
 
 from local.kaltura.account import Account
 from local.kaltura.campus import Size
-from local.kaltura.dialect import surviving
+from local.kaltura.published import published_rows
 from local.kaltura.report_action import ReportSettings
 from local.kaltura.server import KalturaServer
 from local.kaltura.university import University
@@ -26,7 +26,7 @@ from room_reports.export.errors import RunFailedError
 from room_reports.export.service import Dependencies, ExporterService
 from room_reports.kaltura.client import RetryPolicy
 from room_reports.kaltura.transport import HttpPolicy
-from room_reports.model.reports import REPORTS, Kind, Report
+from room_reports.model.reports import REPORTS
 from room_reports.storage.bucket import Bucket
 from tests.support.s3.server import S3Server
 from tests.support.s3.store import Item
@@ -137,25 +137,7 @@ class World:
             for name in ("window-start", "window-end", "exported-at")
         )
         known = self.kaltura[region.removeprefix("region=")].truth
-        return published(report, known.rows(report.id, start, end, as_of=asked))
-
-
-def published(report: Report, rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    """A report's raw values as they must lie in the bucket, header first."""
-    names = [column.name for column in report.columns]
-    texts = [column.kind is Kind.TEXT for column in report.columns]
-    return [names] + [
-        [_published(value, is_text=text) for value, text in zip(row, texts, strict=True)]
-        for row in rows
-    ]
-
-
-def _published(value: str, *, is_text: bool) -> str:
-    value = surviving(value)
-    if is_text and value[:1] and value[0] in "=+-@\t\r":
-        value = f"'{value}"
-    value = value.replace("\r\n", " ").replace("\r", " ").replace("\n", " ")
-    return value.replace("\ue000", "\ufffd")
+        return published_rows(report, known.rows(report.id, start, end, as_of=asked))
 
 
 def key(slug: str, region: str, label: str, suffix: str = "") -> str:
