@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs a command under a title; in a terminal, the title shows for how long already.
+# Run a command under a title; in a terminal, show how long it has been running.
 # usage: clock.sh TITLE COMMAND [ARGUMENT]...
 set -euo pipefail
 title=$1

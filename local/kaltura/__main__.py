@@ -24,7 +24,9 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--busy", action="append", default=[], metavar="DATE=N", help="a day with N attendees more"
     )
-    parser.add_argument("--lag-hours", type=float, default=0.0, help="how late events can be")
+    parser.add_argument(
+        "--lag-hours", type=float, default=0.0, help="the most that events are late"
+    )
     parser.add_argument("--row-cap", type=int, default=HARD_CAP)
     parser.add_argument(
         "--now", type=float, help="make the regions' common clock stand at this Unix time"
@@ -34,7 +36,7 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
 
 
 def describe(servers: dict[str, KalturaServer]) -> dict[str, dict[str, object]]:
-    """What a client must know of each region; holds secrets."""
+    """Return what a client must know of each region; it holds secrets."""
     return {
         region: {
             "url": server.url,

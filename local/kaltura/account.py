@@ -10,14 +10,14 @@ ROLES = REPORT_ROLES | {"BASE_USER_SESSION_ROLE", "WIDGET_SESSION_ROLE", "CONTEN
 
 @dataclass(frozen=True)
 class AppToken:
-    """An application token: a secret that a session can be exchanged for."""
+    """An application token: a secret that can be exchanged for a Kaltura session."""
 
     id: str
     token: str = field(repr=False)
     hash_type: str = "SHA256"
     """MD5, SHA1, SHA256 or SHA512."""
     session_type: int | None = None
-    """The type that wins over the one asked for: 0 user, 2 admin."""
+    """The type that replaces the requested one: 0 user, 2 admin."""
     user_id: str | None = None
     privileges: str = "setrole:REPORT_VIEWER_ROLE"
     session_duration: int = 86_400
@@ -36,7 +36,7 @@ class Account:
 
     partner_id: int
     admin_secrets: tuple[str, ...] = field(repr=False)
-    """The main admin secret and additional enabled ones; each signs sessions of any type."""
+    """The admin secrets; each signs Kaltura sessions of any type."""
     user_secret: str = field(default="", repr=False)
     app_tokens: tuple[AppToken, ...] = ()
     users: dict[str, str] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Account:
 
     @classmethod
     def generated(cls, seed: int, region: str) -> "Account":
-        """An account with one app token (``1_token`` and the region), reproducible from a seed."""
+        """Return an account with one app token, reproducible from a seed."""
         partner_id = 100_000 + int(_derived("partner", seed, region)[:6], 16) % 900_000
         token = AppToken(id=f"1_token{region}", token=_derived("token", seed, region))
         return cls(
@@ -56,7 +56,7 @@ class Account:
         )
 
     def app_token(self, token_id: str) -> AppToken | None:
-        """The app token of that id, if any."""
+        """Return the app token with that id, if there is one."""
         return next((token for token in self.app_tokens if token.id == token_id), None)
 
 

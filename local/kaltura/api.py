@@ -23,14 +23,14 @@ SECRET_PARAMETERS = frozenset({"ks", "secret", "tokenHash"})
 
 @dataclass(frozen=True)
 class Call:
-    """One request as the log keeps it: never with a secret."""
+    """One request as the log keeps it, without secrets."""
 
     time: float
     service: str
     action: str
     report: int | None
     params: Mapping[str, str]
-    """All parameters but the secret ones; those of ``params`` are under their own names."""
+    """All parameters except the secret ones; those in ``params`` have their own names."""
     outcome: str = ""
     """``ok``, or the code of an API error, or ``http 503``."""
     fault: str = ""
@@ -58,7 +58,7 @@ class KalturaApi:
         self.kaltura_sessions = KalturaSessions(self.account)
 
     def note(self, request: HttpRequest, now: float) -> tuple[Call, Mapping[str, str]]:
-        """The call that a request makes, and its raw parameters (which hold secrets)."""
+        """Return the call that a request makes, and its raw parameters, which hold secrets."""
         raw = parameters(request)
         service, action = raw.get("service", "").lower(), raw.get("action", "").lower()
         shown = {k: v for k, v in raw.items() if k not in SECRET_PARAMETERS}
@@ -72,7 +72,7 @@ class KalturaApi:
     def respond(
         self, request: HttpRequest, call: Call, raw: Mapping[str, str], error: KalturaError | None
     ) -> HandledCall:
-        """Answer a call; ``error`` is one that comes whatever was asked."""
+        """Handle a call; ``error`` is an error to respond with for any parameters."""
         output = raw.get("format", response.XML_FORMAT)
         try:
             _refuse(error, output)
@@ -121,7 +121,7 @@ class KalturaApi:
 
 
 def _refuse(error: KalturaError | None, output: str) -> None:
-    """Raise what comes before any action."""
+    """Raise the errors that are checked before any action."""
     if error is not None:
         raise error
     if output not in FORMATS:

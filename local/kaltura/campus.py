@@ -1,4 +1,4 @@
-"""What a university consists of: rooms, sessions, breakouts, people, and how much of each."""
+"""The parts of a university: rooms, sessions, breakout sessions and users, and how many of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Size:
-    """How big a university is, and of what kind."""
+    """The size of a university, and what its data is like."""
 
     rooms: int = 12
     attendees: int = 8
@@ -14,16 +14,16 @@ class Size:
     weekly_sessions: int = 3
     """Sessions of one room in a week."""
     nasty: float = 0.08
-    """The share of names that break programs."""
+    """The share of names with characters that break programs."""
     lag_hours: float = 0.0
     """Events become visible up to this many hours late, by session."""
     busy: Mapping[str, int] = field(default_factory=dict)
-    """Days (ISO dates, local) with so many attendees more, spread over all rooms."""
+    """Local days (ISO dates) and how many more attendees they have, spread over all rooms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A virtual classroom, as an entry of Kaltura's."""
+    """A virtual classroom, which is an entry in Kaltura."""
 
     entry_id: str
     name: str
@@ -54,7 +54,7 @@ class Session:
     start: int
     end: int
     never_ended: bool
-    """Kaltura holds no end for it, ever: it prints 0."""
+    """Whether Kaltura never stores its end, and prints 0."""
     host: str
     size: int
     key: str
@@ -66,7 +66,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who attends."""
+    """A user who attends sessions."""
 
     id: str
     name: str

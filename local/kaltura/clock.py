@@ -1,23 +1,23 @@
-"""The simulated clock: real time, another clock, or one that stands where it was put."""
+"""The simulated clock: it follows real time or another clock, or it stands still."""
 
 import time
 from collections.abc import Callable
 
 
 class Clock:
-    """Tells the simulated time in Unix seconds; steerable while servers run."""
+    """Tell the simulated time in Unix seconds; it can be changed while servers run."""
 
     def __init__(self, source: Callable[[], float] = time.time) -> None:
         self._source = source
         self._pinned: float | None = None
         self.offset = 0.0
-        """Seconds that are added to the source, or to where the clock stands."""
+        """Seconds that are added to the source, or to the time at which the clock stands."""
 
     def __call__(self) -> float:
-        """The simulated time."""
+        """Return the simulated time."""
         now = self._source() if self._pinned is None else self._pinned
         return now + self.offset
 
     def pin(self, now: float | None) -> None:
-        """Make the clock stand at ``now``; None lets it follow its source again."""
+        """Stop the clock at ``now``; with None, follow the source again."""
         self._pinned = now

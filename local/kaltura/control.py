@@ -1,4 +1,4 @@
-"""Steering a simulated region over HTTP, for who runs in another process: JSON under ``/_sim/``.
+"""The control interface of a simulated region: JSON over HTTP, under ``/_sim/``.
 
 GET /_sim/clock, PUT /_sim/clock {"now": unix time or null, "offset": seconds}
 GET /_sim/faults, POST /_sim/faults [{"kind": …}], DELETE /_sim/faults
@@ -33,7 +33,7 @@ class Controllable(Protocol):
 
 
 def control(region: Controllable, request: HttpRequest) -> Response:
-    """Answer a request of the control interface; 404 for what there is not, 400 for bad values."""
+    """Handle a request to the control interface: 404 for an unknown path, 400 for bad values."""
     path, _, query = request.target.partition("?")
     method = "GET" if request.method == "HEAD" else request.method
     act = _ROUTES.get((method, path.removeprefix(CONTROL_PREFIX)))

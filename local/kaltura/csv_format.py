@@ -1,4 +1,4 @@
-"""Kaltura's CSV dialect: how its server turns values into text and text into a report.
+"""Kaltura's CSV format: how its server turns values into text and text into a report.
 
 Source: kaltura/server, ReportService::getCsvAction and KCsvWrapper.
 """
@@ -10,7 +10,7 @@ PHP_PRECISION = 14
 
 
 def php_number(value: float) -> str:
-    """``value`` as PHP's string cast prints it: 14 significant digits, ``2.0E-7``, no ``-0``."""
+    """Return a number as PHP's string cast prints it: 14 digits, ``2.0E-7``, no ``-0``."""
     if value == 0:
         return "0"
     if isinstance(value, int):
@@ -24,7 +24,7 @@ def php_number(value: float) -> str:
 
 
 def quoted_by_server(value: str) -> str:
-    """``value`` as the enrichers of some columns write it: quoted, and on one line."""
+    """Return a value as the enrichers of some columns write it: quoted, and on one line."""
     one_line = value.replace("\n", " ").replace("\r", "")
     return '"' + one_line.replace('"', '""') + '"'
 
@@ -32,7 +32,7 @@ def quoted_by_server(value: str) -> str:
 def render(
     header: Sequence[str], rows: Iterable[Sequence[str]], *, quoted: Collection[str] = ()
 ) -> bytes:
-    """A whole report as Kaltura sends it; ``quoted`` names the columns its enrichers quote."""
+    """Return a report as Kaltura sends it; ``quoted`` names the columns that enrichers quote."""
     places = [place for place, name in enumerate(header) if name in quoted]
     lines = [BOM + ",".join(header)]
     for row in rows:
@@ -53,9 +53,10 @@ def _quoted(row: Sequence[str], places: Sequence[int]) -> Sequence[str]:
 
 
 def surviving(value: str) -> str:
-    """The most that anyone can recover of ``value`` from a report, whoever quoted it.
+    """Return the most of ``value`` that can be recovered from a report.
 
-    Commas are blanks; what looks quoted by the server has lost its quotes; line breaks are there.
+    Commas have become blanks. A value that looks quoted by the server has lost its quotes, also if
+    a user typed them. Line breaks are kept.
     """
     blanked = value.replace(",", " ")
     inner = blanked[1:-1]

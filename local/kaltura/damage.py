@@ -1,4 +1,4 @@
-"""What a fault does to an answer's content: other answers, other columns, broken bytes."""
+"""What a fault does to the content of a response: another body, other columns, broken bytes."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ GARBAGE_LINES = "id,what\nthis,is,not\nany report of ours\n"
 
 
 def refusal(fault: Fault, report: int | None) -> KalturaError | None:
-    """The API error that a fault answers with, if that is what it does."""
+    """Return the API error that a fault responds with, if it does."""
     if fault.kind == "api_error":
         return example(fault.code, report or 0)
     if fault.kind == "ks_expired":
@@ -31,7 +31,7 @@ def refusal(fault: Fault, report: int | None) -> KalturaError | None:
 
 
 def damaged(fault: Fault, handled: HandledCall) -> Response:
-    """The answer as the fault leaves it; untouched where it is not about content."""
+    """Return the response with the fault's damage; unchanged if the fault is not about content."""
     if fault.kind == "php_fatal":
         return fatal(handled.call.time)
     if fault.kind in _REPLACEMENTS:
@@ -95,7 +95,7 @@ def _invalid_utf8(fault: Fault, body: bytes, _: tuple[str, ...]) -> bytes:
 
 
 def _with_columns(body: bytes, header: tuple[str, ...], order: list[int], extra: str = "") -> bytes:
-    """The report with its columns in another order, maybe fewer; ``extra``: one more at the end."""
+    """Return the report with the columns of ``order``, and perhaps an ``extra`` one."""
     out: list[bytes] = []
     cells: list[bytes] = []
     for line in body.removeprefix(BOM.encode()).split(b"\n")[:-1]:

@@ -59,11 +59,11 @@ MESSAGES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 REPORT_ACTION = "report->getCsvFromStringParams"
 DIE = frozenset({"REPORT_NOT_FOUND", "UNKNOWN_RESPONSE_FORMAT"})
-"""Errors that come as headers of an empty answer."""
+"""Errors that are sent in the headers of an empty response."""
 
 
 class KalturaError(Exception):
-    """The simulated server answers with an error of the API."""
+    """Raised to respond with an error of the API."""
 
     def __init__(self, code: str, *values: str, cached: bool = False) -> None:
         super().__init__(code)
@@ -72,16 +72,16 @@ class KalturaError(Exception):
         self.args_by_name: dict[str, str] = dict(zip(names, values, strict=True))
         self.message = re.sub(r"@(\w+)@", lambda found: self.args_by_name[found[1]], template)
         self.cached = cached
-        """Whether Kaltura keeps this answer in its cache, and says so in a header."""
+        """Whether Kaltura caches this response, and says so in a header."""
 
 
 def invalid_ks(reason: str) -> KalturaError:
-    """The answer to a bad session; ``reason`` is a word such as EXPIRED, or the KS itself."""
+    """Return the error for a bad KS; ``reason`` is a word such as EXPIRED, or the KS itself."""
     return KalturaError("INVALID_KS", reason, "-1", "INVALID_STR", cached=True)
 
 
 def example(code: str, report: int = 6000) -> KalturaError:
-    """The error of that code as a call of the report action would get it."""
+    """Return the error with that code as a call of the report action gets it."""
     values = {
         "INVALID_KS": ("EXPIRED", "-1", "INVALID_STR"),
         "SERVICE_FORBIDDEN": (REPORT_ACTION,),

@@ -1,4 +1,4 @@
-"""Misbehaviour by schedule or at random: which fault, if any, a call meets."""
+"""Scheduled and random faults: which fault, if any, a call gets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ REFUSALS = (
     *("SERVICE_ACCESS_CONTROL_RESTRICTED", "SERVICE_FORBIDDEN_CONTENT_BLOCKED"),
     *("INVALID_OBJECT_ID", "UNKNOWN_RESPONSE_FORMAT"),
 )
-"""Kaltura's errors that a report call can meet; any other code works as well."""
+"""Kaltura's errors that a report call can get; any other code works as well."""
 
 KINDS: dict[str, str] = {
     "api_error": "an error of the API with `code`",
@@ -28,44 +28,44 @@ KINDS: dict[str, str] = {
     "php_fatal": "HTTP 500 with an empty body, as Kaltura's own PHP dies",
     "proxy_html": "a page of HTML with `status` (200)",
     "empty": "HTTP 200 with an empty text/html body and no error header",
-    "reset": "the connection is reset before any answer",
+    "reset": "the connection is reset before any response",
     "reset_in_body": "the connection is reset after `at` of the body",
     "truncate_length": "the body ends after `at`, short of its Content-Length",
     "truncate_chunked": "a chunked body ends after `at`, without its last chunk",
     "truncate_close": "a body without length ends after `at`, by closing",
-    "stall": "nothing for `seconds` of real time, before the answer",
+    "stall": "nothing for `seconds` of real time, before the response",
     "stall_in_body": "nothing for `seconds` of real time, after `at` of the body",
     "drip": "the body comes in `amount` pieces over `seconds` of real time",
     "garbage": "HTTP 200, text/csv, and random bytes",
     "garbage_text": "HTTP 200, text/csv and BOM, and lines that are no report",
     "invalid_utf8": "a byte that is not UTF-8 inside every `amount`-th line",
     "missing_column": "the column `text` (default: the second) is not there",
-    "extra_column": "a column `text` (default: new_metric) that nobody knows, before the last",
+    "extra_column": "a column `text` (default: new_metric) that is unknown, before the last",
     "reordered_columns": "the columns between the first and the last in another order",
     "header_only": "the report's header and no row",
     "bom_only": "BOM and a line end",
     "row_cap": "only the first `amount` rows",
     "chunked": "no fault: the whole body, chunked",
-    "close_delimited": "the whole body without a length: whole, but nobody can tell",
+    "close_delimited": "the whole body, without a length that would prove it",
 }
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One kind of misbehaviour, for the calls that it matches."""
+    """One kind of fault, for the calls that it matches."""
 
     kind: str
     times: int | None = 1
-    """How many calls it befalls; None: no limit."""
+    """How many calls get it; None for no limit."""
     service: str | None = "report"
     report: int | None = None
     after: float | None = None
     until: float | None = None
-    """Only in this half-open time of the simulated clock (Unix seconds)."""
+    """The half-open interval of simulated time in which it is active, in Unix seconds."""
     code: str = "INTERNAL_SERVERL_ERROR"
     status: int = 503
     at: float = 0.5
-    """Where the body is cut: a share below 1, else a count of bytes."""
+    """Where the body is cut: a share if below 1, otherwise a number of bytes."""
     seconds: float = 0.0
     amount: int = 1
     text: str = ""
@@ -75,7 +75,7 @@ class Fault:
             raise ValueError(f"no such fault: {self.kind}")
 
     def matches(self, call: Call) -> bool:
-        """Whether the fault can befall this call."""
+        """Return whether this call can get the fault."""
         return (
             (self.service is None or self.service == call.service)
             and (self.report is None or self.report == call.report)
@@ -86,17 +86,17 @@ class Fault:
 
 @dataclass(frozen=True)
 class RandomFaults:
-    """Faults at random from a seed: the same call meets the same fates, whatever the threads do."""
+    """Random faults from a seed: the same call gets the same faults in any order of threads."""
 
     seed: int
     rate: float
-    """The share of calls that meet a fault."""
+    """The share of calls that get a fault."""
     faults: Sequence[Fault]
     after: float | None = None
     until: float | None = None
 
     def draw(self, call: Call, attempt: int) -> Fault | None:
-        """The fault of the ``attempt``-th such call, if any."""
+        """Return the fault of the ``attempt``-th such call, if any."""
         told = (self.seed, call.service, call.action, sorted(call.params.items()), attempt)
         rng = Random(sha256(repr(told).encode()).digest())
         if rng.random() >= self.rate:
@@ -117,18 +117,18 @@ class Faults:
         self._windows: dict[tuple[int, int], int] = {}
 
     def push(self, *faults: Fault) -> None:
-        """Add faults; of several that match a call, the earliest pushed befalls it."""
+        """Add faults; a call gets the earliest added of those that match it."""
         with self._lock:
             self._scheduled.update((next(self._numbers), (fault, fault.times)) for fault in faults)
 
     def at_random(self, source: RandomFaults | None) -> None:
-        """Let chance decide about the calls that no scheduled fault befalls."""
+        """Draw random faults for the calls that get no scheduled one."""
         with self._lock:
             self._random = source
             self._attempts.clear()
 
     def clear(self) -> None:
-        """Behave from now on."""
+        """Remove all faults."""
         with self._lock:
             self._scheduled.clear()
             self._windows.clear()
@@ -136,12 +136,12 @@ class Faults:
             self._random = None
 
     def pending(self) -> list[Fault]:
-        """The scheduled faults that can still happen, with the times left."""
+        """Return the scheduled faults that are left, with how many calls each has left."""
         with self._lock:
             return [replace(fault, times=left) for fault, left in self._scheduled.values()]
 
     def take(self, call: Call) -> Fault | None:
-        """The fault that befalls a call, used up by it."""
+        """Return the fault that a call gets, and count it."""
         with self._lock:
             for number, (fault, left) in list(self._scheduled.items()):
                 if not fault.matches(call) or not self._strikes(number, fault, call.time):
@@ -154,7 +154,7 @@ class Faults:
             return self._draw(call)
 
     def _strikes(self, number: int, fault: Fault, now: float) -> bool:
-        """Whether a rate limit is exceeded; any other fault strikes at once."""
+        """Return whether a rate limit is exceeded; True for any other fault."""
         if fault.kind != "rate_limit":
             return True
         window = (number, int(now // (fault.seconds or 10)))

@@ -17,11 +17,11 @@ LOGOUT_SECONDS = 86_400
 RESERVED_PRIVILEGES = frozenset(
     {"actionslimit", "sessionid", "apptoken", "setrole", "enableentitlement"}
 )
-"""What an app token's caller may not ask for; dropped silently."""
+"""Privileges that the caller of an app token may not request; they are dropped silently."""
 
 
 class KalturaSessions:
-    """The sessions of one account; safe to share between threads."""
+    """The Kaltura sessions of one account; safe to share between threads."""
 
     def __init__(self, account: Account) -> None:
         self.account = account
@@ -33,7 +33,7 @@ class KalturaSessions:
         return self.account.admin_secrets if partner_id == self.account.partner_id else ()
 
     def check(self, text: str | None, uri: str, now: float) -> KS | None:
-        """The session of a request, None without one; raises KalturaError INVALID_KS."""
+        """Return the KS of a request, or None without one; raises KalturaError INVALID_KS."""
         if not text:
             return None
         try:
@@ -69,7 +69,7 @@ class KalturaSessions:
             raise invalid_ks("EXCEEDED_ACTIONS_LIMIT")
 
     def may_report(self, ks: KS | None) -> bool:
-        """Whether the session's role has the permission ANALYTICS_BASE."""
+        """Return whether the KS's role has the permission ANALYTICS_BASE."""
         if ks is None:
             return False
         role = ks.privilege("setrole")
@@ -80,7 +80,7 @@ class KalturaSessions:
         return role in REPORT_ROLES if role else ks.type >= 1
 
     def start(self, params: Mapping[str, str], now: float) -> str:
-        """session.start: a KS for a secret."""
+        """Handle session.start: return a KS for a secret."""
         if "secret" not in params:
             raise KalturaError("MISSING_MANDATORY_PARAMETER", "secret")
         kind = _session_type(params.get("type") or "0")
@@ -101,7 +101,7 @@ class KalturaSessions:
         return self._generate(expires_at, kind, params.get("userId", ""), privileges)
 
     def start_widget(self, params: Mapping[str, str], now: float) -> dict[str, object]:
-        """session.startWidgetSession: a KS for nobody in particular."""
+        """Handle session.startWidgetSession: return a KS without a user."""
         if "widgetId" not in params:
             raise KalturaError("MISSING_MANDATORY_PARAMETER", "widgetId")
         if params["widgetId"] != f"_{self.account.partner_id}":
@@ -117,7 +117,7 @@ class KalturaSessions:
     def start_app_token(
         self, params: Mapping[str, str], ks: KS | None, now: float
     ) -> dict[str, object]:
-        """appToken.startSession: a KS for the hash of a token and of the KS that asks."""
+        """Handle appToken.startSession: return a KS for the hash of the caller's KS and a token."""
         if ks is None:
             raise KalturaError("SERVICE_FORBIDDEN", "apptoken->startSession")
         for name in ("id", "tokenHash"):
@@ -161,7 +161,7 @@ class KalturaSessions:
         return token
 
     def end(self, ks: KS | None, now: float) -> None:
-        """session.end: this KS, and every KS of its app token, are invalid from now on."""
+        """Handle session.end: make this KS, and every KS of its app token, invalid."""
         if ks is None:
             return
         with self._lock:
@@ -184,7 +184,7 @@ class KalturaSessions:
 
 
 def forbidden() -> KalturaError:
-    """The answer to a session that may not ask for reports."""
+    """Return the error for a KS that may not request reports."""
     return KalturaError("SERVICE_FORBIDDEN", REPORT_ACTION)
 
 

@@ -1,4 +1,4 @@
-"""The Kaltura session string (KS): v2 made and read, v1 read.
+"""The Kaltura session string (KS): create and read v2, read v1.
 
 Source: kaltura/server, kSessionBase::generateKsV2, parseKsV2 and parseKsV1.
 """
@@ -18,16 +18,16 @@ _BLOCK, _SHA1_SIZE, _RANDOM_SIZE = 16, 20, 16
 
 Privileges = tuple[tuple[str, str], ...]
 Secrets = Callable[[int], Sequence[str]]
-"""The secrets that sign the sessions of a partner."""
+"""The secrets that sign the Kaltura sessions of a partner."""
 
 
 class InvalidKsError(Exception):
-    """A KS cannot be read, or no known secret signed it."""
+    """Raised when a KS cannot be read, or when no known secret signed it."""
 
 
 @dataclass(frozen=True)
 class KS:
-    """What a KS says."""
+    """The contents of a KS."""
 
     partner_id: int
     expires_at: int
@@ -35,21 +35,21 @@ class KS:
     user_id: str
     privileges: Privileges
     text: str
-    """The KS itself, in one spelling whatever the one that came; a secret."""
+    """The KS itself in its canonical encoding; a secret."""
 
     def privilege(self, name: str) -> str | None:
-        """The value of a privilege (empty for a bare one), or None."""
+        """Return the value of a privilege (empty if it has none), or None."""
         return dict(self.privileges).get(name)
 
 
 def parse_privileges(text: str) -> Privileges:
-    """The privileges of a comma list ``name[:value]``, in order; ``*`` is ``all:*``."""
+    """Return the privileges of a comma list ``name[:value]``, in order; ``*`` is ``all:*``."""
     pairs = [part.partition(":") for part in text.split(",") if part]
     return tuple(("all", "*") if name == "*" else (name, value) for name, _, value in pairs)
 
 
 def print_privileges(privileges: Privileges) -> str:
-    """The comma list of some privileges."""
+    """Return privileges as a comma list."""
     return ",".join(f"{name}:{value}" if value else name for name, value in privileges)
 
 
@@ -67,7 +67,7 @@ def generate(
     user_id: str = "",
     privileges: Privileges = (),
 ) -> str:
-    """A new v2 KS, good until ``expires_at`` (Unix seconds)."""
+    """Return a new v2 KS that expires at ``expires_at`` (Unix seconds)."""
     fields = [*privileges, ("_e", str(expires_at)), ("_t", str(type)), ("_u", user_id)]
     message = os.urandom(_RANDOM_SIZE) + urlencode(fields).encode()
     message = hashlib.sha1(message).digest() + message  # noqa: S324 - Kaltura's format
@@ -78,7 +78,7 @@ def generate(
 
 
 def parse(text: str, secrets: Secrets) -> KS:
-    """Read a KS; raises InvalidKsError. Whether it has expired is for the caller to judge."""
+    """Read a KS; raises InvalidKsError. The caller checks whether it has expired."""
     plain = text.strip().replace("-", "+").replace("_", "/")
     try:
         raw = base64.b64decode(

@@ -1,4 +1,4 @@
-"""What strangers type: names of people and rooms, in many scripts, some of them nasty."""
+"""Names of people and rooms as users type them: in many scripts, some of them nasty."""
 
 from random import Random
 
@@ -45,14 +45,14 @@ NASTY = (
 
 
 def person(rng: Random, nasty: float) -> str:
-    """The name of a person; a share ``nasty`` of all is of the kind that breaks programs."""
+    """Return the name of a person; a share ``nasty`` of them has characters that break programs."""
     if rng.random() < nasty:
         return rng.choice(NASTY)
     return f"{rng.choice(GIVEN)} {rng.choice(FAMILY)}"
 
 
 def room(rng: Random, nasty: float) -> str:
-    """The name of a room; a share ``nasty`` of all is of the kind that breaks programs."""
+    """Return the name of a room; a share ``nasty`` of them has characters that break programs."""
     if rng.random() < nasty:
         return rng.choice(NASTY)
     subject = rng.choice(SUBJECTS)

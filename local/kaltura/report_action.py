@@ -20,17 +20,17 @@ DATE_NAMES: Mapping[int, tuple[tuple[str, str], ...]] = {
 
 @dataclass(frozen=True)
 class ReportSettings:
-    """What an account's definitions of the reports say; each keyed by report id."""
+    """The settings of an account's reports; the mappings are keyed by report id."""
 
     row_cap: int = HARD_CAP
     row_caps: Mapping[int, int] = field(default_factory=dict)
-    """A report's own, smaller cap: it wins over ``limit``."""
+    """A report's own, smaller cap, which takes precedence over ``limit``."""
     without_header: Collection[int] = ()
-    """Reports that answer BOM and a line end when there is no data."""
+    """Reports that consist of a BOM and a line end when there is no data."""
     quoted: Mapping[int, Collection[str]] = field(default_factory=dict)
     """Columns whose enricher quotes their values."""
     aliases: Mapping[int, int] = field(default_factory=dict)
-    """Further report ids, and the one of the three whose rows they have."""
+    """More report ids, and which of the three reports each has the rows of."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ReportFile:
 
 
 def parse_params(text: str) -> dict[str, str]:
-    """The pairs of a ``k=v;k=v`` string; the last of a name wins, nothing can be escaped."""
+    """Return the pairs of a ``k=v;k=v`` string; the last value of a name is used."""
     pairs = (part.strip(" \t\n\r\0\x0b").partition("=") for part in text.split(";"))
     return {name: value for name, equals, value in pairs if equals}
 
@@ -52,7 +52,7 @@ def parse_params(text: str) -> dict[str, str]:
 def run_report(
     request: Mapping[str, str], truth: Truth, settings: ReportSettings, partner: int, now: float
 ) -> ReportFile:
-    """The CSV for a request's parameters; raises KalturaError."""
+    """Return the report for a request's parameters; raises KalturaError."""
     if "id" not in request:
         raise KalturaError("MISSING_MANDATORY_PARAMETER", "id", cached=True)
     text = request.get("params", "")
@@ -89,7 +89,7 @@ def _without(
 
 
 def report_id(text: str) -> int:
-    """The id as PHP casts it: the leading number, or 0."""
+    """Return the id as PHP casts it: the leading number, or 0."""
     leading = re.match(r"\s*[+-]?\d+", text)
     return int(leading[0]) if leading else 0
 

@@ -1,4 +1,4 @@
-"""A request as the simulated Kaltura reads it: path, query and body merged into parameters.
+"""The parameters of a request to the simulated Kaltura: from the path, the query and the body.
 
 Source: kaltura/server, infraRequestUtils::getRequestParams and getUrlRequestParams.
 """
@@ -16,7 +16,7 @@ _FALSY = frozenset({"", "0"})
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """What came over the wire."""
+    """An HTTP request."""
 
     method: str
     target: str
@@ -27,7 +27,7 @@ class HttpRequest:
 
 
 def parameters(request: HttpRequest) -> dict[str, str]:
-    """All parameters of a request; what the URL says wins over the body."""
+    """Return all parameters of a request; those in the URL take precedence over the body."""
     path, _, query = request.target.partition("?")
     merged = _body_parameters(request)
     merged.update(parse_qsl(query, keep_blank_values=True))
@@ -36,7 +36,7 @@ def parameters(request: HttpRequest) -> dict[str, str]:
 
 
 def _path_parameters(path: str) -> dict[str, str]:
-    """The key, value pairs of a path; an empty part vanishes and shifts those after it."""
+    """Return the pairs of keys and values in a path; empty parts are skipped."""
     parts = [part for part in path.split("/") if part not in _PATH_NOISE]
     found: dict[str, str] = {}
     for key, value in zip(parts[::2], [*parts[1::2], ""], strict=False):

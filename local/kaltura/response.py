@@ -1,4 +1,4 @@
-"""Answers of the simulated Kaltura, with the headers that the real one was seen to send."""
+"""Responses of the simulated Kaltura, with the headers that the real one was seen to send."""
 
 import hashlib
 import json
@@ -29,14 +29,14 @@ _XML_ENTITIES = {'"': "&quot;", "'": "&#039;"}
 
 @dataclass(frozen=True)
 class Response:
-    """One HTTP answer, before it meets the wire."""
+    """An HTTP response."""
 
     status: int
     headers: Headers
     body: bytes = b""
 
     def header(self, name: str) -> str:
-        """The value of a header, or nothing."""
+        """Return the value of a header, or an empty string."""
         return next((v for key, v in self.headers if key.lower() == name.lower()), "")
 
 
@@ -50,7 +50,7 @@ def _cache_header() -> tuple[str, str]:
 
 
 def report(csv: bytes, file_name: str, now: float) -> Response:
-    """A report: a good CSV, cacheable for a hundred days."""
+    """Return the response for a report, which may be cached for 100 days."""
     disposition = (("Content-Disposition", f'attachment; filename="{file_name}"'),)
     return Response(
         200,
@@ -71,7 +71,7 @@ def report(csv: bytes, file_name: str, now: float) -> Response:
 
 
 def failure(error: KalturaError, output: str, now: float) -> Response:
-    """An error: in the body, or, for some, only in the headers of an empty answer."""
+    """Return the response for an error: in the body, or for some only in the headers."""
     headers = [*_COMMON, *_UNCACHED, _session_header(now)]
     if error.code in DIE or error.code == "SERVICE_FORBIDDEN":
         space = " " if error.code in DIE else ""
@@ -86,7 +86,7 @@ def failure(error: KalturaError, output: str, now: float) -> Response:
 
 
 def fatal(now: float) -> Response:
-    """What is left of an answer when Kaltura's PHP dies, as it does without enough memory."""
+    """Return the response when Kaltura's PHP process dies, as it does without enough memory."""
     headers = (*_COMMON, *_UNCACHED, _session_header(now))
     return Response(500, (*headers, ("Content-type", "text/html; charset=UTF-8")))
 
@@ -123,7 +123,7 @@ _FAILURES: Mapping[str, Callable[[KalturaError], tuple[str, str]]] = {
 def result(
     value: str | Mapping[str, object], output: str, now: float, *, cache: str = ""
 ) -> Response:
-    """The result of an action; ``cache`` is "dispatcher" or "key" when Kaltura caches it."""
+    """Return the result of an action; ``cache`` is "dispatcher" or "key" if Kaltura caches it."""
     if cache == "dispatcher":
         key = hashlib.sha256(random.randbytes(8)).hexdigest()[:32]
         seen = php_number(time.thread_time() % 1e-4)
@@ -146,7 +146,7 @@ def _with_body(headers: list[tuple[str, str]], content_type: str, text: str) -> 
 
 
 def _json(value: object) -> str:
-    """JSON as PHP's json_encode prints it."""
+    """Return JSON as PHP's json_encode prints it."""
     return json.dumps(value, separators=(",", ":")).replace("/", "\\/")
 
 

@@ -23,10 +23,10 @@ from local.kaltura.wire import Hangup, Sender, read_request
 
 
 class KalturaServer:
-    """One region: use as a context manager, or ``start`` and ``stop``.
+    """One region: use it as a context manager, or call ``start`` and ``stop``.
 
-    ``source`` is a generated university, or anything else that knows the rows of the reports.
-    ``clock`` gives the simulated time in Unix seconds; a Clock can be steered meanwhile.
+    ``source`` is a generated university, or another Truth.
+    ``clock`` returns the simulated time in Unix seconds; a Clock can be changed meanwhile.
     """
 
     def __init__(
@@ -57,11 +57,11 @@ class KalturaServer:
 
     @property
     def url(self) -> str:
-        """Where the region is, without a slash at the end."""
+        """The region's URL, without a slash at the end."""
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> Self:
-        """Accept connections, on the same port as before if there was one."""
+        """Accept connections, after ``stop`` on the same port as before."""
         listener = socket.create_server(("127.0.0.1", self._port), backlog=256)
         self._port = listener.getsockname()[1]
         self._listener = listener
@@ -69,7 +69,7 @@ class KalturaServer:
         return self
 
     def stop(self) -> None:
-        """Refuse connections from now on, and end those there are; ``start`` undoes it."""
+        """Refuse connections and close the open ones, until ``start`` is called again."""
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.shutdown(socket.SHUT_RDWR)

@@ -22,7 +22,7 @@ Week = tuple[tuple[tuple[int, Slot], ...], ...]
 
 
 def timetable(rngs: Iterable[Random], weekly_sessions: int) -> Week:
-    """The week of a university, from one source of randomness for each room.
+    """Return the week of a university, from one source of randomness for each room.
 
     The first two rooms are also used across midnight on Saturdays and through the hours in which
     clocks change on Sundays.
@@ -40,7 +40,7 @@ def timetable(rngs: Iterable[Random], weekly_sessions: int) -> Week:
 
 
 def _slot(rng: Random) -> Slot:
-    """A place in the week: mostly on working days, some around midnight, some at any time."""
+    """Return a place in the week: mostly on working days, some near midnight, some at any time."""
     draw = rng.random()
     if draw < 0.7:
         minute = rng.randrange(8 * 4, 19 * 4) * 15

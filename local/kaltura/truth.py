@@ -23,7 +23,7 @@ KEPT_ROWS, KEPT_ANSWERS = 700_000, 4_000
 
 
 class Truth(Protocol):
-    """Whatever knows the rows of the reports."""
+    """A source of the true rows of the reports."""
 
     def rows(
         self,
@@ -34,7 +34,7 @@ class Truth(Protocol):
         filters: Filters | None = None,
         as_of: float | None = None,
     ) -> list[Row]:
-        """The rows of ``report`` in ``[start, end)`` as far as visible at ``as_of``, best first."""
+        """Return the rows in ``[start, end)`` visible at ``as_of``, highest metric first."""
 
 
 class UniversityTruth:
@@ -60,7 +60,7 @@ class UniversityTruth:
         filters: Filters | None = None,
         as_of: float | None = None,
     ) -> list[Row]:
-        """The rows of ``report`` in ``[start, end)``, raw values in the catalogue's order.
+        """Return the rows of a report in ``[start, end)``: raw values in the catalogue's order.
 
         Ordered by the report's metric, largest first, as Kaltura does. ``as_of`` is the simulated
         time of the question: later events, and those not processed yet, are left out; None: all.
@@ -161,7 +161,7 @@ Ranked = tuple[int, Row]
 
 
 def _ticks(presences: tuple[Presence, ...], start: int, end: int) -> tuple[int, int]:
-    """The view events of some presences inside ``[start, end)``: all, and the engaged ones."""
+    """Count the view events of presences inside ``[start, end)``: all, and the engaged ones."""
     ticks = engaged = 0
     for begin, count, attentive in presences:
         first = max(0, -((begin - start) // TICK))
@@ -173,7 +173,7 @@ def _ticks(presences: tuple[Presence, ...], start: int, end: int) -> tuple[int, 
 
 
 def _share(attendances: Iterable[Attendance], start: int, end: int) -> tuple[int, int, int]:
-    """Users, view events and engaged view events inside ``[start, end)``."""
+    """Count users, view events and engaged view events inside ``[start, end)``."""
     users = ticks = engaged = 0
     for _, _, presences in attendances:
         seen, attentive = _ticks(presences, start, end)
@@ -184,17 +184,17 @@ def _share(attendances: Iterable[Attendance], start: int, end: int) -> tuple[int
 
 
 def _complete_at(session: Session) -> int:
-    """When everything about a session is visible."""
+    """Return the time at which all events of a session are visible."""
     return session.end + session.lag
 
 
 def _visible_end(session: Session, end: int, as_of: float | None) -> int:
-    """The end of the events that can be seen: of the window, or of what was processed."""
+    """Return the end of the visible events: the window's, or that of the processed events."""
     return end if as_of is None else min(end, int(as_of) - session.lag)
 
 
 def _printed_end(session: Session, end: int, as_of: float | None) -> str:
-    """The end of a session as Kaltura prints it: 0 while it runs, or if nobody ended it."""
+    """Return the end of a session as Kaltura prints it: 0 while it runs, or if it was not ended."""
     running = as_of is not None and as_of < end
     return "0" if running or session.never_ended else str(end)
 

@@ -1,4 +1,4 @@
-"""The generated university: rooms, weekly sessions, breakouts, attendees and when they were there.
+"""The generated university: rooms, weekly sessions, breakout sessions, and who attended when.
 
 Everything follows from (seed, region, size); any day can be asked for without those before it.
 """
@@ -58,7 +58,7 @@ class University:
 
     @cached_property
     def population(self) -> int:
-        """How many users there are: a prime, so that any stride visits all of them."""
+        """The number of users: a prime, so that any stride visits all of them."""
         most = max([0, *self.size.busy.values()]) // self.size.rooms
         return _prime_from(max(101, 6 * self.size.rooms, 4 * self.size.attendees + 1, most + 2))
 
@@ -78,7 +78,7 @@ class University:
         return timetable(rngs, self.size.weekly_sessions)
 
     def day(self, day: date) -> tuple[Session, ...]:
-        """The sessions that begin on a local day, in the order of their beginning."""
+        """Return the sessions that begin on a local day, ordered by their start."""
         with self._lock:
             if day in self._days:
                 self._days.move_to_end(day)
@@ -144,7 +144,7 @@ class University:
             yield Breakout(entry_id, name, cue, initiator, begin, finish, group, groups)
 
     def sessions(self, start: int, end: int) -> Iterator[Session]:
-        """The sessions that overlap ``[start, end)`` in Unix seconds, oldest first."""
+        """Yield the sessions that overlap ``[start, end)`` in Unix seconds, oldest first."""
         if not 0 <= start < end <= 4_102_444_800:
             return
         first = datetime.fromtimestamp(start - LONGEST_SESSION, UTC).astimezone(self.zone).date()
@@ -155,7 +155,7 @@ class University:
                     yield session
 
     def attendances(self, session: Session) -> list[Attendance]:
-        """Who was in a session, and when; each user once."""
+        """Return who was in a session, and when; each user once."""
         with self._lock:
             if session.key in self._attendances:
                 self._attendances.move_to_end(session.key)
@@ -184,7 +184,7 @@ class University:
 
 
 def _presences(start: int, length: int, draw: int) -> tuple[Presence, ...]:
-    """One or two presences within ``length`` ticks from ``start``, from 60 random bits."""
+    """Return one or two presences within ``length`` ticks from ``start``, from 60 random bits."""
     late = (draw & 0xFF) * length // (0x100 if draw & 0x700 == 0 else 0xA00)
     rest = length - late
     stays = rest if draw & 0x800 else 1 + ((draw >> 12 & 0xFFF) * (rest - 1) >> 12)
@@ -198,7 +198,7 @@ def _presences(start: int, length: int, draw: int) -> tuple[Presence, ...]:
 
 
 def _prime_from(number: int) -> int:
-    """The least prime that is not below ``number``."""
+    """Return the smallest prime that is not below ``number``."""
     while any(number % divisor == 0 for divisor in range(2, int(number**0.5) + 1)):
         number += 1
     return number

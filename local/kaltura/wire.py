@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a socket: reading requests, and sending answers well or badly."""
+"""HTTP/1.1 on a socket: read requests, and send responses whole or damaged."""
 
 import gzip
 import socket
@@ -18,11 +18,11 @@ CHUNK = 65_536
 
 
 class Hangup(Exception):  # noqa: N818 - not an error: the connection is over
-    """The connection is to be closed."""
+    """Raised to close the connection."""
 
 
 def read_request(stream: BinaryIO) -> HttpRequest | None:
-    """The next request of a connection, or None at its end; raises Hangup for what is not HTTP."""
+    """Return the next request of a connection, or None at its end; raises Hangup if not HTTP."""
     line = stream.readline(65_536)
     if not line:
         return None
@@ -54,14 +54,14 @@ def _read_body(stream: BinaryIO, headers: dict[str, str]) -> bytes:
 
 
 class Sender:
-    """Sends the answers of one connection."""
+    """Send the responses of one connection."""
 
     def __init__(self, connection: socket.socket, *, use_gzip: bool = False) -> None:
         self._socket = connection
         self._use_gzip = use_gzip
 
     def send(self, request: HttpRequest, response: Response, fault: Fault | None = None) -> bool:
-        """Send an answer as the fault has it; False if the connection is over after that."""
+        """Send a response with the fault's damage; return False to close the connection."""
         body = response.body
         headers = [(n, v) for n, v in response.headers if n != "Content-Length"]
         if self._use_gzip and body and "gzip" in request.headers.get("accept-encoding", ""):
@@ -95,7 +95,7 @@ class Sender:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
     def _cut(self, fault: Fault, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        """A body shorter than its announced length, ended by a reset or by closing."""
+        """Send less than the announced length, and then reset or close the connection."""
         head = self._head(status, [*headers, ("Content-Length", str(len(body)))])
         self._socket.sendall(head + body[: _cut_at(fault, body)])
         if fault.kind == "reset_in_body":
@@ -150,7 +150,7 @@ class Sender:
 
 
 def _cut_at(fault: Fault, body: bytes) -> int:
-    """Where to cut a body: at a share of it or after a count of bytes, never after its end."""
+    """Return where to cut a body: at a share of it or after a number of bytes, before its end."""
     at = int(len(body) * fault.at) if fault.at < 1 else int(fault.at)
     return max(0, min(at, len(body) - 1))
 

@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
-from local.stack.lifecycle import attach, down, running, up
+from local.stack.instructions import instructions
+from local.stack.lifecycle import attach, down, replace, running
 from local.stack.process import StackError
 from local.stack.servers import ROOT, Kaltura
-from local.stack.stack import Stack
 from local.stack.template import load_template
 
 _USAGE = "usage: python -m local.stack up|down"
 
 
 def main(arguments: list[str]) -> int:
-    """Start or stop the stack in ``STACK_DIR`` (default ``.local``); the exit status."""
+    """Start or stop the stack in ``STACK_DIR`` (default ``.local``); return the exit status."""
     if arguments not in (["up"], ["down"]):
         print(_USAGE, file=sys.stderr)
         return 2
@@ -31,35 +31,37 @@ def main(arguments: list[str]) -> int:
         print(f"make {arguments[0]} failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted: nothing was left running.", file=sys.stderr)
+        print("Interrupted. Nothing is left running.", file=sys.stderr)
         return 130
 
 
 def _up(directory: Path) -> int:
     if running(directory):
-        print("The local stack is already up.\n")
-        _explain(attach(directory), directory)
+        print("The local stack is already running.\n")
+        print(instructions(attach(directory), directory))
         return 0
     parameters, kaltura = parameters_from(os.environ), kaltura_from(os.environ)
-    if down(directory):
-        print("Removed what was left of a stack that is not running any more")
     begun = time.monotonic()
-    stack = up(directory, parameters, kaltura, progress=lambda step: print(step, flush=True))
-    print(f"The local stack is up after {time.monotonic() - begun:.0f} s.\n")
-    _explain(stack, directory)
+    stack = replace(directory, parameters, kaltura, progress=lambda step: print(step, flush=True))
+    print(f"The local stack started in {time.monotonic() - begun:.0f} s.\n")
+    print(instructions(stack, directory))
     return 0
 
 
 def _down(directory: Path) -> int:
-    print("Stopped and removed." if down(directory) else "No local stack was running.")
+    print(
+        "The local stack was stopped and removed."
+        if down(directory)
+        else "No local stack was running."
+    )
     return 0
 
 
 def parameters_from(environment: Mapping[str, str]) -> dict[str, str]:
-    """The template parameters that ``PARAM_<Name>`` variables hold.
+    """Return the template parameters in the variables ``PARAM_<Name>``.
 
     Raises:
-        StackError: naming every variable that the template has no parameter for.
+        StackError: If the template has no such parameter; names all of them.
     """
     known = list(load_template()["Parameters"])
     chosen = {k.removeprefix("PARAM_"): v for k, v in environment.items() if k.startswith("PARAM_")}
@@ -72,7 +74,7 @@ def parameters_from(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def kaltura_from(environment: Mapping[str, str]) -> Kaltura | None:
-    """The Kaltura of ``KALTURA_REGIONS`` and ``KALTURA_SECRET``, or None for the simulated one.
+    """Return the Kaltura of ``KALTURA_REGIONS`` and ``KALTURA_SECRET``; None: the simulated one.
 
     Raises:
         StackError: when only one of them is there or they are not as they should be; never shows
@@ -82,42 +84,17 @@ def kaltura_from(environment: Mapping[str, str]) -> Kaltura | None:
     if not regions and not secret:
         return None
     if not regions or not secret:
-        raise StackError("set both KALTURA_REGIONS and KALTURA_SECRET, or neither")
+        raise StackError("Set both KALTURA_REGIONS and KALTURA_SECRET, or neither")
     urls = dict(item.partition("=")[::2] for item in regions.split(","))
     if not all(urls.values()):
-        raise StackError("KALTURA_REGIONS should be like us=https://www.kaltura.com")
+        raise StackError("KALTURA_REGIONS must look like us=https://www.kaltura.com")
     try:
         accounts = json.loads(secret)
     except json.JSONDecodeError:
         accounts = None
     if not isinstance(accounts, dict):
-        raise StackError('KALTURA_SECRET should be JSON like {"us": {"ks": "..."}}')
+        raise StackError('KALTURA_SECRET must be JSON like {"us": {"ks": "..."}}')
     return Kaltura(urls, accounts)
-
-
-def _explain(stack: Stack, directory: Path) -> None:
-    where = os.path.relpath(directory / "stack.json")
-    aws = f"aws --endpoint-url {stack.aws.endpoint_url}"
-    function = stack.outputs["ExporterFunction"]
-    print(f"{where} holds its addresses, names and credentials. With any AWS tool:\n")
-    for name, key in (
-        ("AWS_ACCESS_KEY_ID", "aws_access_key_id"),
-        ("AWS_SECRET_ACCESS_KEY", "aws_secret_access_key"),
-        ("AWS_DEFAULT_REGION", "aws_region"),
-    ):
-        read = f"import json; print(json.load(open('{where}'))['{key}'])"
-        print(f'  export {name}=$(python3 -c "{read}")')
-    print(
-        f"  {aws} lambda invoke --function-name {function} --cli-binary-format raw-in-base64-out \\"
-    )
-    print("      --payload file://events/direct.json answer.json")
-    print(f"  {aws} s3 ls --recursive s3://{stack.bucket}\n")
-    print(f"The downloads' page, and their key:\n\n  {stack.api_url}/")
-    print(f"  API_KEY=$(python3 -c \"import json; print(json.load(open('{where}'))['api_key'])\")")
-    print(f'  curl -H "x-api-key: $API_KEY" {stack.api_url}/exports\n')
-    for region, url in stack.kaltura.urls.items():
-        print(f"Kaltura {region}: {url}")
-    print("\nmake down stops it and leaves nothing behind.")
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -33,13 +33,13 @@ class Aws:
 
     @cached_property
     def s3(self) -> "S3Client":
-        """S3, signing links with SigV4, as AWS wants them."""
+        """S3, with SigV4 for presigned links, which AWS requires."""
         config = Config(signature_version="s3v4")
         return self._session.client("s3", endpoint_url=self.endpoint_url, config=config)
 
     @cached_property
     def functions(self) -> "LambdaClient":
-        """Lambda, waiting as long as a function may run and never invoking twice."""
+        """Lambda; it waits as long as a function may run, and never retries an invocation."""
         config = Config(read_timeout=910, retries={"total_max_attempts": 1})
         return self._session.client("lambda", endpoint_url=self.endpoint_url, config=config)
 
@@ -98,7 +98,7 @@ class Aws:
         )
 
     def environment(self) -> dict[str, str]:
-        """What makes any AWS tool use it."""
+        """Return the environment variables that make AWS tools use this endpoint."""
         variables = {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": self.access_key_id,

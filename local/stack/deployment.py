@@ -1,4 +1,4 @@
-"""Building and deploying the template with the real SAM CLI."""
+"""Build and deploy the template with the real SAM CLI."""
 
 import fcntl
 import hashlib
@@ -21,7 +21,7 @@ _STAMP = BUILD / "inputs.sha256"
 
 
 def build() -> bool:
-    """Run ``sam build``, unless its inputs are the same as last time; whether it ran."""
+    """Run ``sam build`` if its inputs have changed; return whether it ran."""
     BUILD.mkdir(exist_ok=True)
     with _locked(BUILD / "lock"):
         inputs = _fingerprint()
@@ -34,7 +34,7 @@ def build() -> bool:
 
 
 def deploy(aws: Aws, parameters: Mapping[str, str], directory: Path) -> dict[str, str]:
-    """Run ``sam deploy`` of what was built; the stack's outputs by name."""
+    """Run ``sam deploy`` on what was built; return the stack's outputs by name."""
     overrides = directory / "parameters.yaml"
     overrides.write_text(json.dumps(dict(parameters)), encoding="utf-8")
     _sam(
@@ -50,9 +50,9 @@ def deploy(aws: Aws, parameters: Mapping[str, str], directory: Path) -> dict[str
 
 def _sam(environment: Mapping[str, str], *arguments: str) -> None:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "KALTURA_", "SAM_"))}
-    # The layer's makefile wants a python3 that has pip.
+    # The layer's makefile needs a python3 that has pip.
     path = f"{ROOT / '.venvs/uv/bin'}{os.pathsep}{os.environ['PATH']}"
-    # It leaves temporary files behind.
+    # The SAM CLI leaves temporary files behind.
     with tempfile.TemporaryDirectory(prefix="room-reports-sam-") as temporary:
         done = subprocess.run(
             [ROOT / ".venvs/sam/bin/sam", *arguments],
@@ -88,7 +88,7 @@ def _fingerprint() -> str:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock, so that stacks that start side by side build once."""
+    """Hold a lock, so that stacks that start at the same time build once."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""Starting a local stack in a directory of its own, and stopping it without a trace."""
+"""Start a local stack in its own directory, and stop it and remove everything it wrote."""
 
 import json
 import shutil
@@ -26,13 +26,13 @@ def up(
     simulation: tuple[str, ...] = _SIMULATION,
     progress: Progress = lambda _: None,
 ) -> Stack:
-    """Start a stack in ``directory``, which must not exist yet.
+    """Start a stack in ``directory``, which must not exist.
 
-    Without ``kaltura`` it starts the simulated one with the options ``simulation``. When anything
+    Without ``kaltura``, start the simulated one with the options ``simulation``. If anything
     fails, nothing is left running and nothing is left on disk.
 
     Raises:
-        StackError: saying what failed.
+        StackError: If a step fails; says which.
     """
     directory.mkdir(mode=0o700, parents=True)
     try:
@@ -77,8 +77,27 @@ def _up(
     return stack
 
 
+def replace(
+    directory: Path,
+    parameters: Mapping[str, str],
+    kaltura: Kaltura | None = None,
+    simulation: tuple[str, ...] = _SIMULATION,
+    progress: Progress = lambda _: None,
+) -> Stack:
+    """Start a stack in ``directory``, after removing what a stack that has stopped left there.
+
+    Raises:
+        StackError: If a stack is running there, or if the new one cannot be started.
+    """
+    if running(directory):
+        raise StackError("A local stack is already running. Stop it with make down.")
+    if down(directory):
+        progress("Removed what a stack that is not running any more had left")
+    return up(directory, parameters, kaltura, simulation, progress)
+
+
 def running(directory: Path) -> bool:
-    """Whether the stack in ``directory`` was started and all its servers still run."""
+    """Return whether the stack in ``directory`` was started and all its servers still run."""
     processes = _processes(directory)
     return (
         (directory / "stack.json").exists()
@@ -88,15 +107,15 @@ def running(directory: Path) -> bool:
 
 
 def down(directory: Path) -> bool:
-    """Stop the stack in ``directory`` and remove the directory; whether there was one.
+    """Stop the stack in ``directory`` and remove the directory; return whether there was one.
 
     Raises:
-        StackError: when the directory is not a stack's.
+        StackError: If the local stack did not make the directory.
     """
     if not directory.exists():
         return False
     if any(directory.iterdir()) and not (directory / "processes.json").exists():
-        raise StackError(f"{directory} was not made by the local stack: it is left alone")
+        raise StackError(f"{directory} was not made by the local stack, so it is not removed")
     for process in reversed(_processes(directory)):
         process.stop()
     shutil.rmtree(directory)
@@ -110,7 +129,7 @@ def local_stack(
     simulation: tuple[str, ...] = _SIMULATION,
     progress: Progress = lambda _: None,
 ) -> Iterator[Stack]:
-    """A stack for the length of a ``with`` block, beside any other."""
+    """Run a stack for the duration of a ``with`` block; it is independent of any other."""
     with tempfile.TemporaryDirectory(prefix="room-reports-") as parent:
         directory = Path(parent) / "stack"
         stack = up(directory, parameters or {}, kaltura, simulation, progress)
@@ -121,7 +140,7 @@ def local_stack(
 
 
 def attach(directory: Path) -> Stack:
-    """The stack that runs in ``directory``; its Kaltura's credentials are not known any more."""
+    """Return the stack that runs in ``directory``, without Kaltura's credentials."""
     known = json.loads((directory / "stack.json").read_text(encoding="utf-8"))
     aws = Aws(
         known.pop("aws_endpoint_url"),
@@ -141,7 +160,7 @@ def _processes(directory: Path) -> list[Process]:
 
 
 def _write(path: Path, value: object) -> None:
-    """Write JSON that only the owner can read, all or nothing."""
+    """Write JSON atomically, so that only the owner can read it."""
     partial = path.with_suffix(".partial")
     partial.touch(mode=0o600)
     partial.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Servers that outlive the command that started them, and can be found and stopped again."""
+"""Servers that outlive the command that started them, and can be found and stopped later."""
 
 import os
 import socket
@@ -14,22 +14,22 @@ _STOP_SECONDS = 5.0
 
 
 class StackError(Exception):
-    """Raised when the local stack cannot be started, deployed or found; says why."""
+    """Raised when the local stack cannot be started, deployed or found; the message says why."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """A running server; ``born`` tells it from a later process that got the same id."""
+    """A running server; ``born`` distinguishes it from a later process with the same id."""
 
     pid: int
     born: float
 
     def alive(self) -> bool:
-        """Whether it still runs."""
+        """Return whether it still runs."""
         return self._find() is not None
 
     def stop(self) -> None:
-        """End it and everything that it started."""
+        """Stop it and every process that it started."""
         found = self._find()
         if found is None:
             return
@@ -43,7 +43,7 @@ class Process:
             _, family = psutil.wait_procs(family, timeout=_STOP_SECONDS)
 
     def as_dict(self) -> dict[str, float]:
-        """Plain data to find it by later."""
+        """Return plain data that identifies it."""
         return asdict(self)
 
     def _find(self) -> psutil.Process | None:
@@ -59,7 +59,7 @@ class Process:
 def start(
     command: Sequence[str | Path], environment: Mapping[str, str], log: Path, cwd: Path
 ) -> Process:
-    """Start a server in a session of its own, writing what it prints to ``log``."""
+    """Start a server in its own process group, with its output in ``log``."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         child = subprocess.Popen(
@@ -77,32 +77,32 @@ def start(
 
 
 def wait_until(ready: Callable[[], bool], process: Process, log: Path, seconds: float) -> None:
-    """Return once ``ready`` says so.
+    """Wait until ``ready`` returns True.
 
     Raises:
-        StackError: with the end of the log when the server has ended or the time is over.
+        StackError: If the server ends or is not ready in time; holds the end of its log.
     """
     deadline = time.monotonic() + seconds
     while not ready():
         if not process.alive() or time.monotonic() > deadline:
-            state = "did not get ready" if process.alive() else "ended at once"
+            state = "was not ready in time" if process.alive() else "has ended"
             raise StackError(f"{log.stem} {state}; its log ends with:\n{tail(log)}")
         time.sleep(0.05)
 
 
 def tail(log: Path, lines: int = 20) -> str:
-    """The last lines of a log."""
+    """Return the last lines of a log."""
     return "\n".join(log.read_text(encoding="utf-8", errors="replace").split("\n")[-lines:])
 
 
 def listens(port: int) -> bool:
-    """Whether something listens on a TCP port of 127.0.0.1."""
+    """Return whether a server listens on a TCP port of 127.0.0.1."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nothing listens on."""
+    """Return a TCP port of 127.0.0.1 on which no server listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -17,7 +17,7 @@ ARTIFACTS_BUCKET = "artifacts"
 """Where the SAM CLI uploads to; samconfig.toml names it too."""
 
 Started = Callable[[Process], None]
-"""Told of each process as soon as it runs, so that it can be stopped whatever happens next."""
+"""Called with each process when it has started, so that it is stopped if a later step fails."""
 
 _START_SECONDS = 60.0
 _TRIES = 5
@@ -36,13 +36,13 @@ class Kaltura:
 
     @property
     def regions(self) -> str:
-        """As the template's parameter wants them."""
+        """The value of the template's parameter ``KalturaRegions``."""
         return ",".join(f"{region}={url}" for region, url in self.urls.items())
 
 
 @dataclass(frozen=True)
 class Account:
-    """The account in the local AWS, through two pairs of eyes."""
+    """The account in the local AWS, with the credentials of two principals."""
 
     root: Aws
     administrator: Aws
@@ -68,7 +68,7 @@ def start_aws(directory: Path, started: Started) -> Account:
                 continue
             raise
         return Account(root, _administrator(root))
-    raise StackError("found no free port for the local AWS")
+    raise StackError("No free port was found for the local AWS.")
 
 
 def start_kaltura(directory: Path, started: Started, *options: str) -> Kaltura:
@@ -96,7 +96,7 @@ def start_kaltura(directory: Path, started: Started, *options: str) -> Kaltura:
 
 
 def _aws_environment(directory: Path, port: int, root: Aws) -> dict[str, str]:
-    """Nothing of the caller's but PATH, since the functions inherit what the local AWS has."""
+    """Return an environment with only the caller's PATH, since the functions inherit it."""
     temporary = directory / "tmp"
     temporary.mkdir()
     return {
@@ -117,7 +117,7 @@ def _aws_environment(directory: Path, port: int, root: Aws) -> dict[str, str]:
 
 
 def _administrator(root: Aws) -> Aws:
-    """An IAM user, since root may not do everything that the SAM CLI wants, as in AWS."""
+    """Create an IAM user, since root may not do everything that the SAM CLI needs, as in AWS."""
     root.iam.create_user(UserName="administrator")
     root.iam.put_user_policy(
         UserName="administrator",

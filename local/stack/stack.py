@@ -1,4 +1,4 @@
-"""A deployed local stack, and what can be done with it."""
+"""A deployed local stack, and the operations on it."""
 
 import json
 import time
@@ -18,10 +18,15 @@ _QUERY_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class InvocationResult:
-    """What a function answered; ``error`` is its error's type and message, if it failed."""
+    """The result of an invocation; ``error`` is the type and the message, if it failed."""
 
     payload: Any
     error: str | None
+
+    def report(self) -> dict[str, Any]:
+        """Return what the exporter reported; a failed run reports in its error's message."""
+        text = json.loads(self.payload["errorMessage"]) if self.error else self.payload
+        return dict(text)
 
 
 @dataclass(frozen=True)
@@ -40,14 +45,14 @@ class Stack:
 
     @property
     def api_url(self) -> str:
-        """Where this machine reaches the downloads: ``GET {api_url}/exports``."""
-        # The output's host name, which means nothing here, begins with the API's id.
+        """The API's URL on this machine: ``GET {api_url}/exports``."""
+        # The host name in the output does not exist here, but it begins with the API's id.
         host, stage = urlsplit(self.outputs["ApiUrl"])[1:3]
         return f"{self.aws.endpoint_url}/_aws/execute-api/{host.split('.')[0]}/{stage.strip('/')}"
 
     @cached_property
     def api_key(self) -> str:
-        """What the downloads want as ``x-api-key``."""
+        """The value of the header ``x-api-key``."""
         key_id = self.outputs["ApiKeyId"]
         return self.aws.api_gateway.get_api_key(apiKey=key_id, includeValue=True)["value"]
 
@@ -66,29 +71,29 @@ class Stack:
         )
 
     def invoke(self, event: object) -> InvocationResult:
-        """Invoke the exporter and wait for its answer."""
-        answer = self.aws.functions.invoke(
+        """Invoke the exporter and wait for the result."""
+        response = self.aws.functions.invoke(
             FunctionName=self.outputs["ExporterFunction"], Payload=json.dumps(event)
         )
-        payload = json.loads(answer["Payload"].read() or b"null")
-        if "FunctionError" not in answer:
+        payload = json.loads(response["Payload"].read() or b"null")
+        if "FunctionError" not in response:
             return InvocationResult(payload, None)
         return InvocationResult(
             payload, f"{payload.get('errorType')}: {payload.get('errorMessage')}"
         )
 
     def run_schedule(self, now: datetime) -> InvocationResult:
-        """Send the target of the schedule's rule what EventBridge would send it at ``now``."""
+        """Invoke the target of the schedule's rule as EventBridge does at ``now``."""
         function = self.aws.functions.get_function(FunctionName=self.outputs["ExporterFunction"])
         arn = function["Configuration"]["FunctionArn"]
         (name,) = self.aws.events.list_rule_names_by_target(TargetArn=arn)["RuleNames"]
         rule = self.aws.events.describe_rule(Name=name)
         if rule["State"] != "ENABLED":
-            raise StackError(f"rule {name} is {rule['State']}")
+            raise StackError(f"The rule {name} is {rule['State']}, but must be ENABLED.")
         return self.invoke(scheduled_event(rule["Arn"], now))
 
     def query(self, sql: str) -> list[dict[str, str | None]]:
-        """The rows that Athena answers, every value as text."""
+        """Run a query in Athena, and return the rows with every value as text."""
         athena = self.aws.athena
         query_id = athena.start_query_execution(
             QueryString=sql,
@@ -113,8 +118,19 @@ class Stack:
         ]
         return [dict(zip(map(str, header), row, strict=True)) for row in rows]
 
+    def versions(self, prefix: str = "") -> dict[str, list[str]]:
+        """Return the ids of the versions of each object in the bucket, by key."""
+        pages = self.aws.s3.get_paginator("list_object_versions").paginate(
+            Bucket=self.bucket, Prefix=prefix
+        )
+        found: dict[str, list[str]] = {}
+        for page in pages:
+            for version in page.get("Versions", []):
+                found.setdefault(version["Key"], []).append(version["VersionId"])
+        return found
+
     def log_text(self) -> str:
-        """Everything that the functions have logged."""
+        """Return everything that the functions have logged."""
         pages = self.aws.logs.get_paginator("filter_log_events")
         groups = self.aws.logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/")["logGroups"]
         return "\n".join(
@@ -125,7 +141,7 @@ class Stack:
         )
 
     def as_dict(self) -> dict[str, object]:
-        """The contract's ``stack.json``."""
+        """Return the contents of ``stack.json``."""
         return {
             "aws_endpoint_url": self.aws.endpoint_url,
             "aws_access_key_id": self.aws.access_key_id,
@@ -140,7 +156,7 @@ class Stack:
 
 
 def scheduled_event(rule_arn: str, now: datetime) -> dict[str, object]:
-    """The event that an EventBridge rule sends on its schedule."""
+    """Return the event that an EventBridge rule sends on its schedule."""
     return {
         "version": "0",
         "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",

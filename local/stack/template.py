@@ -8,7 +8,7 @@ from local.stack.servers import ROOT
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms (``!Sub x``) as its long ones (``{"Fn::Sub": "x"}``)."""
+    """Read CloudFormation's short forms (``!Sub x``) as long ones (``{"Fn::Sub": "x"}``)."""
 
 
 def _long_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -30,7 +30,7 @@ _Loader.add_multi_constructor("!", _long_form)
 
 
 def load_template() -> dict[str, Any]:
-    """The template, its intrinsic functions in their long form."""
+    """Return the template, with its intrinsic functions in their long form."""
     text = (ROOT / "template.yaml").read_text(encoding="utf-8")
     template: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - derives from SafeLoader
     return template
