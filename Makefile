@@ -22,7 +22,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_NO_CONFIG := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup format lint test test-unit test-chaos test-stack test-page test-hive test-313 page-images demo up down athena bench chaos lock clean
+.PHONY: help setup format lint test test-unit test-chaos test-stack test-page test-hive test-313 page-images demo demo-image up down athena bench chaos lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -97,10 +97,13 @@ test-313: ## Unit and contract tests on CPython 3.13, which is what AWS runs
 demo: $(STACK) ## Run the main job end to end on this machine, show what happened, clean up
 	@$(BIN)/python -m local.demo
 
+demo-image: ## Renew the picture of the demo in docs/images
+	@IMAGE=docs/images/demo.svg $(MAKE) demo
+
 up: $(STACK) ## Start the local stack and leave it running
 	@$(BIN)/python -m local.stack up
 
-down: $(DEV) ## Stop the local stack and leave nothing behind
+down: $(DEV) ## Stop the local stack and remove everything that it wrote
 	@$(BIN)/python -m local.stack down
 
 athena: $(DEV) ## Renew what is made from athena/ and the catalogue

@@ -1,1 +1,1 @@
-"""The demo: the main job end to end on this machine, and everything it shows checked."""
+"""The demo: run the main job end to end on this machine, and check everything it shows."""

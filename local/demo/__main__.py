@@ -1,89 +1,57 @@
 """``python -m local.demo``, which ``make demo`` calls: exit status 0 only if every check holds.
 
-With ``KEEP=1`` the stack is left running in ``.local``, for ``make down`` to stop.
+``KEEP=1`` leaves the stack running, until ``make down``. ``IMAGE`` is where to write a picture.
 """
 
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from types import FrameType
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 
 import requests
 
-from local.demo.checks import CheckError
-from local.demo.screen import Screen
-from local.demo.story import SIMULATION, tell, template_parameters
-from local.stack.lifecycle import down, local_stack, running, up
+from local.demo.screen import CheckError, Screen
+from local.demo.story import PARAMETERS, SIMULATION, tell
+from local.kaltura.published import WrongFileError
+from local.stack.instructions import instructions
+from local.stack.lifecycle import local_stack, replace
 from local.stack.process import StackError
 from local.stack.servers import ROOT
 from local.stack.stack import Stack
 
-_DIRECTORY = ROOT / ".local"
-_LATEST = "attendees/eu/day/latest.csv"
 
-
-def main() -> int:
-    """Run the demo; the exit status."""
-    screen = Screen()
-    signal.signal(signal.SIGTERM, _interrupt)
-    began = time.monotonic()
+def main(then: Callable[[Stack], None] = lambda _: None) -> int:
+    """Run the demo, call ``then`` with its stack, and return the exit status."""
+    screen, began, directory = Screen(), time.monotonic(), ROOT / ".local"
     keep = os.environ.get("KEEP", "") not in ("", "0")
+    how = (PARAMETERS, None, SIMULATION, partial(screen.show, picture=False))
+    screen.show("The real template, deployed by the SAM CLI to a local AWS with IAM", "bold")
     try:
-        with _deployed(screen, keep=keep) as stack:
-            checks = tell(stack, screen)
+        with ExitStack() as held:
+            with screen.console.status(""):
+                stack = replace(directory, *how) if keep else held.enter_context(local_stack(*how))
+            tell(stack, screen)
+            then(stack)
             if keep:
-                _say_how_to_go_on(stack, screen)
-    except (CheckError, StackError, requests.RequestException) as error:
-        screen.say(f"\nThe demo failed: {error}", style="red")
+                screen.console.print(f"\n{instructions(stack, directory)}", soft_wrap=True)
+    except (CheckError, WrongFileError, StackError, requests.RequestException) as error:
+        screen.show(f"\nThe demo failed: {error}", "red")
         return 1
     except KeyboardInterrupt:
-        screen.say("\nInterrupted: nothing was left running.")
+        screen.show("\nInterrupted. Nothing is left running.")
         return 130
     seconds = time.monotonic() - began
-    left = "The stack is left running." if keep else "Everything was stopped and removed."
-    screen.say(f"\nAll {len(checks.held)} checks hold, after {seconds:.0f} s. {left}", style="bold")
+    end = "The stack is left running." if keep else "Everything was stopped and removed."
+    screen.show(f"\nAll {screen.checks} checks hold, after {seconds:.0f} s. {end}", "bold")
+    if image := os.environ.get("IMAGE"):
+        screen.save_picture(Path(image))
     return 0
 
 
-@contextmanager
-def _deployed(screen: Screen, *, keep: bool) -> Iterator[Stack]:
-    screen.title("The real template, deployed by the SAM CLI to a local AWS with IAM enforced")
-    parameters = template_parameters()
-    with ExitStack() as held:
-        with screen.steps() as progress:
-            if keep:
-                _clear_the_way()
-                stack = up(_DIRECTORY, parameters, simulation=SIMULATION, progress=progress)
-            else:
-                stack = held.enter_context(
-                    local_stack(parameters, simulation=SIMULATION, progress=progress)
-                )
-        yield stack
-
-
-def _clear_the_way() -> None:
-    if running(_DIRECTORY):
-        raise StackError("a local stack is up already; make down stops it")
-    down(_DIRECTORY)
-
-
-def _say_how_to_go_on(stack: Stack, screen: Screen) -> None:
-    where = os.path.relpath(_DIRECTORY / "stack.json")
-    screen.title("The stack is left running")
-    screen.say(f"{where} holds its addresses and credentials; make down stops it.")
-    key = f"import json; print(json.load(open('{where}'))['api_key'])"
-    screen.say("\nThe web page, which asks for the API key, and a file, to be typed like this:\n")
-    screen.command(f"{stack.api_url}/\n")
-    screen.command(f'KEY=$(python3 -c "{key}")')
-    screen.command(f'curl -L -H "x-api-key: $KEY" {stack.api_url}/exports/{_LATEST}')
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -1,132 +1,87 @@
-"""The demo's output: rich in a terminal, plain text elsewhere."""
+"""The demo's output: rich in a terminal, plain text elsewhere, and a picture of the main parts."""
 
+import io
+import re
+import reprlib
 import sys
-import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-WIDTH = 88
-_JOINER = "\N{ZERO WIDTH JOINER}"
+_WIDTH = 88
+
+
+class CheckError(Exception):
+    """Raised when a check fails; the message says what was found and what was expected."""
 
 
 class Screen:
-    """Prints what happens; what takes long has a progress bar while it lasts, and then a line."""
+    """Print what happens, and what was checked; ``picture=False`` keeps it out of the picture."""
 
     def __init__(self) -> None:
-        for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="replace")
-        self._console = Console(highlight=False, soft_wrap=False)
-        if not self._console.is_terminal or self._console.width > WIDTH:
-            self._console.width = WIDTH
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")
+        plain = partial(Console, highlight=False, markup=False, emoji=False)
+        self.console = plain()
+        if not self.console.is_terminal or self.console.width > _WIDTH:
+            self.console.width = _WIDTH
+        self.picture = plain(record=True, file=io.StringIO(), width=_WIDTH)
+        self.checks = 0
+        self.checked: list[str] = []  # The statements that hold, one sentence each.
 
-    def title(self, text: str) -> None:
-        """What comes next."""
-        self._console.print()
-        self._console.print(Text(text, style="bold"))
+    def show(self, shown: RenderableType, style: str = "", *, picture: bool = True) -> None:
+        """Print text or a table."""
+        for console in (self.console, self.picture)[: 1 + picture]:
+            one_line = isinstance(shown, Text) or None
+            console.print(shown, style=style, no_wrap=one_line, overflow="ellipsis")
 
-    def say(self, text: str, style: str = "") -> None:
-        """A line or more of prose."""
-        self._console.print(Text(text, style=style))
+    def mark(self, text: str, *, ok: bool = True) -> None:
+        """Print the result of a run or of a check."""
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row(Text("✓", "green") if ok else Text("✗", "red"), text)
+        self.show(grid)
 
-    def done(self, text: str, seconds: float) -> None:
-        """Something that went well, and how long it took."""
-        self._line("✓", "green", text, f"{seconds:.1f} s")
+    def check(self, statement: str, found: object, expected: object) -> None:
+        """Note that a statement holds because two values are equal, or raise a CheckError.
 
-    def failed(self, text: str, seconds: float) -> None:
-        """Something that failed, and how long it took."""
-        self._line("✗", "red", text, f"{seconds:.1f} s")
+        A statement that starts with a small letter continues the sentence before it.
+        """
+        if found != expected:
+            if isinstance(found, set) and isinstance(expected, set):
+                found, expected = found - expected, expected - found
+            both = f"found {reprlib.repr(found)}, expected {reprlib.repr(expected)}"
+            raise CheckError(f"{statement}: {both}")
+        self.checks += 1
+        if statement[0].islower():
+            statement = f"{self.checked.pop()}, {statement}"
+        self.checked.append(statement)
 
-    def checked(self, text: str) -> None:
-        """Something that was checked."""
-        self._line("✓", "green", text, "")
-
-    def command(self, text: str) -> None:
-        """Something to copy: never broken into lines."""
-        self._console.print(Text(text, style="dim"), soft_wrap=True)
-
-    def line(self, text: str) -> None:
-        """A line of somebody else's, cut where it is too long."""
-        self._console.print(Text(shown(text), style="cyan"), no_wrap=True, overflow="ellipsis")
-
-    @contextmanager
-    def steps(self) -> Iterator[Callable[[str], None]]:
-        """Steps that cannot say how far they are: call what this gives at the start of each."""
-        step, began = "", time.monotonic()
-        with self._progress(TimeElapsedColumn()) as progress:
-
-            def begin(text: str) -> None:
-                nonlocal step, began
-                if step:
-                    self.done(step, time.monotonic() - began)
-                step, began = text, time.monotonic()
-                for task in progress.task_ids:
-                    progress.remove_task(task)
-                if text:
-                    progress.add_task(text, total=None)
-
-            yield begin
-            begin("")
-
-    @contextmanager
-    def bars(self) -> Iterator[Progress]:
-        """Progress bars that are gone at the end."""
-        with self._progress(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as progress:
-            yield progress
-
-    def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]], right: int) -> None:
-        """A table whose last ``right`` columns are numbers."""
+    def table(self, names: Sequence[str], rows: Sequence[Sequence[str]], *, picture: bool) -> None:
+        """Print a table; columns of numbers are set to the right."""
         table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-        for place, heading in enumerate(headings):
-            number = place >= len(headings) - right
-            table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+        for name, *cells in zip(names, *rows, strict=True):
+            number = all(re.fullmatch(r"[\d.]+", cell) for cell in cells)
+            table.add_column(name, justify="right" if number else "left", no_wrap=True)
         for row in rows:
-            table.add_row(*(Text(shown(cell)) for cell in row))
-        self._console.print(table)
+            table.add_row(*map(printable, row))
+        self.show(table, picture=picture)
 
-    def _line(self, mark: str, style: str, text: str, end: str) -> None:
-        grid = Table.grid(padding=(0, 1), expand=True)
-        grid.add_column(width=1)
-        grid.add_column(ratio=1)
-        grid.add_column(justify="right", no_wrap=True, style="dim")
-        grid.add_row(Text(mark, style=style), Text(text), end)
-        self._console.print(grid)
-
-    def _progress(self, *columns: BarColumn | MofNCompleteColumn | TimeElapsedColumn) -> Progress:
-        return Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            *columns,
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
+    def save_picture(self, path: Path) -> None:
+        """Write the picture as an SVG that refers to nothing outside it."""
+        template = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+        template = template.replace("Fira Code, monospace", "monospace")
+        self.picture.save_svg(str(path), title="make demo", code_format=template, unique_id="demo")
 
 
-def shown(text: str) -> str:
-    """``text``, which strangers may have typed, without what would disturb a terminal."""
-    tame = "".join(
-        char if char.isprintable() or char == _JOINER else "\N{REPLACEMENT CHARACTER}"
-        for char in text
-    )
-    # What follows a text that is written from the right must stay where it is.
-    to_the_left = any(unicodedata.bidirectional(char) in ("R", "AL") for char in tame)
-    return tame + "\N{LEFT-TO-RIGHT MARK}" if to_the_left else tame
-
-
-def size(count: int) -> str:
-    """A number of bytes, for people."""
-    return f"{count / 1000:,.1f} kB"
+def printable(text: str) -> Text:
+    """Return text that users typed, without what would disturb a terminal or move other text."""
+    safe = "".join(c if c.isprintable() or c == "\u200d" else "\ufffd" for c in text)
+    if any(unicodedata.bidirectional(char) in {"R", "AL"} for char in safe):
+        safe += "\N{LEFT-TO-RIGHT MARK}"
+    return Text(safe, no_wrap=True, overflow="ellipsis")

@@ -1,151 +1,155 @@
-"""What the demo tells: a week of exports with an outage, and what lies in the bucket after it."""
+"""The demo's story: a week of exports with an outage, and what is in the bucket after it."""
 
+import sqlite3
+import time
 from collections import Counter
-from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
-from local.demo.checks import Checks
-from local.demo.download import download
-from local.demo.kaltura import SimulatedRegion
-from local.demo.lake import Stored, read_all, tree, versions
-from local.demo.queries import QUESTIONS, ask
-from local.demo.runs import HEADINGS, Report, run_schedule
-from local.demo.screen import Screen, size
-from local.demo.week import (
-    CATCH_UP_DAYS,
-    DOWN,
-    FIRST_NIGHT,
-    OUTAGE,
-    RECOVERY,
-    REGIONS,
-    File,
-    files,
-)
+import requests
+
+from local.demo.bucket import MONDAY, REGIONS, Stored, files, read_all, tree
+from local.demo.screen import Screen, printable
+from local.kaltura.control_client import ControlClient
 from local.stack.stack import Stack
 
+FIRST_NIGHT = MONDAY + timedelta(days=4, minutes=7)
+OUTAGE = MONDAY + timedelta(days=7, minutes=7)
+RECOVERY = OUTAGE + timedelta(hours=1)
+DOWN = "eu"  # The region that is down during the second run.
 SIMULATION = ("--regions", ",".join(REGIONS), "--seed", "7", "--rooms", "40", "--attendees", "20")
-_OPENED = ("attendees", "day", "eu")
-_LINES_SHOWN = 4
+PARAMETERS = {
+    "Granularities": "day,hour",
+    "CatchUpDays": "4",  # The days between the runs, and one more.
+    # The demo sends the schedule's events itself, so the rule must not fire before it has ended.
+    "ScheduleExpression": "rate(1 hour)",
+}
 
 
-def template_parameters() -> dict[str, str]:
-    """What the template is deployed with."""
-    return {
-        "Granularities": "day,hour",
-        "CatchUpDays": str(CATCH_UP_DAYS),
-        # Not before the demo is over: it sends the schedule's events of a week long ago itself.
-        "ScheduleExpression": "rate(1 hour)",
-    }
-
-
-def tell(stack: Stack, screen: Screen) -> Checks:
-    """The whole story on a fresh stack; everything that it found true.
-
-    Raises:
-        CheckError: when something is not as it must be.
-    """
-    checks = Checks()
-    regions = {name: SimulatedRegion(name, stack.kaltura.urls[name]) for name in REGIONS}
-    _runs(stack, regions, screen, checks)
-    stored = _files(stack, regions, screen, checks)
-    _queries(stack, stored, screen, checks)
-    _download(stack, stored, screen, checks)
+def tell(stack: Stack, screen: Screen) -> None:
+    """Tell the whole story on a new stack, and raise a CheckError if something is not right."""
+    kaltura = {name: ControlClient(stack.kaltura.urls[name]) for name in REGIONS}
+    _run_week(stack, kaltura[DOWN], screen)
+    stored = _compare_files(stack, kaltura, screen)
+    _query(stack, stored, screen)
+    _download(stack, max(stored, key=lambda item: len(item.body)), screen)
     secrets = [stack.api_key, *(str(stack.kaltura.secret[name]["app_token"]) for name in REGIONS)]
     logged = stack.log_text()
-    found = sum(secret in logged for secret in secrets)
-    checks.equal("No secret occurs in the functions' logs", found, 0)
-    screen.title("Checked")
-    for statement in checks.held:
-        screen.checked(statement)
-    return checks
+    leaked = sum(secret in logged for secret in secrets)
+    screen.check("No secret occurs in the functions' logs", leaked, 0)
+    screen.show("\nChecked", "bold")
+    for sentence in screen.checked:
+        screen.mark(sentence)
 
 
-def _runs(
-    stack: Stack, regions: dict[str, SimulatedRegion], screen: Screen, checks: Checks
-) -> None:
-    screen.title("The schedule's event arrives: three reports, two regions, days and hours")
-    screen.say(HEADINGS, style="dim")
-    servers = list(regions.values())
-    first, week, after = files(FIRST_NIGHT), files(OUTAGE), files(RECOVERY)
+def _run_week(stack: Stack, failing: ControlClient, screen: Screen) -> None:
+    screen.show("\nFour scheduled runs: three reports, two regions, days and hours", "bold")
+    screen.show(f"{'exported':>36}{'skipped':>10}{'deferred':>10}{'failed':>10}", "dim")
+    nights = (FIRST_NIGHT, OUTAGE, RECOVERY)
+    first, week, later = ({file.key for file in files(night)} for night in nights)
+    missed = {key for key in week - first if f"region={DOWN}/" in key}
+    run = _run(stack, FIRST_NIGHT, screen)
+    screen.check("The first run exported Monday to Thursday", run["exported"], first)
+    screen.check("and no task failed", run["failed"], [])
 
-    report = run_schedule(stack, servers, FIRST_NIGHT, first, screen)
-    checks.equal("The first run exported Monday to Thursday", report.exported, _keys(first))
-    checks.equal("and nothing failed in it", report.failed, ())
+    failing.go_down()
+    run, due = _run(stack, OUTAGE, screen), week - first - missed
+    for error, count in Counter(task["error"] for task in run["failed"]).items():
+        screen.show(f"  {DOWN}, {count} times: {error}", "yellow")
+    screen.show("  The invocation fails, which raises the alarm. The next run does what is left.")
+    screen.check(f"While {DOWN} was down, the run failed", run["succeeded"], False)
+    screen.check("but it exported all files of the other region", run["exported"], due)
+    failed = {task["task"] for task in run["failed"]}
+    screen.check(f"only tasks of {DOWN} failed", failed - missed, set())
+    left = len(run["failed"]) + run["deferred"]
+    screen.check("and all its others were left to the next run", left, len(missed))
 
-    regions[DOWN].go_down()
-    due = _without(week, first)
-    missed = [file for file in due if file.region == DOWN]
-    landed = _without(due, missed)
-    report = run_schedule(stack, servers, OUTAGE, landed, screen)
-    _explain(report, screen)
-    checks.equal(f"While {DOWN} was down, the run failed", report.succeeded, False)
-    checks.equal("but all files of the other region landed", report.exported, _keys(landed))
-    named = frozenset(failure.key for failure in report.failed)
-    checks.equal(f"and only tasks of {DOWN} failed", named - _keys(missed), frozenset())
-    left = len(report.failed) + report.deferred
-    checks.equal(f"all others of {DOWN} being left to the next run", left, len(missed))
+    failing.come_back()
+    run, due = _run(stack, RECOVERY, screen), missed | (later - week)
+    screen.check("The next run exported what was missing and the new hour", run["exported"], due)
+    screen.check("and no task failed", run["failed"], [])
 
-    regions[DOWN].come_back()
-    due = missed + _without(after, week)
-    report = run_schedule(stack, servers, RECOVERY, due, screen)
-    done = report.exported
-    checks.equal("The next run exported what was missing and the new hour", done, _keys(due))
-    checks.equal("and nothing failed in it", report.failed, ())
-
-    before = versions(stack)
-    report = run_schedule(stack, servers, RECOVERY, [], screen)
-    checks.equal("One more run exported nothing", report.exported, frozenset())
-    checks.equal("and wrote no file anew", versions(stack), before)
+    before, run = _versions(stack), _run(stack, RECOVERY, screen)
+    screen.check("One more run exported nothing", run["exported"], set())
+    screen.check("and wrote no file again", _versions(stack), before)
 
 
-def _explain(report: Report, screen: Screen) -> None:
-    for error, count in Counter(failure.error for failure in report.failed).items():
-        screen.say(f"  {DOWN}, {count} times: {error}", style="yellow")
-    screen.say("  The invocation fails, which raises the alarm; what is left is due again.")
+def _run(stack: Stack, now: datetime, screen: Screen) -> dict[str, Any]:
+    """Send the schedule's event of ``now``, and return what the run reported."""
+    began = time.monotonic()
+    with screen.console.status(f"The run of {now:%F %H:%M} UTC"):
+        result = stack.run_schedule(now)
+    run, seconds = result.report(), time.monotonic() - began
+    counts = (len(run["exported"]), run["skipped"], run["deferred"], len(run["failed"]))
+    numbers = "".join(f"{count:>10,}" for count in counts)
+    screen.mark(f"{now:%a %F %H:%M} UTC{numbers}{seconds:>16.1f} s", ok=not result.error)
+    return run | {"exported": set(run["exported"]), "succeeded": not result.error}
 
 
-def _files(
-    stack: Stack, regions: dict[str, SimulatedRegion], screen: Screen, checks: Checks
-) -> list[Stored]:
-    screen.title("What lies in the bucket")
-    expected = files(RECOVERY)
-    checks.equal(
-        "Every file is there, once, and no other", versions(stack), sorted(_keys(expected))
-    )
-    stored = read_all(stack, expected, regions, screen)
-    rows = sum(len(item.rows) for item in stored)
-    checks.held.append(
-        f"All {rows:,} rows of the {len(stored):,} files are those that Kaltura knows"
-    )
-    screen.table(["", "files", "rows", "size"], tree(stack.bucket, stored, _OPENED), right=3)
+def _versions(stack: Stack) -> list[str]:
+    """Return the key of every version of every object except the run records, sorted."""
+    found = stack.versions().items()
+    return sorted(key for key, ids in found if not key.startswith("runs/") for _ in ids)
+
+
+def _compare_files(stack: Stack, kaltura: dict[str, ControlClient], screen: Screen) -> list[Stored]:
+    wanted, found = files(RECOVERY), _versions(stack)
+    keys = sorted(file.key for file in wanted)
+    screen.check("Each file is in the bucket once, and no other is", found, keys)
+    with screen.console.status(f"Comparing {len(wanted):,} files with Kaltura's rows"):
+        stored = read_all(stack, wanted, kaltura)
+    rows = f"{sum(len(item.rows) for item in stored):,} rows of the {len(stored):,} files"
+    screen.check(f"All {rows} are Kaltura's", len(stored), len(wanted))
+    screen.show("\nThe files in the bucket", "bold")
+    screen.show(f"{'files':>64}{'rows':>8}{'size':>14}", "dim")
+    screen.show(tree(stack.bucket, stored, f"attendees/granularity=day/region={DOWN}/"))
     return stored
 
 
-def _queries(stack: Stack, stored: Sequence[Stored], screen: Screen, checks: Checks) -> None:
-    for question in QUESTIONS:
-        screen.title(f"Athena: {question.text}")
-        screen.say(question.sql + "\n", style="dim")
-        headings, rows = ask(stack, question, stored)
-        screen.table(headings, rows, right=question.numbers)
-        checks.held.append(f"Athena's answer is right: {question.text}")
+def _query(stack: Stack, stored: list[Stored], screen: Screen) -> None:
+    """Run each query in Athena, and in SQLite over the rows of the files."""
+    truth = sqlite3.connect(":memory:")
+    for file, rows in ((item.file, item.rows) for item in stored):
+        names = ["dt", "region", "granularity", *(column.name for column in file.report.columns)]
+        truth.execute(f"CREATE TABLE IF NOT EXISTS {file.report.slug} ({', '.join(names)})")
+        place = (f"{file.start:%F}", file.region, file.granularity)
+        marks = ", ".join("?" * len(names))
+        insert = f"INSERT INTO {file.report.slug} VALUES ({marks})"  # noqa: S608 - our own name
+        truth.executemany(insert, [(*place, *row) for row in rows])
+    for path in sorted((Path(__file__).parent / "queries").glob("*.sql")):
+        question, sql = path.read_text(encoding="utf-8").removeprefix("-- ").split("\n", 1)
+        found = stack.query(sql)
+        rows = [[str(value) for value in row.values()] for row in found]
+        expected = [list(map(str, row)) for row in truth.execute(sql)]
+        screen.check(f"Athena's result is right: {question}", rows, expected)
+        picture = path.name.startswith("3")
+        screen.show(f"\nAthena: {question}", "bold", picture=picture)
+        screen.show(sql, "dim", picture=picture)
+        screen.table(list(found[0]), rows, picture=picture)
 
 
-def _download(stack: Stack, stored: Sequence[Stored], screen: Screen, checks: Checks) -> None:
-    chosen = max(
-        (item for item in stored if item.file.report.slug == "attendees"), key=lambda s: s.size
-    )
-    screen.title("A file downloaded over HTTP, without an AWS account")
-    found = download(stack, chosen, checks)
-    screen.command(f'curl -L -H "x-api-key: $KEY" {found.address}')
-    screen.say(f"\n302 to a presigned link that works for {found.seconds} s")
-    screen.say(f"200, {size(len(found.body))}, {len(chosen.rows):,} rows, which begin:\n")
-    for line in found.body.decode().split("\n")[:_LINES_SHOWN]:
-        screen.line(line)
-
-
-def _keys(wanted: Sequence[File]) -> frozenset[str]:
-    return frozenset(file.key for file in wanted)
-
-
-def _without(wanted: Sequence[File], other: Sequence[File]) -> list[File]:
-    there = _keys(other)
-    return [file for file in wanted if file.key not in there]
+def _download(stack: Stack, stored: Stored, screen: Screen) -> None:
+    """Download a file as any holder of an API key does, and try what must be refused."""
+    file, key = stored.file, {"x-api-key": stack.api_key}
+    path = f"/exports/{file.report.slug}/{file.region}/{file.granularity}/{file.start:%F}.csv"
+    with requests.Session() as http:
+        http.trust_env = False
+        without_key = http.get(stack.api_url + path, timeout=60)
+        redirect = http.get(stack.api_url + path, headers=key, allow_redirects=False, timeout=60)
+        link = redirect.headers.get("Location", stack.api_url)
+        response = http.get(link, timeout=60)
+        changed = http.get(link.replace(file.report.slug, "room_data"), timeout=60)
+    screen.check("A download without an API key is refused", without_key.status_code, 403)
+    screen.check("one with a key is redirected to a presigned link", redirect.status_code, 302)
+    received = (response.status_code, response.content)
+    screen.check("which returns the published file, byte for byte", received, (200, stored.body))
+    screen.check("and is refused when it is changed", changed.status_code, 403)
+    screen.show("\nA file downloaded over HTTP, without an AWS account", "bold")
+    screen.show(f'API={stack.api_url}\ncurl -L -H "x-api-key: $KEY" $API{path}', "dim")
+    seconds = parse_qs(urlsplit(link).query)["X-Amz-Expires"][0]
+    size = f"{len(response.content) / 1000:,.1f} kB, {len(stored.rows):,} rows"
+    screen.show(f"302 to a presigned link that works for {seconds} s\n200, {size}, which begin:")
+    for line in response.content.decode().split("\n")[:3]:
+        screen.show(printable(line), "cyan")
