@@ -10,6 +10,6 @@ from tests.e2e.deployed import watched_stack
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """The stack that most tests share."""
+    """Return the stack that most tests share."""
     with watched_stack() as deployed:
         yield deployed

@@ -1,15 +1,12 @@
-"""What tests may know of the deployed exporter and do to the simulated Kaltura."""
+"""Checks of the deployed exporter, and control of the simulated Kaltura."""
 
-import csv
-import io
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
-from urllib.request import Request, urlopen
 
-from local.kaltura.published import published_rows
+from local.kaltura.control_client import ControlClient
+from local.kaltura.published import published_file
 from local.stack.lifecycle import local_stack
 from local.stack.stack import Stack
 from room_reports.model.reports import REPORTS
@@ -21,11 +18,8 @@ CONTRACT = {
 
 
 def simulation(stack: Stack, region: str, path: str, method: str = "GET", body: Any = None) -> Any:
-    """Asks the simulated Kaltura of a region for what only tests may know or do."""
-    sent = None if body is None else json.dumps(body).encode()
-    request = Request(f"{stack.kaltura.urls[region]}/_sim/{path}", sent, method=method)
-    with urlopen(request, timeout=60) as answer:
-        return json.load(answer)
+    """Send a request to the control interface of a simulated region."""
+    return ControlClient(stack.kaltura.urls[region]).send(method, path, body)
 
 
 def calls(stack: Stack) -> int:
@@ -33,7 +27,7 @@ def calls(stack: Stack) -> int:
 
 
 def check(stack: Stack, a_key: str) -> int:
-    """The object is what Kaltura knows, with the contract's metadata; how many rows it has."""
+    """Compare an object with Kaltura's rows and the contract; return its number of rows."""
     slug, _, region = a_key.split("/")[:3]
     report = next(report for report in REPORTS if report.slug == slug)
     found = stack.aws.s3.get_object(Bucket=stack.bucket, Key=a_key)
@@ -43,30 +37,17 @@ def check(stack: Stack, a_key: str) -> int:
         int(datetime.fromisoformat(metadata[f"window-{which}"]).timestamp())
         for which in ("start", "end")
     )
-    path = f"truth?report={report.id}&start={start}&end={end}"
-    truth = simulation(stack, region.removeprefix("region="), path)["rows"]
-    text = io.StringIO(found["Body"].read().decode(), newline="")
-    assert list(csv.reader(text, strict=True)) == published_rows(report, truth), a_key
+    kaltura = ControlClient(stack.kaltura.urls[region.removeprefix("region=")])
+    truth = kaltura.truth(report.id, start, end)
+    body = found["Body"].read()
+    rows = published_file(a_key, report, (start, end), truth, body=body, metadata=metadata)
     assert metadata["state"] == "settled"
-    assert metadata["rows"] == str(len(truth))
-    return len(truth)
-
-
-def versions(stack: Stack, prefix: str) -> dict[str, list[str]]:
-    """The versions of each object."""
-    pages = stack.aws.s3.get_paginator("list_object_versions").paginate(
-        Bucket=stack.bucket, Prefix=prefix
-    )
-    found: dict[str, list[str]] = {}
-    for page in pages:
-        for version in page.get("Versions", []):
-            found.setdefault(version["Key"], []).append(version["VersionId"])
-    return found
+    return len(rows)
 
 
 @contextmanager
 def settings(stack: Stack, **variables: str) -> Iterator[None]:
-    """Other settings of the exporter for as long as a ``with`` block lasts."""
+    """Change the exporter's settings for the duration of a ``with`` block."""
     function = stack.outputs["ExporterFunction"]
     before = stack.aws.functions.get_function_configuration(FunctionName=function)
     stack.configure(**variables)
@@ -78,7 +59,7 @@ def settings(stack: Stack, **variables: str) -> Iterator[None]:
 
 @contextmanager
 def watched_stack() -> Iterator[Stack]:
-    """The real template, deployed; at the end no secret may have shown up in any log."""
+    """Run a stack; at the end, check that no secret is in any log."""
     with local_stack() as deployed:
         yield deployed
         logged = deployed.log_text()

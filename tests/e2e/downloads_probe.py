@@ -1,4 +1,4 @@
-"""Runs inside the local Lambda with the downloads' role: many requests at once, and other calls."""
+"""Run inside the local Lambda with the API's role: many requests at once, and other calls."""
 
 import os
 from typing import Any
@@ -11,7 +11,7 @@ from room_reports.api.presign import S3_CONFIG
 
 
 def handler(event: dict[str, Any], context: object) -> Any:
-    """Does what ``event`` asks for."""
+    """Do what the event asks for."""
     if "requests" in event:
         return [_request(each, context) for each in event["requests"]]
     if "sign" in event:
@@ -25,10 +25,10 @@ def handler(event: dict[str, Any], context: object) -> Any:
 
 
 def _request(event: dict[str, Any], context: object) -> list[Any]:
-    """The status of the answer and what of it could give something away."""
-    answer = downloads(event, context)
-    headers = answer["multiValueHeaders"]
-    return [answer["statusCode"], answer["body"], headers.get("Location")]
+    """Return the response's status, and the parts of it that could leak something."""
+    response = downloads(event, context)
+    headers = response["multiValueHeaders"]
+    return [response["statusCode"], response["body"], headers.get("Location")]
 
 
 def _presigner() -> Any:

@@ -1,4 +1,4 @@
-"""Requests that nobody with good intentions makes."""
+"""Hostile requests: path traversal, injection, and values that break parsers."""
 
 import random
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _ROUTES = ("", "exports", "coverage")
 
 
 def hostile_requests(count: int, seed: int) -> Iterator[tuple[str, dict[str, list[str]]]]:
-    """So many paths, below the stage, each with a query; always the same for the same seed."""
+    """Yield ``count`` paths below the stage, each with a query; the same for the same seed."""
     chance = random.Random(seed)
     for number in range(count):
         bad = "".join(chance.choices(FRAGMENTS, k=chance.choice((1, 1, 1, 2, 3))))
@@ -40,7 +40,7 @@ def hostile_requests(count: int, seed: int) -> Iterator[tuple[str, dict[str, lis
             yield "/exports/" + "/".join(parts), {}
         elif kind == 1:
             path = chance.choice(("", "exports/", "coverage/", "exports/attendees/")) + bad
-            # A slash too many at the end is no offence.
+            # A trailing slash is allowed.
             yield "/" + (path if path.strip("/") not in _ROUTES else f"{path}/{bad}x"), {}
         elif kind == 2:
             yield "/exports/" + "/".join(SERIES), {chance.choice(("versionId", "x", bad)): [bad]}
@@ -52,7 +52,7 @@ def hostile_requests(count: int, seed: int) -> Iterator[tuple[str, dict[str, lis
 
 
 def event(path: str, query: dict[str, list[str]]) -> dict[str, Any]:
-    """What a REST API's proxy integration passes on for it."""
+    """Return the event that a REST API's proxy integration sends for it."""
     return {
         "resource": "/{proxy+}",
         "path": path,

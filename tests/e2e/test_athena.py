@@ -19,7 +19,7 @@ from tools.athena.tables import RUNS
 
 FIRST, AFTER = datetime(2025, 3, 28, tzinfo=UTC), datetime(2025, 3, 31, tzinfo=UTC)
 GZIPPED_FROM = datetime(2025, 3, 30, tzinfo=UTC)
-"""Before it the files are plain, as if Compression had been changed that day."""
+"""Files of earlier days are plain, as if Compression had been changed on this day."""
 DAYS = f"dt >= '{FIRST:%Y-%m-%d}' AND dt < '{AFTER:%Y-%m-%d}'"
 REGIONS = ("us", "eu")
 
@@ -31,24 +31,24 @@ def truths() -> dict[str, UniversityTruth]:
 
 @pytest.fixture(scope="module")
 def exported(stack: Stack) -> Iterator[Stack]:
-    """The stack with three days in the bucket, the last of them with gzip."""
+    """Return the stack with three days in its bucket, the last of them with gzip."""
     for compression, start, end in (
         ("none", FIRST, GZIPPED_FROM),
         ("gzip", GZIPPED_FROM, AFTER),
     ):
         stack.configure(COMPRESSION=compression)
         event = {"from": f"{start:%Y-%m-%d}", "to": f"{end:%Y-%m-%d}", "granularity": "day"}
-        answer = stack.invoke(event)
-        assert answer.error is None
+        result = stack.invoke(event)
+        assert result.error is None
         suffix = ".csv.gz" if compression == "gzip" else ".csv"
-        assert all(key.endswith(suffix) for key in answer.payload["exported"])
+        assert all(key.endswith(suffix) for key in result.payload["exported"])
     yield stack
     stack.configure(COMPRESSION="none")
 
 
 @pytest.fixture(scope="module")
 def copied(exported: Stack, tmp_path_factory: pytest.TempPathFactory) -> DuckLake:
-    """What the views answer over a copy of those days."""
+    """Return the views over a copy of those days."""
     root = tmp_path_factory.mktemp("bucket")
     for report in REPORTS:
         for key in _keys(exported, report.slug):
@@ -71,7 +71,7 @@ def _table(stack: Stack, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
-def test_a_deployed_view_decodes_to_its_sql_with_prestos_types(stack: Stack, view: Source) -> None:
+def test_each_deployed_view_holds_its_sql_and_presto_types(stack: Stack, view: Source) -> None:
     table = _table(stack, view.name)
     assert table["TableType"] == "VIRTUAL_VIEW"
     text = table["ViewOriginalText"]
@@ -117,7 +117,7 @@ def test_each_table_has_every_row_plain_and_gzipped(
             assert counts.get((region, label), 0) == len(true)
 
 
-def test_projection_begins_at_the_parameter(stack: Stack) -> None:
+def test_partition_projection_starts_at_the_parameter(stack: Stack) -> None:
     for name in (*(report.slug for report in REPORTS), "runs"):
         parameters = _table(stack, name)["Parameters"]
         assert parameters["projection.dt.range"] == "2020-01-01,NOW+1DAYS"
@@ -125,7 +125,7 @@ def test_projection_begins_at_the_parameter(stack: Stack) -> None:
             assert parameters["projection.region.values"] == "us,eu"
 
 
-def test_the_runs_are_a_table(exported: Stack) -> None:
+def test_run_records_can_be_queried_as_a_table(exported: Stack) -> None:
     columns = _table(exported, "runs")["StorageDescriptor"]["Columns"]
     assert [(c["Name"], c["Type"]) for c in columns] == [(f.name, f.type) for f in RUNS]
     rows = exported.query("SELECT run_id, trigger, skipped, deferred, dt FROM runs")
@@ -134,7 +134,7 @@ def test_the_runs_are_a_table(exported: Stack) -> None:
         assert (row["run_id"] or "").startswith((row["dt"] or "?").replace("-", ""))
 
 
-def test_the_views_over_what_was_exported_are_true(
+def test_views_over_exported_files_equal_the_truth(
     copied: DuckLake, truths: dict[str, UniversityTruth]
 ) -> None:
     start, end = int(FIRST.timestamp()), int(AFTER.timestamp())
@@ -154,7 +154,7 @@ def test_the_views_over_what_was_exported_are_true(
     assert any(row["first_day"] != row["last_day"] for row in found)
 
 
-def test_a_condition_on_dt_scans_those_days_only(copied: DuckLake) -> None:
+def test_a_condition_on_dt_scans_only_those_days(copied: DuckLake) -> None:
     whole = copied.scan("SELECT * FROM attendees")
     day = copied.scan("SELECT * FROM attendees WHERE dt = '2025-03-28'")
     assert day.files * 3 == whole.files

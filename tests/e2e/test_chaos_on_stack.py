@@ -1,4 +1,4 @@
-"""The chaos of tests/chaos on the deployed stack: real functions, roles and S3, real kills."""
+"""The faults of tests/chaos on the deployed stack: real functions, roles, S3 and kills."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ import pytest
 
 from local.stack.stack import Stack
 from tests.chaos.scenario import KALTURA_FAULTS
-from tests.e2e.deployed import check, settings, simulation, versions
+from tests.e2e.deployed import check, settings, simulation
 from tests.support.secrecy import leaks
 from tests.support.world import SLUGS, key
 
@@ -23,7 +23,7 @@ SLOW = ("stall", "drip")
 
 
 def workers(stack: Stack) -> list[int]:
-    """The processes that run this stack's exporter."""
+    """Return the processes that run this stack's exporter."""
     wanted = (
         f"AWS_ENDPOINT_URL={stack.aws.endpoint_url}".encode(),
         f"AWS_LAMBDA_FUNCTION_NAME={stack.outputs['ExporterFunction']}".encode(),
@@ -45,7 +45,7 @@ def kill_soon(stack: Stack, seconds: float) -> None:
 
 
 def kill_at_work(stack: Stack) -> None:
-    """Kills the exporter while it waits for the answer that Kaltura holds back."""
+    """Kill the exporter while it waits for a response that Kaltura delays."""
     deadline = monotonic() + 60
     while simulation(stack, "us", "faults") and monotonic() < deadline:
         sleep(0.1)
@@ -53,7 +53,7 @@ def kill_at_work(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_heals_on_the_stack(stack: Stack, seed: int) -> None:
+def test_the_deployed_exporter_recovers_from_faults(stack: Stack, seed: int) -> None:
     rng = Random(f"stack {seed}")
     first = date(2026, 4, 1) + timedelta(days=10 * seed)
     days = [str(first + timedelta(days=number)) for number in range(5)]
@@ -78,7 +78,7 @@ def test_heals_on_the_stack(stack: Stack, seed: int) -> None:
     expected = [key(slug, region, day) for slug, region, day in product(SLUGS, ("us", "eu"), days)]
     for a_key in expected:
         check(stack, a_key)
-    held = [a_key for slug in SLUGS for a_key in versions(stack, f"{slug}/granularity=day/")]
+    held = [a_key for slug in SLUGS for a_key in stack.versions(f"{slug}/granularity=day/")]
     assert set(expected) <= set(held)
     assert len(held) == len(set(held))
     uploads = stack.aws.s3.list_multipart_uploads(Bucket=stack.bucket)
@@ -86,18 +86,18 @@ def test_heals_on_the_stack(stack: Stack, seed: int) -> None:
     assert leaks(stack.log_text()) == []
 
 
-def test_an_exporter_killed_at_work_leaves_nothing_half_done(stack: Stack) -> None:
+def test_a_killed_exporter_leaves_no_partial_file(stack: Stack) -> None:
     stall = {"kind": "stall", "times": 1, "seconds": 30, "report": 6001}
     event = {"from": "2026-03-20", "to": "2026-03-21"}
     stalled = key("attendees", "us", "2026-03-20")
     simulation(stack, "us", "faults", "POST", [stall])
     killer = Thread(target=kill_at_work, args=(stack,))
     killer.start()
-    answer = stack.invoke(event)
+    result = stack.invoke(event)
     killer.join()
     simulation(stack, "us", "faults", "DELETE")
-    assert answer.error is not None
-    assert not versions(stack, stalled)
+    assert result.error is not None
+    assert not stack.versions(stalled)
     healed = stack.invoke(event)
     assert healed.error is None
     assert stalled in healed.payload["exported"]

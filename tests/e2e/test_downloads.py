@@ -1,4 +1,4 @@
-"""Downloads over HTTP on the local stack, with policies, signatures and expiry enforced."""
+"""The HTTP API on the local stack, with policies, signatures and expiry enforced."""
 
 import hashlib
 import io
@@ -35,14 +35,14 @@ Probe = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """A stack of its own: a listing shows what every other test has exported."""
+    """Return a separate stack, since a listing shows what other tests have exported."""
     with watched_stack() as deployed:
         yield deployed
 
 
 @pytest.fixture(scope="module")
 def exported(stack: Stack) -> dict[str, int]:
-    """The size of each report in the bucket: three days, and the hours of one."""
+    """Return the size of each exported file: three days, and the hours of one."""
     first, last = DAYS
     for event_ in (
         {"from": first, "to": last, "granularity": "day"},
@@ -75,7 +75,7 @@ def get(stack: Stack, exported: dict[str, int]) -> Get:
 
 @pytest.fixture(scope="module")
 def probe(stack: Stack, exported: dict[str, int]) -> Iterator[Probe]:
-    """The downloads' code and role in a function that does what a test asks it to."""
+    """Return a function with the API's code and role that does what a test asks for."""
     configured = _downloads(stack)
     variables = configured["Environment"]["Variables"]
     archive = io.BytesIO()
@@ -96,11 +96,11 @@ def probe(stack: Stack, exported: dict[str, int]) -> Iterator[Probe]:
     )
 
     def ask(**asked: Any) -> Any:
-        answer = stack.aws.functions.invoke(
+        response = stack.aws.functions.invoke(
             FunctionName="downloads-probe", Payload=json.dumps(asked)
         )
-        payload = json.loads(answer["Payload"].read())
-        assert "FunctionError" not in answer, payload
+        payload = json.loads(response["Payload"].read())
+        assert "FunctionError" not in response, payload
         return payload
 
     yield ask
@@ -108,7 +108,7 @@ def probe(stack: Stack, exported: dict[str, int]) -> Iterator[Probe]:
 
 
 def _downloads(stack: Stack) -> dict[str, Any]:
-    """The configuration of the downloads' function."""
+    """Return the configuration of the API's function."""
     pages = stack.aws.functions.get_paginator("list_functions").paginate()
     found: list[Any] = [
         each for page in pages for each in page["Functions"] if "Downloads" in each["FunctionName"]
@@ -116,9 +116,9 @@ def _downloads(stack: Stack) -> dict[str, Any]:
     return dict(found[0])
 
 
-def refusal(answer: requests.Response) -> str:
-    """The code of an error, after a look at its form."""
-    body = answer.json()
+def refusal(response: requests.Response) -> str:
+    """Return the code of an error, after checking its shape."""
+    body = response.json()
     assert set(body) == {"error"}
     assert set(body["error"]) == {"code", "message"}
     assert body["error"]["message"]
@@ -127,26 +127,26 @@ def refusal(answer: requests.Response) -> str:
 
 @pytest.mark.parametrize("path", ["/exports", "/coverage", "/openapi.json", ONE, f"{ONE}.csv"])
 @pytest.mark.parametrize("key", ["", "wrong"])
-def test_without_the_key_there_is_nothing(get: Get, path: str, key: str) -> None:
-    answer = get(path, headers={"x-api-key": key or None})
-    assert answer.status_code == 403
-    assert refusal(answer) == "forbidden"
+def test_requests_without_a_valid_key_are_refused(get: Get, path: str, key: str) -> None:
+    response = get(path, headers={"x-api-key": key or None})
+    assert response.status_code == 403
+    assert refusal(response) == "forbidden"
 
 
-def test_the_page_needs_no_key_and_lets_nothing_else_in(stack: Stack) -> None:
-    answer = requests.get(f"{stack.api_url}/", timeout=30)
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    policy = answer.headers["Content-Security-Policy"]
+def test_the_web_page_needs_no_key_and_loads_nothing_else(stack: Stack) -> None:
+    response = requests.get(f"{stack.api_url}/", timeout=30)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     again = requests.get(
-        f"{stack.api_url}/", headers={"If-None-Match": answer.headers["ETag"]}, timeout=30
+        f"{stack.api_url}/", headers={"If-None-Match": response.headers["ETag"]}, timeout=30
     )
     assert (again.status_code, again.text) == (304, "")
 
 
-def test_what_is_listed_is_what_lies_in_the_bucket(get: Get, exported: dict[str, int]) -> None:
+def test_the_listing_equals_the_bucket(get: Get, exported: dict[str, int]) -> None:
     listed: list[dict[str, Any]] = []
     cursor = ""
     while True:
@@ -169,11 +169,11 @@ def test_what_is_listed_is_what_lies_in_the_bucket(get: Get, exported: dict[str,
     ]
 
 
-def test_a_link_downloads_exactly_what_was_described(get: Get, stack: Stack) -> None:
+def test_a_link_downloads_the_described_file(get: Get, stack: Stack) -> None:
     before = datetime.now(UTC)
-    answer = get(ONE)
-    assert answer.headers["Cache-Control"] == "no-store"
-    export = answer.json()
+    response = get(ONE)
+    assert response.headers["Cache-Control"] == "no-store"
+    export = response.json()
     assert set(export) == EXPORT_FIELDS | {"url", "expires_at"}
     promised = datetime.fromisoformat(export["expires_at"]) - before
     assert timedelta(seconds=898) <= promised <= timedelta(seconds=901)
@@ -192,11 +192,11 @@ def test_a_link_downloads_exactly_what_was_described(get: Get, stack: Stack) -> 
     assert query["response-content-disposition"] == f'attachment; filename="{name}"'
 
 
-def test_a_csv_leads_on_and_so_does_the_latest(get: Get, stack: Stack) -> None:
+def test_a_csv_path_redirects_to_the_file_and_so_does_latest(get: Get, stack: Stack) -> None:
     body = stack.aws.s3.get_object(Bucket=stack.bucket, Key=KEY)["Body"].read()
-    answer = get(f"{ONE}.csv")
-    assert answer.status_code == 302
-    assert requests.get(answer.headers["Location"], timeout=30).content == body
+    response = get(f"{ONE}.csv")
+    assert response.status_code == 302
+    assert requests.get(response.headers["Location"], timeout=30).content == body
     head = get(f"{ONE}.csv", "HEAD")
     assert head.status_code == 302
     described = requests.head(head.headers["Location"], timeout=30)
@@ -205,7 +205,7 @@ def test_a_csv_leads_on_and_so_does_the_latest(get: Get, stack: Stack) -> None:
     assert "T23Z" in get("/exports/attendees/eu/hour/latest.csv").headers["Location"]
 
 
-def test_a_link_stays_with_its_version(get: Get, stack: Stack) -> None:
+def test_a_link_returns_the_version_it_was_signed_for(get: Get, stack: Stack) -> None:
     key = "room_data/granularity=day/region=us/dt=2019-01-01/room_data_us_2019-01-01.csv"
     stack.aws.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"old")
     url = get("/exports/room_data/us/day/2019-01-01").json()["url"]
@@ -214,16 +214,16 @@ def test_a_link_stays_with_its_version(get: Get, stack: Stack) -> None:
     stack.aws.s3.delete_object(Bucket=stack.bucket, Key=key)
 
 
-def test_what_was_tampered_with_is_refused(get: Get) -> None:
+def test_a_tampered_link_is_refused(get: Get) -> None:
     url = get(ONE).json()["url"]
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
     for name, value in query.items():
         for changed in ({**query, name: f"{value}0"}, {**query, name: ""}):
             altered = parts._replace(query=urlencode(changed, quote_via=quote)).geturl()
-            answer = requests.get(altered, timeout=30)
-            assert answer.status_code in {400, 403}, name
-            assert b"entry_id" not in answer.content
+            response = requests.get(altered, timeout=30)
+            assert response.status_code in {400, 403}, name
+            assert b"entry_id" not in response.content
     for altered in (
         url.replace("attendees_us", "attendees_eu"),
         url.replace("/attendees/", "/room_data/"),
@@ -234,9 +234,9 @@ def test_what_was_tampered_with_is_refused(get: Get) -> None:
     assert requests.delete(url, timeout=30).status_code == 403
 
 
-def test_coverage_says_what_is_there_and_what_is_missing(get: Get) -> None:
-    answer = get("/coverage?report=attendees&region=us&from=2026-03-01&to=2026-03-06")
-    assert [(each["start"], each["state"]) for each in answer.json()["windows"]] == [
+def test_coverage_shows_exported_and_missing_windows(get: Get) -> None:
+    response = get("/coverage?report=attendees&region=us&from=2026-03-01&to=2026-03-06")
+    assert [(each["start"], each["state"]) for each in response.json()["windows"]] == [
         ("2026-03-01", "missing"),
         ("2026-03-02", "settled"),
         ("2026-03-03", "settled"),
@@ -248,9 +248,9 @@ def test_coverage_says_what_is_there_and_what_is_missing(get: Get) -> None:
 @pytest.mark.parametrize(
     "path", ["/exports", "/openapi.json", "/coverage?report=attendees&region=us"]
 )
-def test_a_client_that_has_the_same_is_told_so(get: Get, path: str) -> None:
-    answer = get(path)
-    etag = answer.headers["ETag"]
+def test_a_matching_etag_returns_304(get: Get, path: str) -> None:
+    response = get(path)
+    etag = response.headers["ETag"]
     assert get(path, headers={"If-None-Match": etag}).status_code == 304
     head = get(path, "HEAD")
     assert (head.status_code, head.text, head.headers["ETag"]) == (200, "", etag)
@@ -272,21 +272,21 @@ def test_a_client_that_has_the_same_is_told_so(get: Get, path: str) -> None:
         ("/elsewhere", 404, "no_such_route"),
     ],
 )
-def test_errors_say_what_is_wrong(get: Get, path: str, status: int, code: str) -> None:
-    answer = get(path)
-    assert (answer.status_code, refusal(answer)) == (status, code)
+def test_errors_have_a_status_and_a_code(get: Get, path: str, status: int, code: str) -> None:
+    response = get(path)
+    assert (response.status_code, refusal(response)) == (status, code)
 
 
-def test_other_methods_and_other_sites_get_nowhere(get: Get) -> None:
+def test_other_methods_and_origins_are_refused(get: Get) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
         assert get("/exports", method).status_code == 404
-    answer = get("/exports", headers={"Origin": "https://evil.example"})
-    assert "https://evil.example" not in str(answer.headers)
+    response = get("/exports", headers={"Origin": "https://evil.example"})
+    assert "https://evil.example" not in str(response.headers)
 
 
 def test_downloads_are_logged_without_link_or_key(get: Get, probe: Probe, stack: Stack) -> None:
     url = get(ONE).json()["url"]
-    # The local API Gateway does not tell the function which key it was.
+    # The local API Gateway does not pass the key's id to the function.
     ((status, _, location),) = probe(requests=[event(f"{ONE}.csv", {})])
     assert status == 302
     text = stack.log_text()
@@ -304,8 +304,8 @@ def test_ten_thousand_hostile_requests_get_nothing(probe: Probe) -> None:
     asked = list(hostile_requests(10_000, seed=4))
     for begin in range(0, len(asked), 2500):
         batch = asked[begin : begin + 2500]
-        answers = probe(requests=[event(*each) for each in batch])
-        for request, (status, body, location) in zip(batch, answers, strict=True):
+        responses = probe(requests=[event(*each) for each in batch])
+        for request, (status, body, location) in zip(batch, responses, strict=True):
             assert 400 <= status < 500, (request, status, body)
             assert location is None, request
             assert "X-Amz-" not in body, request
@@ -321,8 +321,8 @@ def test_hostile_requests_get_no_further_over_http(get: Get) -> None:
             name.encode("utf-8", "replace"): [each.encode("utf-8", "replace") for each in values]
             for name, values in query.items()
         }
-        answer = get(f"{safe}?{urlencode(clean, doseq=True)}")
-        return answer.status_code, answer.text + str(answer.headers)
+        response = get(f"{safe}?{urlencode(clean, doseq=True)}")
+        return response.status_code, response.text + str(response.headers)
 
     for request in hostile_requests(120, seed=7):
         status, text = send(request)
@@ -346,15 +346,15 @@ def test_hostile_requests_get_no_further_over_http(get: Get) -> None:
         (False, "list_object_versions", {"Prefix": "attendees/granularity=day/"}),
     ],
 )
-def test_neither_role_may_do_more_than_its_part(
+def test_each_role_is_denied_everything_else(
     probe: Probe, stack: Stack, presigner: bool, call: str, arguments: dict[str, str]
 ) -> None:
     asked = {"Bucket": stack.bucket, **arguments}
-    answer = probe(presigner=presigner, service="s3", call=call, arguments=asked)
-    assert answer in {"AccessDenied", "403"}
+    response = probe(presigner=presigner, service="s3", call=call, arguments=asked)
+    assert response in {"AccessDenied", "403"}
 
 
-def test_s3_refuses_a_link_of_the_presigner_to_anything_else(probe: Probe, stack: Stack) -> None:
+def test_s3_refuses_presigned_links_to_other_objects(probe: Probe, stack: Stack) -> None:
     good = probe(sign={"Bucket": stack.bucket, "Key": KEY})
     assert requests.get(good, timeout=30).status_code == 200
     for bucket, key in (
@@ -366,7 +366,7 @@ def test_s3_refuses_a_link_of_the_presigner_to_anything_else(probe: Probe, stack
         assert requests.get(foreign, timeout=30).status_code == 403
 
 
-def test_a_link_ends_when_it_says(probe: Probe) -> None:
+def test_a_link_expires_when_it_states(probe: Probe) -> None:
     ((_, body, _),) = probe(requests=[event(ONE, {})])
     export = json.loads(body)
     assert requests.get(export["url"], timeout=30).status_code == 200

@@ -1,4 +1,4 @@
-"""The API against its own description: whatever is asked, the answer is one that it documents."""
+"""The API against its OpenAPI document: every response is one that the document describes."""
 
 from typing import Any
 
@@ -33,10 +33,10 @@ OPERATIONS = ("getPage", "describe", "listExports", "getExport", "getCoverage")
 
 @pytest.fixture(scope="module")
 def description(stack: Stack) -> OpenApiSchema:
-    answer = requests.get(
+    response = requests.get(
         f"{stack.api_url}/openapi.json", headers={"x-api-key": stack.api_key}, timeout=30
     )
-    return schemathesis.openapi.from_dict(answer.json())
+    return schemathesis.openapi.from_dict(response.json())
 
 
 def test_every_operation_is_tried(description: OpenApiSchema) -> None:
@@ -46,13 +46,13 @@ def test_every_operation_is_tried(description: OpenApiSchema) -> None:
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: str(mode.value))
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_every_answer_is_a_documented_one(
+def test_every_response_is_a_documented_one(
     stack: Stack, description: OpenApiSchema, operation: str, mode: GenerationMode
 ) -> None:
     headers = {"x-api-key": stack.api_key}
     found = description.find_operation_by_id(operation)
     if mode.is_negative and not list(found.iter_parameters()):
-        return  # nothing can be wrong in it
+        return  # it has no parameter that could be wrong
 
     @settings(
         max_examples=15,
@@ -63,7 +63,7 @@ def test_every_answer_is_a_documented_one(
     )
     @given(found.as_strategy(generation_mode=mode))
     def ask(case: Case[Any]) -> None:
-        answer = case.call(base_url=stack.api_url, headers=headers, allow_redirects=False)
-        case.validate_response(answer, checks=CHECKS, headers=headers)
+        response = case.call(base_url=stack.api_url, headers=headers, allow_redirects=False)
+        case.validate_response(response, checks=CHECKS, headers=headers)
 
     ask()

@@ -1,4 +1,4 @@
-"""What the exporter's role may do and may not, tried with that role where policies are enforced."""
+"""What the exporter's role is allowed and denied, tried with that role and enforced policies."""
 
 import io
 import json
@@ -32,7 +32,7 @@ Try = Callable[..., str]
 
 @pytest.fixture(scope="module")
 def attempt(stack: Stack) -> Iterator[Try]:
-    """Makes a call with the exporter's role; the answer is "allowed" or the error's code."""
+    """Make a call with the exporter's role; return "allowed" or the error's code."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
         code.writestr("probe.py", PROBE)
@@ -51,14 +51,14 @@ def attempt(stack: Stack) -> Iterator[Try]:
 
     def call(service: str, operation: str, **arguments: Any) -> str:
         event = {"service": service, "call": operation, "arguments": arguments}
-        answer = stack.aws.functions.invoke(FunctionName="probe", Payload=json.dumps(event))
-        return str(json.loads(answer["Payload"].read()))
+        result = stack.aws.functions.invoke(FunctionName="probe", Payload=json.dumps(event))
+        return str(json.loads(result["Payload"].read()))
 
     yield call
     stack.aws.functions.delete_function(FunctionName="probe")
 
 
-def test_it_may_do_what_it_does(stack: Stack, attempt: Try) -> None:
+def test_the_exporter_is_allowed_what_it_needs(stack: Stack, attempt: Try) -> None:
     bucket = stack.bucket
     assert attempt("s3", "put_object", Bucket=bucket, Key=KEY) == "allowed"
     assert attempt("s3", "get_object", Bucket=bucket, Key=KEY) == "allowed"
@@ -89,20 +89,20 @@ def test_it_may_do_what_it_does(stack: Stack, attempt: Try) -> None:
         ("put_bucket_versioning", {"VersioningConfiguration": {"Status": "Suspended"}}),
     ],
 )
-def test_it_may_not_do_more_in_its_bucket(
+def test_the_exporter_is_denied_other_actions_on_its_bucket(
     stack: Stack, attempt: Try, operation: str, arguments: dict[str, Any]
 ) -> None:
     assert attempt("s3", operation, Bucket=stack.bucket, **arguments) in {"AccessDenied", "403"}
 
 
-def test_it_reaches_no_other_bucket_and_no_other_secret(stack: Stack, attempt: Try) -> None:
+def test_the_exporter_is_denied_other_buckets_and_secrets(stack: Stack, attempt: Try) -> None:
     assert attempt("s3", "list_objects_v2", Bucket="artifacts") == "AccessDenied"
     other = stack.aws.secrets.create_secret(Name="other", SecretString="x")["ARN"]
-    answer = attempt("secretsmanager", "get_secret_value", SecretId=other)
-    assert answer == "AccessDeniedException"
+    result = attempt("secretsmanager", "get_secret_value", SecretId=other)
+    assert result == "AccessDeniedException"
     own = stack.outputs["SecretArn"]
-    answer = attempt("secretsmanager", "put_secret_value", SecretId=own, SecretString="x")
-    assert answer == "AccessDeniedException"
+    result = attempt("secretsmanager", "put_secret_value", SecretId=own, SecretString="x")
+    assert result == "AccessDeniedException"
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ def test_it_reaches_no_other_bucket_and_no_other_secret(stack: Stack, attempt: T
         ("logs", "describe_log_groups", {}),
     ],
 )
-def test_it_may_use_no_other_service(
+def test_the_exporter_is_denied_other_services(
     attempt: Try, service: str, operation: str, arguments: dict[str, Any]
 ) -> None:
     assert attempt(service, operation, **arguments).startswith("AccessDenied")
 
 
-def test_its_buckets_policy_refuses_plain_http_to_everyone(stack: Stack) -> None:
+def test_the_bucket_policy_denies_plain_http_to_everyone(stack: Stack) -> None:
     properties = load_template()["Resources"]["BucketPolicy"]["Properties"]
     policy = json.dumps(properties["PolicyDocument"])
     policy = policy.replace('{"Fn::GetAtt": ["Bucket", "Arn"]}', '"arn:aws:s3:::refusing"')

@@ -1,4 +1,4 @@
-"""The regions that Athena looks for follow from the parameter KalturaRegions alone."""
+"""The regions of the Athena tables come from the parameter KalturaRegions."""
 
 import json
 
@@ -10,7 +10,7 @@ from tests.support.world import SLUGS
 
 
 @pytest.mark.parametrize("names", [["us"], ["us", "eu"], ["a", "b-b", "ca", "sg", "e5", "last"]])
-def test_the_names_are_taken_from_the_parameter(stack: Stack, names: list[str]) -> None:
+def test_region_names_come_from_the_parameter(stack: Stack, names: list[str]) -> None:
     template = load_template()
     cut = {
         "Parameters": {"KalturaRegions": template["Parameters"]["KalturaRegions"]},
@@ -32,7 +32,7 @@ def test_the_names_are_taken_from_the_parameter(stack: Stack, names: list[str]) 
     assert made["Outputs"][0]["OutputValue"] == ",".join(names)
 
 
-def test_every_table_uses_them(stack: Stack) -> None:
+def test_every_table_uses_the_region_names(stack: Stack) -> None:
     tables = stack.aws.glue.get_tables(DatabaseName=stack.outputs["GlueDatabase"])["TableList"]
     found = {
         table["Name"]: table["Parameters"]["projection.region.values"]

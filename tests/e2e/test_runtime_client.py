@@ -20,7 +20,7 @@ DAY = "2026-03-03"
 
 
 def emulator() -> Path:
-    """The Runtime Interface Emulator that the SAM CLI brings."""
+    """Return the Runtime Interface Emulator that is part of the SAM CLI."""
     machine = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
     found = ROOT.glob(f".venvs/sam/lib/python3*/site-packages/samcli/local/rapid/*{machine}")
     return next(found)
@@ -28,7 +28,7 @@ def emulator() -> Path:
 
 @pytest.fixture(scope="module")
 def url(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the exporter answers, run as AWS runs it: runtime client, layer, function."""
+    """Return the URL of the exporter, run as in AWS: runtime client, layer and function."""
     exporter = stack.aws.functions.get_function_configuration(
         FunctionName=stack.outputs["ExporterFunction"]
     )
@@ -64,19 +64,19 @@ def url(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 
 def invoke(url: str, event: object) -> dict[str, Any]:
-    answer: dict[str, Any] = requests.post(url, json=event, timeout=120).json()
-    return answer
+    result: dict[str, Any] = requests.post(url, json=event, timeout=120).json()
+    return result
 
 
 def test_a_direct_event_exports_a_day(stack: Stack, url: str) -> None:
     event = {"from": DAY, "to": "2026-03-04", "force": True}
-    answer = invoke(url, event)
-    assert answer["failed"] == []
-    assert len(answer["exported"]) == 6
+    result = invoke(url, event)
+    assert result["failed"] == []
+    assert len(result["exported"]) == 6
     key = f"attendees/granularity=day/region=us/dt={DAY}/attendees_us_{DAY}.csv"
     metadata = stack.aws.s3.head_object(Bucket=stack.bucket, Key=key)["Metadata"]
     assert metadata["state"] == "settled"
-    assert metadata["run-id"] == answer["run_id"]
+    assert metadata["run-id"] == result["run_id"]
 
 
 def test_a_scheduled_event_exports_what_is_due_and_a_second_one_nothing(url: str) -> None:
@@ -91,6 +91,6 @@ def test_a_scheduled_event_exports_what_is_due_and_a_second_one_nothing(url: str
 
 
 def test_a_wrong_event_fails_with_a_message(url: str) -> None:
-    answer = invoke(url, {"from": "2026-03-04", "to": DAY})
-    assert answer["errorType"] == "ConfigurationError"
-    assert DAY in answer["errorMessage"]
+    result = invoke(url, {"from": "2026-03-04", "to": DAY})
+    assert result["errorType"] == "ConfigurationError"
+    assert DAY in result["errorMessage"]
