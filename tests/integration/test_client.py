@@ -195,5 +195,8 @@ def test_nothing_is_asked_when_the_time_is_up() -> None:
 
 
 def test_a_report_that_was_not_read_to_its_end_counts_as_unproven() -> None:
-    with serving(REPORT) as server, pytest.raises(RuntimeError, match="not read to its end"):
+    with (
+        serving(REPORT) as server,
+        pytest.raises(RuntimeError, match="before the report was read to its end"),
+    ):
         Client(server.url).region.fetch(ReportRequest(ROOM_DATA, 0, 3600), next, Deadline.after(20))

@@ -135,7 +135,7 @@ def test_missing_known_columns_are_named(report: Report, data: st.DataObject) ->
 
 @pytest.mark.parametrize("header", [["a", "b", "a"], ["a", "", "b"]])
 def test_a_header_with_a_name_twice_or_none_is_refused(header: list[str]) -> None:
-    with pytest.raises(HeaderError, match="has no name or another's"):
+    with pytest.raises(HeaderError, match="has no name or the name of another"):
         write_csv(header, [], unknown_report, io.BytesIO())
 
 
