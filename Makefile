@@ -13,6 +13,8 @@ LOCKS := uv dev sam ministack runtime hive page
 UV := $(VENVS)/uv/bin/uv
 BIN := $(VENVS)/dev/bin
 PYTEST := $(BIN)/pytest
+# The floor is for unit and integration tests together: see the target coverage.
+COVER = COVERAGE_FILE=.coverage-$@ $(PYTEST) --cov --cov-report= --cov-fail-under=0
 UNIT := tests/unit $(wildcard tests/integration/*contract*.py)
 SAM := $(VENVS)/sam/bin/sam
 PYTHON313 = $(shell for p in python3.13 $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.13.*/bin/python; do \
@@ -22,7 +24,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_NO_CONFIG := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup format lint test test-unit test-chaos test-stack test-page test-hive test-313 page-images demo up down athena bench chaos lock clean
+.PHONY: help setup format lint test test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 page-images demo up down athena bench chaos lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -69,13 +71,17 @@ lint: $(DEV) $(VENVS)/sam/.stamp ## Check format, style, types and the template
 	@$(SAM) validate --lint --region us-east-1
 	@$(BIN)/cfn-lint template.yaml
 
-test: lint test-unit test-integration test-chaos test-stack test-page test-hive test-313 ## Run every check and test
+test: lint test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 ## Run every check and test
 
 test-unit: $(DEV) ## Unit and property tests
-	@$(PYTEST) -n auto tests/unit
+	@$(COVER) -n auto tests/unit
 
 test-integration: $(DEV) $(VENVS)/sam/.stamp ## Several parts together, over HTTP, on this machine
-	@$(PYTEST) -n auto tests/integration
+	@$(COVER) -n auto tests/integration
+
+coverage: $(DEV) ## Check what the last test-unit and test-integration covered of the code
+	@$(BIN)/coverage combine --quiet --keep .coverage-test-unit .coverage-test-integration
+	@$(BIN)/coverage report
 
 test-stack: $(STACK) $(VENVS)/runtime/.stamp ## End-to-end tests of the real template, on the local stack
 	@$(PYTEST) tests/e2e
@@ -124,4 +130,4 @@ lock: $(VENVS)/uv/.stamp ## Renew every lock
 
 clean: ## Remove everything that the other targets made
 	@if [ -f $(DEV) ]; then $(MAKE) down; fi
-	@rm -rf $(VENVS) .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENVS) .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
