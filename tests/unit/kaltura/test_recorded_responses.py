@@ -27,7 +27,7 @@ from tests.support.scripted_server import Answer, ScriptedServer, head, serving
 RECORDINGS: dict[str, Any] = {
     recording["name"]: recording
     for recording in json.loads(
-        (Path(__file__).parents[1] / "recorded" / "kaltura.json").read_text("utf-8")
+        (Path(__file__).parents[2] / "recorded" / "kaltura.json").read_text("utf-8")
     )
 }
 ROWS = {

@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from room_reports.api.service import downloads_service
 
-APP = Path(__file__).parents[2] / "functions/downloads/app.py"
+APP = Path(__file__).parents[3] / "functions/downloads/app.py"
 ORIGIN = "https://reports.example.edu"
 Ask = Callable[..., tuple[int, dict[str, list[str]], str]]
 
