@@ -29,16 +29,16 @@ from tests.support.kaltura_client import (
 )
 from tests.support.scripted_server import (
     JSON,
-    Answer,
     Request,
-    answer,
+    Response,
+    response,
     serving,
 )
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_passing_refusal_is_retried_after_the_time_it_asks_for(status: int) -> None:
-    refusal = answer(b"busy", "text/plain", status=status, headers=[("Retry-After", "1")])
+    refusal = response(b"busy", "text/plain", status=status, headers=[("Retry-After", "1")])
     with serving(refusal, REPORT) as server:
         client = Client(server.url)
         started = time.monotonic()
@@ -50,7 +50,7 @@ def test_a_passing_refusal_is_retried_after_the_time_it_asks_for(status: int) ->
 
 
 def test_nobody_can_make_us_wait_longer_than_we_want() -> None:
-    refusal = answer(b"", status=503, headers=[("Retry-After", "86400")])
+    refusal = response(b"", status=503, headers=[("Retry-After", "86400")])
     with serving(refusal, REPORT) as server:
         started = time.monotonic()
         assert Client(server.url).fetch() == TABLE
@@ -59,7 +59,7 @@ def test_nobody_can_make_us_wait_longer_than_we_want() -> None:
 
 
 def test_a_lasting_refusal_says_how_often_it_was_tried() -> None:
-    with serving(answer(b"", status=503)) as server:
+    with serving(response(b"", status=503)) as server:
         client = Client(server.url)
         with pytest.raises(UnreachableError, match=r"HTTP_503.*refused 3 times"):
             client.fetch()
@@ -69,7 +69,7 @@ def test_a_lasting_refusal_says_how_often_it_was_tried() -> None:
 
 
 def test_an_empty_500_is_retried_with_growing_waits() -> None:
-    fatal = answer(b"", "text/html", status=500)
+    fatal = response(b"", "text/html", status=500)
     with serving(fatal, fatal, REPORT) as server:
         client = Client(server.url)
         assert client.fetch() == TABLE
@@ -81,8 +81,8 @@ def test_an_empty_500_is_retried_with_growing_waits() -> None:
 
 
 def test_a_page_in_place_of_a_report_is_shown_without_the_secrets_it_repeats() -> None:
-    def echo(request: Request) -> Answer:
-        return answer(b"<html>Maintenance " + request.body, "text/html")
+    def echo(request: Request) -> Response:
+        return response(b"<html>Maintenance " + request.body, "text/html")
 
     with serving(echo) as server, pytest.raises(UnrecognisedResponseError) as caught:
         Client(server.url).fetch()
@@ -97,7 +97,7 @@ def test_a_page_in_place_of_a_report_is_shown_without_the_secrets_it_repeats() -
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed_but_reported(status: int) -> None:
     with serving(REPORT) as target:
-        moved = answer(b"", status=status, headers=[("Location", target.url)])
+        moved = response(b"", status=status, headers=[("Location", target.url)])
         with serving(moved) as server, pytest.raises(RegionError, match="redirects"):
             Client(server.url).fetch()
 
@@ -133,13 +133,13 @@ def test_what_will_not_change_is_not_tried_again() -> None:
 
 def test_an_error_without_a_body_is_known_even_where_a_proxy_says_it_is_compressed() -> None:
     headers = [("X-Kaltura", "error- REPORT_NOT_FOUND"), ("Content-Encoding", "gzip")]
-    with serving(answer(b"", "text/html", headers=headers)) as server, pytest.raises(TaskError):
+    with serving(response(b"", "text/html", headers=headers)) as server, pytest.raises(TaskError):
         Client(server.url).fetch()
 
 
 def test_a_compressed_error_is_known() -> None:
     body = json.dumps({"code": "SEARCH_TOO_GENERAL", "objectType": "KalturaAPIException"})
-    compressed = answer(body.encode(), JSON, compress=True)
+    compressed = response(body.encode(), JSON, compress=True)
     with serving(compressed) as server, pytest.raises(TaskError):
         Client(server.url).fetch()
 
@@ -157,14 +157,14 @@ def test_a_name_that_does_not_exist_is_said_not_to() -> None:
 
 
 def test_a_connection_that_breaks_before_the_answer_is_tried_again() -> None:
-    with serving(Answer((), close=True), REPORT) as server:
+    with serving(Response((), close=True), REPORT) as server:
         assert Client(server.url).fetch() == TABLE
 
     assert len(server.requests) == 2
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_replaced() -> None:
-    with serving(Answer(REPORT.parts, close=True)) as server:
+    with serving(Response(REPORT.parts, close=True)) as server:
         client = Client(server.url)
         assert client.fetch() == TABLE
         time.sleep(0.1)
@@ -184,13 +184,13 @@ def test_connections_are_used_again() -> None:
     "failure",
     [
         cut_at(len(HALF)),
-        answer(BODY.replace(b",,", b",,,")),
-        answer(b"x" * 10**6),
-        answer(b"x" * 10**6, compress=True),
+        response(BODY.replace(b",,", b",,,")),
+        response(b"x" * 10**6),
+        response(b"x" * 10**6, compress=True),
     ],
     ids=["cut", "malformed", "no report", "no report, compressed"],
 )
-def test_neither_sockets_nor_threads_are_left_behind_by_a_failure(failure: Answer) -> None:
+def test_neither_sockets_nor_threads_are_left_behind_by_a_failure(failure: Response) -> None:
     with serving(failure) as server:
         client = Client(server.url)
         before = open_sockets()

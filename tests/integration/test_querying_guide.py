@@ -12,7 +12,7 @@ import trino_sql_validator
 from local.kaltura.campus import Size
 from room_reports.model.reports import ATTENDEES, REPORTS
 from tests.integration.term import ZONE, Term, shown
-from tests.support.duck_athena import DuckLake
+from tests.support.duck_athena import DuckAthena
 from tools.athena.sources import queries, views
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -34,13 +34,13 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("sql", fenced("sql"))
 def test_each_query_is_athenas_and_its_columns_exist(sql: str, bucket: Path) -> None:
     assert trino_sql_validator.validate(sql).valid
-    DuckLake(bucket, ZONE.key).query(sql)
+    DuckAthena(bucket, ZONE.key).query(sql)
 
 
 def test_duckdb_reads_the_files_as_shown(bucket: Path) -> None:
     (sql,) = fenced("sql duckdb")
     found = duckdb.execute(sql.replace("s3://BUCKET", str(bucket))).fetchall()
-    counted = DuckLake(bucket).query(
+    counted = DuckAthena(bucket).query(
         "SELECT region, dt, count(*) AS users, sum(CAST(meeting_view_time AS double)) AS minutes "
         "FROM attendees WHERE granularity = 'day' GROUP BY region, dt ORDER BY region, dt"
     )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local.kaltura.campus import Size
-from tests.support.duck_athena import DuckLake
+from tests.support.duck_athena import DuckAthena
 from tests.support.world import SLUGS, Answer, World, world
 from tools.athena.sources import queries
 from tools.athena.tables import CHANGE, EXPORTED, FAILED, RUNS
@@ -55,13 +55,13 @@ def records(story: Story) -> list[Answer]:
 
 
 @pytest.fixture(scope="module")
-def lake(story: Story) -> DuckLake:
-    return DuckLake(story.root, now=NOW, loaded=True)
+def athena(story: Story) -> DuckAthena:
+    return DuckAthena(story.root, now=NOW, loaded=True)
 
 
-def run(lake: DuckLake, name: str) -> list[dict[str, Any]]:
+def run(athena: DuckAthena, name: str) -> list[dict[str, Any]]:
     (query,) = (query for query in queries() if query.name == name)
-    return lake.run(query)
+    return athena.run(query)
 
 
 def test_the_table_has_the_fields_that_runs_record_in_their_order(records: list[Answer]) -> None:
@@ -77,8 +77,8 @@ def test_the_table_has_the_fields_that_runs_record_in_their_order(records: list[
     assert any(exported["change"] for exported in records[1]["exported"])
 
 
-def test_each_export_is_a_row(lake: DuckLake, records: list[Answer]) -> None:
-    found = lake.query("SELECT * FROM exports")
+def test_each_export_is_a_row(athena: DuckAthena, records: list[Answer]) -> None:
+    found = athena.query("SELECT * FROM exports")
     wanted = [
         {
             "dt": record["finished_at"][:10],
@@ -105,8 +105,8 @@ def _sorted(row: dict[str, Any]) -> str:
     return repr(sorted(row.items()))
 
 
-def test_data_freshness(lake: DuckLake, records: list[Answer]) -> None:
-    found = {(row["report"], row["region"]): row for row in run(lake, "data-freshness")}
+def test_data_freshness(athena: DuckAthena, records: list[Answer]) -> None:
+    found = {(row["report"], row["region"]): row for row in run(athena, "data-freshness")}
     assert set(found) == {(slug, region) for slug in SLUGS for region in REGIONS}
     for (slug, region), row in found.items():
         done = [
@@ -124,7 +124,7 @@ def test_data_freshness(lake: DuckLake, records: list[Answer]) -> None:
     assert found["attendees", "us"]["last_export"] > found["attendees", "eu"]["last_export"]
 
 
-def test_completeness_per_day(lake: DuckLake, records: list[Answer]) -> None:
+def test_completeness_per_day(athena: DuckAthena, records: list[Answer]) -> None:
     latest = {
         (done["report"], done["region"], done["start"]): (done["state"], done["rows"])
         for record in records
@@ -137,7 +137,7 @@ def test_completeness_per_day(lake: DuckLake, records: list[Answer]) -> None:
         for region in REGIONS
         for day in days
     }
-    found = run(lake, "completeness-per-day")
+    found = run(athena, "completeness-per-day")
     assert len(found) == len(wanted)
     assert wanted == {
         (row["report"], row["region"], row["day"]): (row["state"], row["row_count"])
@@ -146,10 +146,10 @@ def test_completeness_per_day(lake: DuckLake, records: list[Answer]) -> None:
     assert {state for state, _ in wanted.values()} == {"settled", "settling", "missing"}
 
 
-def test_what_was_published_with_gzip_is_read(lake: DuckLake, story: Story) -> None:
+def test_what_was_published_with_gzip_is_read(athena: DuckAthena, story: Story) -> None:
     exports = story.world.exports()
     assert exports
     assert all(key.endswith(".csv.gz") for key in exports)
     for slug in SLUGS:
         rows = sum(len(story.world.rows(key)) - 1 for key in exports if key.startswith(f"{slug}/"))
-        assert lake.query(f"SELECT count(*) AS n FROM {slug}") == [{"n": rows}]
+        assert athena.query(f"SELECT count(*) AS n FROM {slug}") == [{"n": rows}]

@@ -24,7 +24,7 @@ from room_reports.model.windows import Granularity
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.errors import StorageError
 from room_reports.storage.keys import Series
-from tests.support.listing_server import shelf
+from tests.support.listing_server import listing_server
 
 GET = Request(method="GET", query={}, if_none_match="", source_ip="127.0.0.1")
 SETTINGS = read_api_settings(
@@ -37,11 +37,11 @@ def test_coverage_says_of_each_window_how_final_it_is() -> None:
     calendar = SETTINGS.calendar(Granularity.DAY)
     # The shelf's objects were all written as the 23rd began.
     days = ["2026-11-19", "2026-11-21", "2026-11-22", "2026-11-23"]
-    with shelf(series.key(calendar.window(day), gzip=False) for day in days) as held:
+    with listing_server(series.key(calendar.window(day), gzip=False) for day in days) as server:
         now = datetime(2026, 11, 24, 3, tzinfo=UTC)
         query = {"report": ["attendees"], "region": ["us"], "from": ["2026-11-19"]}
         asked = coverage_query(query, SETTINGS, now)
-        found = coverage(Bucket(held.client, "bucket"), asked, timedelta(hours=48), now)
+        found = coverage(Bucket(server.client, "bucket"), asked, timedelta(hours=48), now)
     assert [(each["start"], each["state"], each["size"]) for each in found] == [
         ("2026-11-19", "settled", 5),
         ("2026-11-20", "missing", None),
@@ -50,7 +50,7 @@ def test_coverage_says_of_each_window_how_final_it_is() -> None:
         ("2026-11-23", "open", 5),
     ], "the 24th has not ended, so that it is not missing"
     assert found[0]["exported_at"] == "2026-11-23T00:00:00Z"
-    assert len(held.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_a_client_that_has_the_same_already_gets_nothing() -> None:

@@ -22,7 +22,7 @@ from room_reports.kaltura.session import KalturaSessionProvider
 from room_reports.kaltura.transport import HttpPolicy, Transport
 from room_reports.model.regions import Region
 from room_reports.model.reports import report_with_id
-from tests.support.scripted_server import Answer, ScriptedServer, head, serving
+from tests.support.scripted_server import Response, ScriptedServer, head, serving
 
 RECORDINGS: dict[str, Any] = {
     recording["name"]: recording
@@ -73,7 +73,7 @@ SESSIONS: dict[str, tuple[type[KalturaError], str] | None] = {
 }
 
 
-def replayed(recording: Any) -> Answer:
+def replayed(recording: Any) -> Response:
     """The recorded answer, in chunks where it came without a length."""
     response = recording["response"]
     headers = [(name, value) for name, value in response["headers"]]
@@ -82,7 +82,7 @@ def replayed(recording: Any) -> Answer:
         headers.append(("Transfer-Encoding", "chunked"))
         chunk = b"%x\r\n%s\r\n" % (len(body), body) if body else b""
         body = chunk + b"0\r\n\r\n"
-    return Answer((head(response["status"], headers), body))
+    return Response((head(response["status"], headers), body))
 
 
 def secrets_in(recording: Any) -> list[str]:

@@ -12,7 +12,7 @@ from room_reports.kaltura.credentials import AdminSecret, AppToken, Credentials,
 from room_reports.kaltura.errors import KalturaError, RegionError, TransientError
 from room_reports.kaltura.session import LIFETIME, KalturaSessionProvider
 from room_reports.kaltura.transport import HttpPolicy, Transport
-from tests.support.scripted_server import JSON, Answer, Request, ScriptedServer, answer, serving
+from tests.support.scripted_server import JSON, Request, Response, ScriptedServer, response, serving
 
 NOW = 1_800_000_000.0
 ADMIN = AdminSecret(102, "the-admin-secret", "someone")
@@ -38,12 +38,12 @@ def soon() -> Deadline:
     return Deadline.after(20)
 
 
-def json_answer(value: object) -> Answer:
-    return answer(json.dumps(value).encode(), JSON)
+def json_response(value: object) -> Response:
+    return response(json.dumps(value).encode(), JSON)
 
 
-def refusal(code: str) -> Answer:
-    return json_answer(
+def refusal(code: str) -> Response:
+    return json_response(
         {"code": code, "message": "m", "objectType": "KalturaAPIException", "args": []}
     )
 
@@ -59,20 +59,20 @@ class Kaltura:
         self.expiry = expiry
         self.delay = delay
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> Response:
         if request.action == "startWidgetSession":
             assert request.form["widgetId"] == "_102"
-            return json_answer({"ks": WIDGET_KS, "partnerId": "102", "userId": 0})
+            return json_response({"ks": WIDGET_KS, "partnerId": "102", "userId": 0})
         self.minted += 1
         ks = f"djJ8MTAyfA-{self.minted}"
         if request.action == "start":
-            given = json_answer(ks)
+            given = json_response(ks)
         else:
             expected = hashlib.new(self.algorithm, (WIDGET_KS + TOKEN.app_token).encode())
             if request.form["tokenHash"] != expected.hexdigest():
                 return refusal("INVALID_APP_TOKEN_HASH")
-            given = json_answer({"ks": ks, "expiry": self.expiry})
-        return Answer((self.delay, *given.parts))
+            given = json_response({"ks": ks, "expiry": self.expiry})
+        return Response((self.delay, *given.parts))
 
 
 def test_a_ready_session_is_used_as_it_is() -> None:
@@ -198,7 +198,7 @@ def test_a_session_is_discarded_once_however_many_threads_found_it_expired() -> 
 
 @pytest.mark.parametrize("nothing", [None, "", 7, [], {"ks": "x"}])
 def test_an_answer_without_a_session_is_tried_again_later(nothing: object) -> None:
-    with serving(json_answer(nothing)) as server, pytest.raises(TransientError) as caught:
+    with serving(json_response(nothing)) as server, pytest.raises(TransientError) as caught:
         keeper(server, ADMIN, SettableClock()).current(soon())
 
     assert caught.value.code == "NO_SESSION"
@@ -224,7 +224,7 @@ def test_a_refusal_says_what_is_wrong_with_the_secret(credentials: Credentials, 
     "ks", ["djJ8MTAyfA-new_session_of_version_2", "MTIzNDU2fGEgc2Vzc2lvbiBvZiB2ZXJzaW9uIDE="]
 )
 def test_a_session_in_an_answer_that_nobody_understands_is_kept_nowhere(ks: str) -> None:
-    xml = answer(f"<xml><result>{ks}</result></xml>".encode(), "text/xml")
+    xml = response(f"<xml><result>{ks}</result></xml>".encode(), "text/xml")
     with serving(xml) as server, pytest.raises(KalturaError) as caught:
         keeper(server, ADMIN, SettableClock()).current(soon())
 
