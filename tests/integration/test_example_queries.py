@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.term import ZONE
-from tests.integration.term_truth import (
+from tests.support.duck_athena import DuckAthena
+from tests.support.term import ZONE
+from tests.support.term_truth import (
     NOW,
     SESSION,
     TERM,
@@ -20,7 +21,7 @@ from tests.integration.term_truth import (
     true_breakouts,
     true_sessions,
 )
-from tests.support.duck_athena import DuckAthena
+from tests.support.world import export_key
 from tools.athena.sources import queries
 
 
@@ -168,13 +169,13 @@ def test_retention_across_a_term(athena: DuckAthena) -> None:
 def test_breakouts_that_nobody_joined_are_found(tmp_path: Path) -> None:
     start = int(NOW.timestamp()) - 86400
     dt = datetime.fromtimestamp(start, UTC).date().isoformat()
-    folder = tmp_path / f"breakout_sessions/granularity=day/region=us/dt={dt}"
-    folder.mkdir(parents=True)
+    path = tmp_path / export_key("breakout_sessions", "us", dt)
+    path.parent.mkdir(parents=True)
     lines = (
         "header",
         f"1_p,P,1_a,Empty,1_x,0,{start},{start + 60},60,0,0",
         f"1_p,P,1_b,Full,1_y,u,{start},{start + 60},60,3,0.5\n",
     )
-    (folder / "some.csv").write_text("\n".join(lines), encoding="utf-8")
+    path.write_text("\n".join(lines), encoding="utf-8")
     (empty,) = run(DuckAthena(tmp_path, now=NOW), "no-shows")
     assert (empty["breakout_entry_name"], empty["initiator_user_id"]) == ("Empty", None)

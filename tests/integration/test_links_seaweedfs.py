@@ -17,10 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.stack.process import free_port, start, wait_until
 from room_reports.api.presign import S3_CONFIG, ObjectVersion, Presigner, StsCredentials
+from tests.support.world import export_key
 
 ROOT = Path(__file__).parents[2]
 BUCKET = "reports"
-KEY = "attendees/granularity=day/region=us/dt=2026-11-22/attendees_us_2026-11-22.csv"
+KEY = export_key("attendees", "us", "2026-11-22")
 FOREIGN = "runs/dt=2026-11-22/run.json"
 NAME = "attendees_us_2026-11-22.csv"
 CSV = b"entry_id,user_name\n1_abc,\xc5\x81ucja\n"

@@ -11,8 +11,8 @@ import trino_sql_validator
 
 from local.kaltura.campus import Size
 from room_reports.model.reports import ATTENDEES, REPORTS
-from tests.integration.term import ZONE, Term, shown
 from tests.support.duck_athena import DuckAthena
+from tests.support.term import ZONE, Term, shown
 from tools.athena.sources import queries, views
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from local.kaltura.campus import Size
-from tests.integration.term import ZONE, Term
-from tests.integration.term_truth import (
+from tests.support.duck_athena import DuckAthena
+from tests.support.term import ZONE, Term
+from tests.support.term_truth import (
     NOW,
     SESSION,
     TERM,
@@ -17,7 +18,7 @@ from tests.integration.term_truth import (
     true_breakouts,
     true_sessions,
 )
-from tests.support.duck_athena import DuckAthena
+from tests.support.world import export_key
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +116,8 @@ def test_a_condition_on_dt_reads_that_day_and_the_next(bucket: Path, view: str) 
 
 
 def write(root: Path, slug: str, dt: str, *lines: str) -> None:
-    folder = root / slug / "granularity=day" / "region=us" / f"dt={dt}"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{slug}_us_{dt}.csv"
+    path = root / export_key(slug, "us", dt)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(("header", *lines, "")), encoding="utf-8")
 
 

@@ -5,7 +5,7 @@ share no code with the library or with the simulated server.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
@@ -124,7 +124,7 @@ def tables(
     return Table(report, header, tuple(rows), quoted)
 
 
-def chunked(data: bytes, sizes: list[int]) -> Iterator[bytes]:
+def chunked(data: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
     """Yield ``data`` in pieces of these sizes, repeatedly; empty pieces are left out."""
     start, turn = 0, 0
     while start < len(data):

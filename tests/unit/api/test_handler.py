@@ -1,27 +1,16 @@
 """The handler: routes, methods and other sites, before anything is asked of AWS."""
 
-import importlib.util
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from room_reports.api.service import downloads_service
+from tests.support.handlers import Context, load_app
 
-APP = Path(__file__).parents[3] / "functions/downloads/app.py"
 ORIGIN = "https://reports.example.edu"
 Ask = Callable[..., tuple[int, dict[str, list[str]], str]]
-
-
-class _Context(LambdaContext):
-    def __init__(self) -> None:
-        self._function_name = "downloads"
-        self._memory_limit_in_mb = 1024
-        self._invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:downloads"
-        self._aws_request_id = "request"
 
 
 @pytest.fixture(params=["", ORIGIN], ids=["no other site", "one other site"])
@@ -36,11 +25,7 @@ def ask(origin: str, monkeypatch: pytest.MonkeyPatch) -> Ask:
     monkeypatch.setenv("PRESIGNER_ROLE_ARN", "arn:aws:iam::123456789012:role/presigner")
     monkeypatch.setenv("CORS_ORIGIN", origin)
     downloads_service.cache_clear()
-    spec = importlib.util.spec_from_file_location("downloads_app", APP)
-    assert spec
-    assert spec.loader
-    app = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(app)
+    app = load_app("downloads")
 
     def send(
         path: str, method: str = "GET", query: dict[str, list[str]] | None = None, **headers: str
@@ -53,7 +38,7 @@ def ask(origin: str, monkeypatch: pytest.MonkeyPatch) -> Ask:
             "multiValueQueryStringParameters": query,
             "requestContext": {"identity": {"sourceIp": "127.0.0.1"}},
         }
-        answer = app.handler(event, _Context())
+        answer = app.handler(event, Context("downloads"))
         return answer["statusCode"], answer["multiValueHeaders"], answer["body"]
 
     return send

@@ -1,4 +1,3 @@
-import csv
 import gc
 import gzip
 import hashlib
@@ -16,30 +15,16 @@ from hypothesis import strategies as st
 from room_reports.kaltura.csv_reader import KalturaCsvReader
 from room_reports.kaltura.errors import CutReportError
 from room_reports.model.reports import ATTENDEES, REPORTS, ROOM_DATA, Report
-from room_reports.storage.csv_file import CsvSummary, read_csv, write_csv
+from room_reports.storage.csv_file import read_csv, write_csv
 from room_reports.storage.errors import HeaderError
+from tests.support.csv_files import publish, strict_rows
 from tests.support.tables import (
     BOM,
     Table,
     chunk_sizes,
-    chunked,
     tables,
     unknown_report,
 )
-
-
-def publish(
-    table: Table, sizes: list[int], *, neutralise: bool = True, compress: bool = False
-) -> tuple[bytes, CsvSummary]:
-    source, out = KalturaCsvReader(chunked(table.rendered(), sizes)), io.BytesIO()
-    summary = write_csv(
-        source.header, source, table.report, out, neutralise=neutralise, compress=compress
-    )
-    return out.getvalue(), summary
-
-
-def strictly_parsed(data: bytes) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
 
 
 @given(tables(), chunk_sizes, st.booleans())
@@ -48,7 +33,7 @@ def test_any_table_is_published_so_that_python_reads_it_back(
 ) -> None:
     data, summary = publish(table, sizes, neutralise=neutralise)
 
-    assert strictly_parsed(data) == table.published(neutralise=neutralise)
+    assert strict_rows(data) == table.published(neutralise=neutralise)
     assert data.count(b"\n") == 1 + len(table.rows) == 1 + summary.rows
     assert data.endswith(b"\n")
     assert not data.startswith(BOM)
@@ -115,7 +100,7 @@ def test_columns_stand_in_the_catalogues_order_and_unknown_ones_last(
     assert set(summary.unknown_columns) == ({"new_1", "new_2"} if known else set())
     published = [dict(zip(table.published()[0], row, strict=True)) for row in table.published()]
     expected_rows = [{**row, "new_1": "'=a", "new_2": "b"} for row in published[1:]]
-    assert strictly_parsed(out.getvalue()) == [
+    assert strict_rows(out.getvalue()) == [
         expected_columns,
         *([row[name] for name in expected_columns] for row in expected_rows),
     ]
@@ -174,7 +159,7 @@ def test_what_becomes_of_awkward_text(value: str, published: str) -> None:
     out = io.BytesIO()
     write_csv(["a", "b"], [[value, "1"]], unknown_report, out)
 
-    assert strictly_parsed(out.getvalue())[1] == [published, "1"]
+    assert strict_rows(out.getvalue())[1] == [published, "1"]
 
 
 def test_numbers_keep_their_sign() -> None:
@@ -182,7 +167,7 @@ def test_numbers_keep_their_sign() -> None:
     out = io.BytesIO()
     write_csv(header, [["-1"] * len(header)], ROOM_DATA, out)
 
-    row = dict(zip(header, strictly_parsed(out.getvalue())[1], strict=True))
+    row = dict(zip(header, strict_rows(out.getvalue())[1], strict=True))
     assert row["entry_name"] == "'-1"
     assert row["meeting_view_period_unique_users"] == "-1"
 
