@@ -73,14 +73,14 @@ def test_hive_reads_every_value_back(database: SparkSession, bucket: Path, repor
     assert counted[0][0] == sum(row[-3:] == ("day", "us", "2026-11-01") for row in wanted)
 
 
-def test_the_files_hold_what_is_difficult(bucket: Path) -> None:
+def test_the_files_hold_the_difficult_values(bucket: Path) -> None:
     names = {row[3] for row in lying(bucket, ATTENDEES)}
     assert any("\\" in name for name in names)
     assert any('"' in name for name in names)
     assert any(re.match(r"'[=+@-]", name) for name in names)
 
 
-def test_spark_as_the_documentation_shows_it(spark: SparkSession, bucket: Path) -> None:
+def test_documented_spark_example(spark: SparkSession, bucket: Path) -> None:
     text = (ROOT / "docs/querying.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"^```python spark\n(.*?)^```", text, re.M | re.S)
     names: dict[str, Any] = {"spark": spark}

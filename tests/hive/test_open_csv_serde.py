@@ -91,19 +91,17 @@ def awkward_table() -> Table:
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(table=tables())
-def test_any_published_table_is_read_back_equal(
-    deserialise: Callable[..., Rows], table: Table
-) -> None:
+def test_hive_reads_any_published_table(deserialise: Callable[..., Rows], table: Table) -> None:
     assert deserialise(publish(table)[0]) == table.published()
 
 
-def test_every_pair_of_awkward_pieces_is_read_back_equal(deserialise: Callable[..., Rows]) -> None:
+def test_hive_reads_every_pair_of_special_characters(deserialise: Callable[..., Rows]) -> None:
     table = awkward_table()
 
     assert deserialise(publish(table)[0]) == table.published()
 
 
-def test_the_serdes_own_escape_character_would_lose_data(
+def test_the_default_escape_character_would_lose_data(
     deserialise: Callable[..., Rows],
 ) -> None:
     table = awkward_table()
@@ -111,7 +109,7 @@ def test_the_serdes_own_escape_character_would_lose_data(
     assert deserialise(publish(table)[0], escape="\\") != table.published()
 
 
-def test_a_table_over_the_file_shows_the_same(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_hive_table_over_the_file_has_the_same_rows(spark: SparkSession, tmp_path: Path) -> None:
     table = awkward_table()
     location = tmp_path / "attendees"
     location.mkdir()

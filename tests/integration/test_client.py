@@ -41,12 +41,12 @@ def without_length(body: bytes) -> Response:
     ],
     ids=["length", "chunks", "gzip", "close", "in pieces"],
 )
-def test_a_whole_report_is_read(whole: Response) -> None:
+def test_a_complete_report_is_read(whole: Response) -> None:
     with serving(whole) as server:
         assert Client(server.url).fetch() == TABLE
 
 
-def test_the_call_is_a_post_that_shows_no_secret_and_asks_for_gzip() -> None:
+def test_the_request_is_a_post_with_secrets_in_the_body_and_accepts_gzip() -> None:
     with serving(REPORT) as server:
         Client(server.url).fetch()
         (request,) = server.requests
@@ -62,7 +62,7 @@ def test_the_call_is_a_post_that_shows_no_secret_and_asks_for_gzip() -> None:
     }
 
 
-def test_no_proxy_and_no_password_is_taken_from_the_environment(
+def test_proxies_and_netrc_are_ignored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
@@ -98,7 +98,7 @@ def test_no_proxy_and_no_password_is_taken_from_the_environment(
         "of a length in words",
     ],
 )
-def test_a_report_that_was_cut_or_cannot_be_proven_whole_is_refused_and_tried_again(
+def test_incomplete_or_unverifiable_reports_are_rejected_and_retried(
     cut: Response,
 ) -> None:
     with serving(cut) as server:
@@ -115,20 +115,20 @@ def test_a_report_that_was_cut_or_cannot_be_proven_whole_is_refused_and_tried_ag
     assert len(client.waits) == 2
 
 
-def test_a_report_that_ends_within_a_row_is_tried_again() -> None:
+def test_a_report_that_ends_within_a_row_is_retried() -> None:
     with serving(response(HALF[:-2]), REPORT) as server:
         client = Client(server.url)
         assert client.fetch() == TABLE
     assert client.started == 2
 
 
-def test_whatever_follows_the_declared_length_is_not_read() -> None:
+def test_bytes_after_the_content_length_are_not_read() -> None:
     longer = response(BODY + b"1_more", headers=[("Content-Length", str(len(BODY)))])
     with serving(Response(longer.parts, close=True)) as server:
         assert Client(server.url).fetch() == TABLE
 
 
-def test_a_report_that_nobody_can_read_is_refused_with_a_sample_without_secrets() -> None:
+def test_a_malformed_report_is_rejected_with_a_redacted_sample() -> None:
     odd = response(f"\ufeff{HEADER}\n1,2,3,4,5,6,7,8,9,10,{READY.ks}\n".encode())
     with serving(odd) as server, pytest.raises(MalformedReportError) as caught:
         Client(server.url).fetch()
@@ -139,7 +139,7 @@ def test_a_report_that_nobody_can_read_is_refused_with_a_sample_without_secrets(
     assert READY.ks.encode() not in caught.value.response_sample.body
 
 
-def test_a_server_that_drips_is_stopped_at_the_deadline() -> None:
+def test_a_slow_response_is_aborted_at_the_deadline() -> None:
     parts: list[bytes | float] = [REPORT.parts[0]]
     for place in range(400):
         parts += [BODY[place : place + 1], 0.05]
@@ -157,7 +157,7 @@ def test_a_server_that_drips_is_stopped_at_the_deadline() -> None:
     [Response((20.0,)), Response((REPORT.parts[0], 20.0)), Response((REPORT.parts[0], HALF, 20.0))],
     ids=["before the headers", "before the body", "within the body"],
 )
-def test_a_server_that_falls_silent_runs_into_the_read_timeout(stalling: Response) -> None:
+def test_a_stalled_response_hits_the_read_timeout(stalling: Response) -> None:
     with serving(stalling) as server:
         client = Client(server.url, http=HttpPolicy(2, 0.3, retries=2, backoff=0.01))
         started = time.monotonic()
@@ -170,7 +170,7 @@ def test_a_server_that_falls_silent_runs_into_the_read_timeout(stalling: Respons
 
 
 @pytest.mark.parametrize("parts", [(), (REPORT.parts[0], HALF)], ids=["at once", "within"])
-def test_a_read_timeout_never_outlasts_the_deadline(parts: tuple[bytes, ...]) -> None:
+def test_the_read_timeout_does_not_exceed_the_deadline(parts: tuple[bytes, ...]) -> None:
     with serving(Response((*parts, 20.0))) as server:
         started = time.monotonic()
         with pytest.raises(DeadlineError):
@@ -179,7 +179,7 @@ def test_a_read_timeout_never_outlasts_the_deadline(parts: tuple[bytes, ...]) ->
     assert time.monotonic() - started < 1.5
 
 
-def test_retries_of_http_do_not_outlast_the_deadline_either() -> None:
+def test_http_retries_do_not_exceed_the_deadline() -> None:
     slow_refusal = Response((0.8, *response(b"", status=503).parts))
     with serving(slow_refusal) as server:
         started = time.monotonic()
@@ -189,13 +189,13 @@ def test_retries_of_http_do_not_outlast_the_deadline_either() -> None:
     assert time.monotonic() - started < 2
 
 
-def test_nothing_is_asked_when_the_time_is_up() -> None:
+def test_no_request_is_sent_after_the_deadline() -> None:
     with serving(REPORT) as server, pytest.raises(DeadlineError):
         Client(server.url).fetch(seconds=0)
 
     assert server.requests == []
 
 
-def test_a_report_that_was_not_read_to_its_end_counts_as_unproven() -> None:
+def test_a_report_that_was_not_read_to_its_end_raises() -> None:
     with serving(REPORT) as server, pytest.raises(RuntimeError, match="not read to its end"):
         Client(server.url).region.fetch(ReportRequest(ROOM_DATA, 0, 3600), next, Deadline.after(20))

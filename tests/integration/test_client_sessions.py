@@ -52,7 +52,7 @@ def test_an_expired_session_is_replaced_once(credentials: Credentials, reason: s
 
 
 @pytest.mark.parametrize("credentials", [ADMIN, TOKEN], ids=["admin secret", "app token"])
-def test_when_the_new_session_has_expired_too_the_region_is_given_up(
+def test_a_second_expired_session_raises_region_error(
     credentials: Credentials,
 ) -> None:
     advice = "and so was a new one; check the clocks"
@@ -62,7 +62,7 @@ def test_when_the_new_session_has_expired_too_the_region_is_given_up(
     assert calls(server).count("getCsvFromStringParams") == 2
 
 
-def test_a_ready_session_that_expired_says_what_to_do() -> None:
+def test_an_expired_static_session_says_what_to_do() -> None:
     advice = "has expired; put a new one into the secret"
     with serving(EXPIRED) as server, pytest.raises(RegionError, match=advice):
         Client(server.url).fetch()
@@ -70,7 +70,7 @@ def test_a_ready_session_that_expired_says_what_to_do() -> None:
     assert len(server.requests) == 1
 
 
-def test_a_session_that_was_ended_is_not_used_by_the_next_run() -> None:
+def test_a_revoked_session_is_not_reused() -> None:
     ended = api_error("INVALID_KS", KSID="LOGOUT")
     answers = iter([ended, REPORT])
     with serving(minting(lambda _: next(answers))) as server:
@@ -85,7 +85,7 @@ def test_a_session_that_was_ended_is_not_used_by_the_next_run() -> None:
 @pytest.mark.parametrize(
     "hiccup", [api_error("INTERNAL_SERVERL_ERROR"), response(b"", status=500)], ids=["error", "500"]
 )
-def test_a_hiccup_while_a_session_is_minted_is_tried_again(hiccup: Response) -> None:
+def test_a_transient_error_at_session_start_is_retried(hiccup: Response) -> None:
     with serving(hiccup, minting(lambda _: REPORT)) as server:
         client = Client(server.url, ADMIN)
         assert client.fetch() == TABLE
@@ -104,7 +104,7 @@ def test_many_threads_share_one_session() -> None:
     assert calls(server).count("start") == 1
 
 
-def test_when_it_expires_under_many_threads_one_new_session_is_minted() -> None:
+def test_an_expired_session_is_replaced_once_for_all_threads() -> None:
     def report(request: Request) -> Response:
         return EXPIRED if request.form["ks"] == f"{MINTED}1" else REPORT
 
@@ -136,7 +136,7 @@ def repeat_everything(request: Request) -> Response:
     ],
     ids=["cut", "503", "html", "redirect", "expired", "broken", "repeated"],
 )
-def test_no_failure_shows_a_secret(
+def test_failures_hide_secrets(
     credentials: Credentials,
     report: Callable[[Request], Response],
     caplog: pytest.LogCaptureFixture,
@@ -158,7 +158,7 @@ def test_no_failure_shows_a_secret(
 
 
 @pytest.mark.parametrize("credentials", [ADMIN, TOKEN], ids=["admin", "token"])
-def test_no_refused_credential_is_shown(
+def test_refused_credentials_are_hidden(
     credentials: Credentials, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")

@@ -166,7 +166,7 @@ def test_retention_across_a_term(athena: DuckAthena) -> None:
     assert_same(run(athena, "retention-across-a-term"), true, *names)
 
 
-def test_breakouts_that_nobody_joined_are_found(tmp_path: Path) -> None:
+def test_no_shows_lists_a_breakout_without_participants(tmp_path: Path) -> None:
     start = int(NOW.timestamp()) - 86400
     dt = datetime.fromtimestamp(start, UTC).date().isoformat()
     path = tmp_path / export_key("breakout_sessions", "us", dt)

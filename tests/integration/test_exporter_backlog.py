@@ -30,7 +30,7 @@ def fetched(world: World) -> list[tuple[int | None, str]]:
     return [(call.report, call.params["from_date"]) for call in world.regions["us"].calls.reports()]
 
 
-def test_a_thousand_missing_windows_are_fetched_once_each_the_newest_first() -> None:
+def test_a_thousand_missing_windows_are_fetched_once_newest_first() -> None:
     environment = {"GRANULARITIES": "hour", "CATCH_UP_DAYS": "14", "CONCURRENCY": "1"}
     with World(size=TINY, variables=environment) as world:
         answer = world.run_scheduled()
@@ -50,7 +50,7 @@ def test_a_thousand_missing_windows_are_fetched_once_each_the_newest_first() -> 
         assert len(methods) == 3 * hours + 4
 
 
-def test_what_the_time_does_not_suffice_for_is_left_to_the_next_runs() -> None:
+def test_tasks_without_time_are_deferred_to_the_next_runs() -> None:
     environment = {"CATCH_UP_DAYS": "30", "CONCURRENCY": "1"}
     with World(size=TINY, variables=environment) as world:
         done: list[str] = []
@@ -75,7 +75,7 @@ def test_what_the_time_does_not_suffice_for_is_left_to_the_next_runs() -> None:
         assert all(world.rows(key) == world.expected_rows(key) for key in done)
 
 
-def test_a_run_without_time_does_nothing_but_say_so() -> None:
+def test_a_run_without_time_defers_everything() -> None:
     with World(size=TINY) as world:
         answer = world.run_scheduled(Deadline.after(5))
         assert answer["exported"] == answer["failed"] == []
@@ -83,7 +83,7 @@ def test_a_run_without_time_does_nothing_but_say_so() -> None:
         assert world.regions["us"].calls.all() == ()
 
 
-def test_a_window_that_settles_within_minutes_is_left_to_the_next_run_unasked() -> None:
+def test_a_window_that_settles_within_minutes_is_deferred() -> None:
     with World(size=TINY, variables={"SETTLE_HOURS": "0"}) as world:
         answer = world.run_scheduled()
         assert answer["exported"] == answer["failed"] == []
@@ -94,7 +94,7 @@ def test_a_window_that_settles_within_minutes_is_left_to_the_next_run_unasked() 
         assert {world.item(key).metadata["state"] for key in world.export_keys()} == {"settled"}
 
 
-def test_missing_windows_come_before_those_that_have_settled() -> None:
+def test_missing_windows_come_before_settled_ones() -> None:
     environment = {"CATCH_UP_DAYS": "10", "CONCURRENCY": "1"}
     with World(size=TINY, variables=environment) as world:
         world.run({"from": "2026-09-18", "to": "2026-09-20"})

@@ -33,7 +33,7 @@ def calls(world: World, report: int) -> int:
 
 
 @pytest.mark.parametrize("cap", [270, 500, 3000])
-def test_a_busy_day_is_put_together_from_pieces(cap: int) -> None:
+def test_a_capped_report_is_assembled_from_pieces(cap: int) -> None:
     with World(
         size=BUSY, settings=capped(attendees=cap), variables={"ROW_CAPS": str(cap)}
     ) as world:
@@ -49,7 +49,7 @@ def test_a_busy_day_is_put_together_from_pieces(cap: int) -> None:
         assert calls(world, 6001) < 40
 
 
-def test_every_report_can_be_cut_off_at_once() -> None:
+def test_all_reports_may_be_capped_at_the_same_time() -> None:
     settings = capped(room_data=14, attendees=300, breakout_sessions=7)
     with World(size=BUSY, settings=settings, variables={"ROW_CAPS": "7,14,300"}) as world:
         world.run(EVENT)
@@ -58,14 +58,14 @@ def test_every_report_can_be_cut_off_at_once() -> None:
             assert int(world.item(export_key(slug, "us", DAY)).metadata["pieces"]) > 1
 
 
-def test_a_private_cap_is_suspected_by_its_round_figure() -> None:
+def test_an_unknown_cap_is_detected_by_a_round_row_count() -> None:
     with World(size=BUSY, settings=capped(attendees=1000)) as world:
         world.run(EVENT)
         check(world, ATTENDEES)
         assert len(world.rows(ATTENDEES)) > 3000
 
 
-def test_a_whole_report_as_long_as_the_cap_is_only_asked_for_more_often() -> None:
+def test_a_complete_report_of_exactly_the_cap_is_published() -> None:
     with World(size=BUSY) as world:
         world.run(EVENT)
         rows = world.item(ATTENDEES).metadata["rows"]
@@ -76,7 +76,7 @@ def test_a_whole_report_as_long_as_the_cap_is_only_asked_for_more_often() -> Non
         assert int(world.item(ATTENDEES).metadata["pieces"]) > 1
 
 
-def test_filters_and_compression_hold_in_the_pieces_too() -> None:
+def test_pieces_respect_filters_and_compression() -> None:
     rooms = [f"1_us{number:06x}" for number in range(4)]
     chosen = ", ".join(f'"{room}"' for room in rooms)
     filters = f'{{"attendees": {{"entry_ids": [{chosen}]}}}}'
@@ -96,7 +96,7 @@ def test_filters_and_compression_hold_in_the_pieces_too() -> None:
         assert all(ids <= set(rooms) for ids in asked)
 
 
-def test_a_query_that_is_too_heavy_as_a_whole_is_asked_for_in_pieces() -> None:
+def test_a_timed_out_query_is_fetched_in_pieces() -> None:
     with World(size=BUSY) as world:
         world.regions["us"].faults.push(
             Fault("api_error", code="DRUID_QUERY_TIMED_OUT", times=4, report=6001)
@@ -106,7 +106,7 @@ def test_a_query_that_is_too_heavy_as_a_whole_is_asked_for_in_pieces() -> None:
         assert int(world.item(ATTENDEES).metadata["pieces"]) > 1
 
 
-def test_one_session_at_the_cap_fails_and_names_the_piece() -> None:
+def test_one_session_at_the_cap_fails_and_the_error_names_the_piece() -> None:
     with World(size=BUSY, settings=capped(attendees=100), variables={"ROW_CAPS": "100"}) as world:
         answer = world.run_and_fail(EVENT)
         (failure,) = answer["failed"]
@@ -121,7 +121,7 @@ def test_one_session_at_the_cap_fails_and_names_the_piece() -> None:
         assert ATTENDEES not in world.export_keys()
 
 
-def test_a_report_nobody_can_divide_fails_at_the_cap() -> None:
+def test_an_indivisible_report_fails_at_the_cap() -> None:
     settings = ReportSettings(aliases={4021: 6001}, row_caps={4021: 100})
     with World(
         size=BUSY, settings=settings, variables={"ROW_CAPS": "100", "REPORT_IDS": "4021"}

@@ -45,7 +45,7 @@ def refusal(world: World, event: dict[str, object] | None = None) -> str:
         ("SECRET_ID", "", "is missing; it should be the ARN of the secret"),
     ],
 )
-def test_a_wrong_setting_is_named(variable: str, value: str, said: str) -> None:
+def test_error_names_the_invalid_variable(variable: str, value: str, said: str) -> None:
     with World() as world:
         world.environment[variable] = value
         message = refusal(world)
@@ -70,7 +70,7 @@ def test_a_wrong_setting_is_named(variable: str, value: str, said: str) -> None:
         ),
     ],
 )
-def test_a_wrong_secret_is_described_and_never_quoted(secret: str, said: str) -> None:
+def test_an_invalid_secret_is_described_but_not_quoted(secret: str, said: str) -> None:
     with World() as world:
         world.secret = secret
         message = refusal(world)
@@ -98,12 +98,12 @@ def test_a_wrong_secret_is_described_and_never_quoted(secret: str, said: str) ->
         ({"detail-type": "Scheduled Event"}, "the scheduled event's time: ''"),
     ],
 )
-def test_a_wrong_event_is_named(event: dict[str, object], said: str) -> None:
+def test_error_names_the_invalid_field_of_the_event(event: dict[str, object], said: str) -> None:
     with World() as world:
         assert said in refusal(world, event)
 
 
-def test_everything_that_is_wrong_is_said_at_once() -> None:
+def test_all_configuration_problems_are_reported_together() -> None:
     with World(regions=("us", "eu")) as world:
         world.secret = json.dumps({"us": {"ks": "planted"}})
         world.environment |= {
@@ -122,7 +122,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         assert "planted" not in message
 
 
-def test_a_secret_that_cannot_be_read_is_one_problem_among_others() -> None:
+def test_an_unreadable_secret_is_reported_with_other_problems() -> None:
     def unreadable(secret_id: str) -> str:
         raise ConfigurationError([f"the secret {secret_id} cannot be read"])
 

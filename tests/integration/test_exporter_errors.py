@@ -52,7 +52,7 @@ def check_the_rest(world: World, answer: dict[str, Any], others: list[str]) -> N
 
 
 @pytest.mark.parametrize("code", RETRIED)
-def test_what_may_pass_is_tried_again_and_then_left_to_the_next_run(code: str) -> None:
+def test_transient_errors_are_retried_and_then_reported_as_retryable(code: str) -> None:
     with World(size=SMALL) as world:
         world.regions["us"].faults.push(api_error(code))
         answer = world.run_and_fail()
@@ -72,7 +72,7 @@ def test_what_may_pass_is_tried_again_and_then_left_to_the_next_run(code: str) -
 
 
 @pytest.mark.parametrize("code", [*RETRIED, "DRUID_QUERY_TIMED_OUT"])
-def test_what_passes_while_it_is_tried_again_is_no_failure(code: str) -> None:
+def test_a_successful_retry_is_not_a_failure(code: str) -> None:
     with World(size=SMALL) as world:
         world.regions["us"].faults.push(api_error(code, times=TRIES - 1))
         assert world.run_scheduled()["failed"] == []
@@ -80,7 +80,7 @@ def test_what_passes_while_it_is_tried_again_is_no_failure(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", OF_THE_TASK)
-def test_what_will_not_pass_is_not_tried_again(code: str) -> None:
+def test_task_errors_are_not_retried(code: str) -> None:
     with World(size=SMALL) as world:
         world.regions["us"].faults.push(api_error(code))
         answer = world.run_and_fail()
@@ -94,7 +94,7 @@ def test_what_will_not_pass_is_not_tried_again(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", OF_THE_REGION)
-def test_what_concerns_the_region_stops_it_and_no_other(code: str) -> None:
+def test_region_errors_stop_only_that_region(code: str) -> None:
     with World(
         regions=("us", "eu"), size=SMALL, variables={"CONCURRENCY": "1", "CATCH_UP_DAYS": "3"}
     ) as world:
@@ -142,7 +142,7 @@ def test_what_concerns_the_region_stops_it_and_no_other(code: str) -> None:
     ],
     ids=lambda value: value.kind if isinstance(value, Fault) else "",
 )
-def test_what_comes_broken_is_never_published(fault: Fault, message: str, retryable: bool) -> None:
+def test_broken_responses_are_not_published(fault: Fault, message: str, retryable: bool) -> None:
     always = {**vars(fault), "times": None, "report": 6001}
     with World(size=SMALL, variables={"READ_TIMEOUT_SECONDS": "1"}) as world:
         world.regions["us"].faults.push(Fault(**always))
@@ -161,7 +161,7 @@ def test_what_comes_broken_is_never_published(fault: Fault, message: str, retrya
         *("http_status", "ks_expired", "chunked", "drip", "reordered_columns"),
     ],
 )
-def test_what_was_broken_once_is_whole_in_the_end(fault: str) -> None:
+def test_a_single_broken_response_is_recovered(fault: str) -> None:
     with World(size=SMALL) as world:
         world.regions["us"].faults.push(Fault(fault, seconds=0.1))
         assert world.run_scheduled()["failed"] == []
@@ -169,7 +169,7 @@ def test_what_was_broken_once_is_whole_in_the_end(fault: str) -> None:
         assert all(world.rows(key) == world.expected_rows(key) for key in world.export_keys())
 
 
-def test_a_report_that_nothing_is_known_of_is_not_taken_for_an_empty_one() -> None:
+def test_a_failed_report_is_not_published_as_empty() -> None:
     with World(size=SMALL) as world:
         world.regions["us"].faults.push(
             api_error("DRUID_QUERY_TIMED_OUT"), Fault("header_only", times=None, report=6000)
@@ -179,7 +179,7 @@ def test_a_report_that_nothing_is_known_of_is_not_taken_for_an_empty_one() -> No
         assert ATTENDEES not in world.export_keys()
 
 
-def test_columns_nobody_knows_are_kept_at_the_end_and_reported() -> None:
+def test_unknown_columns_are_appended_and_reported() -> None:
     with World(size=SMALL) as world:
         world.regions["us"].faults.push(Fault("extra_column", text="new_metric", report=6001))
         world.run_scheduled()
@@ -191,7 +191,7 @@ def test_columns_nobody_knows_are_kept_at_the_end_and_reported() -> None:
         assert entries[OTHERS[0]]["unknown_columns"] == []
 
 
-def test_bytes_that_are_not_utf8_are_replaced_and_counted() -> None:
+def test_invalid_utf8_is_replaced_and_counted() -> None:
     with World(size=SMALL) as world:
         world.regions["us"].faults.push(Fault("invalid_utf8", report=6001))
         world.run_scheduled()
@@ -202,7 +202,7 @@ def test_bytes_that_are_not_utf8_are_replaced_and_counted() -> None:
         assert all(row[1].startswith("\ufffd") for row in rows)
 
 
-def test_a_failed_task_leaves_the_older_good_object_alone() -> None:
+def test_a_failed_task_keeps_the_older_export() -> None:
     with World(size=SMALL) as world:
         world.run_scheduled()
         before = {key: world.s3.store.versions(key) for key in world.export_keys()}
@@ -212,7 +212,7 @@ def test_a_failed_task_leaves_the_older_good_object_alone() -> None:
         assert {key: world.s3.store.versions(key) for key in world.export_keys()} == before
 
 
-def test_a_region_that_is_down_costs_three_tasks_and_no_other_region() -> None:
+def test_an_unreachable_region_fails_three_tasks_and_defers_the_rest() -> None:
     with World(
         regions=("us", "eu"), size=SMALL, variables={"CONCURRENCY": "1", "CATCH_UP_DAYS": "5"}
     ) as world:
@@ -230,7 +230,7 @@ def test_a_region_that_is_down_costs_three_tasks_and_no_other_region() -> None:
         assert all(world.rows(key) == world.expected_rows(key) for key in world.export_keys())
 
 
-def test_what_nobody_understands_is_quarantined_without_any_secret() -> None:
+def test_unrecognised_responses_are_quarantined() -> None:
     with World(size=SMALL) as world:
         world.regions["us"].faults.push(
             Fault("garbage_text", times=None, report=6001),

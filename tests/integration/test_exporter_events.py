@@ -94,14 +94,16 @@ def test_a_direct_event_over_a_month_exports_the_month() -> None:
         ),
     ],
 )
-def test_a_direct_event_can_ask_for_less(chosen: dict[str, Any], expected: list[str]) -> None:
+def test_a_direct_event_can_select_reports_regions_and_granularity(
+    chosen: dict[str, Any], expected: list[str]
+) -> None:
     with World(regions=("us", "eu"), size=SMALL) as world:
         answer = world.run({"from": "2026-09-10", "to": "2026-09-11", **chosen})
         assert sorted(answer["exported"]) == sorted(expected)
         assert world.latest_run_record()["trigger"] == "event"
 
 
-def test_a_span_takes_in_every_window_that_it_touches() -> None:
+def test_a_time_range_includes_every_overlapping_window() -> None:
     with World(size=SMALL, variables={"GRANULARITIES": "day,hour"}) as world:
         answer = world.run(
             {"from": "2026-09-10T22:30:00Z", "to": "2026-09-11T01:00:01Z", "reports": ["room_data"]}
@@ -115,7 +117,7 @@ def test_a_span_takes_in_every_window_that_it_touches() -> None:
         )
 
 
-def test_force_exports_again_and_says_that_nothing_changed() -> None:
+def test_force_exports_again_and_records_unchanged_exports() -> None:
     with World(size=SMALL) as world:
         event = {"from": "2026-09-08", "to": "2026-09-10"}
         first = world.run(event)
@@ -132,7 +134,7 @@ def test_force_exports_again_and_says_that_nothing_changed() -> None:
             assert new.metadata["run-id"] == again["run_id"] != first["run_id"]
 
 
-def test_windows_that_have_not_ended_are_left_out_unless_wanted() -> None:
+def test_open_windows_are_exported_only_if_enabled_or_forced() -> None:
     today = {"from": "2026-09-19", "to": "2026-09-22", "reports": ["attendees"]}
     noon = datetime(2026, 9, 20, 12, 0, tzinfo=UTC)
     with World(now=noon, size=SMALL) as world:
@@ -152,7 +154,7 @@ def test_windows_that_have_not_ended_are_left_out_unless_wanted() -> None:
             assert world.rows(key) == world.expected_rows(key)
 
 
-def test_the_events_time_is_the_runs_now() -> None:
+def test_the_time_of_the_event_is_the_time_of_the_run() -> None:
     with World(size=SMALL) as world:
         late = {**world.scheduled_event(), "time": "2026-09-10T05:00:00Z"}
         assert sorted(world.run(late)["exported"]) == sorted(
@@ -162,7 +164,7 @@ def test_the_events_time_is_the_runs_now() -> None:
         assert world.latest_run_record()["trigger"] == "schedule"
 
 
-def test_a_run_record_tells_all_about_the_run() -> None:
+def test_the_run_record_matches_the_contract() -> None:
     with World(size=SMALL) as world:
         answer = world.run_scheduled()
         (record_key,) = world.s3.store.keys("runs/")
@@ -197,7 +199,7 @@ def test_a_run_record_tells_all_about_the_run() -> None:
             }
 
 
-def test_an_event_that_is_delivered_late_makes_exports_as_fresh_as_they_are() -> None:
+def test_a_late_event_gives_the_state_at_the_actual_time() -> None:
     with World(variables={"SETTLE_HOURS": "2", "GRANULARITIES": "hour"}) as world:
         event = {"detail-type": "Scheduled Event", "time": "2026-09-20T09:50:00Z"}
         world.now = datetime(2026, 9, 20, 10, 30, tzinfo=UTC)

@@ -40,7 +40,7 @@ def run_ids(world: World) -> list[str]:
     return [item.metadata["run-id"][-8:] for item in world.s3.store.versions(ATTENDEES)]
 
 
-def test_two_runs_at_the_same_time_do_everything_once() -> None:
+def test_two_concurrent_runs_export_every_window_once() -> None:
     with World(regions=("us", "eu"), size=SMALL, variables={"CATCH_UP_DAYS": "20"}) as world:
         with ThreadPoolExecutor(2) as pool:
             runs = [
@@ -60,7 +60,7 @@ def test_two_runs_at_the_same_time_do_everything_once() -> None:
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_slow_old_run_does_not_overwrite_a_newer_one(force: bool) -> None:
+def test_a_slow_older_run_does_not_overwrite_a_newer_export(force: bool) -> None:
     event = {**EVENT, "force": force}
     with World(size=SMALL) as world:
         if force:
@@ -80,7 +80,7 @@ def test_a_slow_old_run_does_not_overwrite_a_newer_one(force: bool) -> None:
         assert answer["skipped"] == 1
 
 
-def test_a_newer_run_overwrites_what_an_older_one_wrote_meanwhile() -> None:
+def test_a_newer_run_overwrites_a_concurrent_older_export() -> None:
     with World(size=SMALL) as world:
 
         def fall_behind() -> None:
@@ -94,7 +94,7 @@ def test_a_newer_run_overwrites_what_an_older_one_wrote_meanwhile() -> None:
         assert world.rows(ATTENDEES) == world.expected_rows(ATTENDEES)
 
 
-def test_an_export_that_vanished_meanwhile_is_written_anew() -> None:
+def test_an_export_deleted_during_the_run_is_written_again() -> None:
     with World(size=SMALL) as world:
         world.run(EVENT)
         world.now += timedelta(hours=1)
@@ -107,7 +107,7 @@ def test_an_export_that_vanished_meanwhile_is_written_anew() -> None:
 
 @pytest.mark.parametrize("fault", ["lost", "reset", "SlowDown", "InternalError"])
 @pytest.mark.parametrize("method", ["PUT", "LIST"])
-def test_what_s3_answers_late_or_never_is_tried_again(fault: str, method: str) -> None:
+def test_transient_s3_errors_are_retried(fault: str, method: str) -> None:
     with World(size=SMALL) as world:
         lock, met = Lock(), set[str]()
 
@@ -128,7 +128,7 @@ def test_what_s3_answers_late_or_never_is_tried_again(fault: str, method: str) -
         assert again["exported"] == []
 
 
-def test_a_forced_export_whose_answer_is_lost_is_done_all_the_same() -> None:
+def test_a_forced_export_succeeds_if_the_put_response_is_lost() -> None:
     with World(size=SMALL) as world:
         world.run(EVENT)
         world.now += timedelta(hours=1)
@@ -140,7 +140,7 @@ def test_a_forced_export_whose_answer_is_lost_is_done_all_the_same() -> None:
         assert world.item(ATTENDEES).metadata["exported-at"] == "2026-09-20T01:07:00Z"
 
 
-def test_what_s3_refuses_is_a_failure_of_that_task_alone() -> None:
+def test_an_s3_refusal_fails_only_that_task() -> None:
     refused = export_key("room_data", "us", "2026-09-19")
     with World(size=SMALL) as world:
         world.s3.fault = lambda method, key: (
@@ -154,7 +154,7 @@ def test_what_s3_refuses_is_a_failure_of_that_task_alone() -> None:
         assert world.latest_run_record()["failed"] == [failure]
 
 
-def test_a_bucket_that_cannot_be_listed_stops_the_run_before_kaltura_is_asked() -> None:
+def test_a_failed_listing_stops_the_run_before_any_request_to_kaltura() -> None:
     with World(size=SMALL) as world:
         world.s3.fault = lambda method, _: "AccessDenied" if method == "LIST" else None
         with pytest.raises(StorageError, match="S3 AccessDenied while listing"):
@@ -163,7 +163,7 @@ def test_a_bucket_that_cannot_be_listed_stops_the_run_before_kaltura_is_asked() 
         assert world.written_keys() == []
 
 
-def test_a_run_record_that_cannot_be_written_fails_the_run_after_its_work() -> None:
+def test_a_failed_write_of_the_run_record_fails_the_run() -> None:
     with World(size=SMALL) as world:
         world.s3.fault = lambda method, key: (
             "AccessDenied" if method == "PUT" and key.startswith("runs/") else None
@@ -183,7 +183,7 @@ class OvertakenStore(Store):
         return item
 
 
-def test_new_metadata_never_bring_back_what_was_replaced_meanwhile() -> None:
+def test_replacing_metadata_does_not_restore_an_older_body() -> None:
     with World(size=SMALL) as world:
         world.s3.store = OvertakenStore(time.time)
         older = world.s3.store.put(ATTENDEES, b"older", {}, {})

@@ -41,7 +41,7 @@ class OneSession:
 
 
 @pytest.mark.parametrize("attendees", [999, 1000, 2000])
-def test_a_whole_report_of_a_round_number_of_rows_is_published(attendees: int) -> None:
+def test_a_complete_report_with_a_round_row_count_is_published(attendees: int) -> None:
     with World() as world:
         world.regions["us"].api.truth = OneSession(attendees)
         world.run(EVENT)
@@ -52,7 +52,7 @@ def test_a_whole_report_of_a_round_number_of_rows_is_published(attendees: int) -
         assert len(calls) == (1 if attendees % 1000 else 3)
 
 
-def test_a_session_cut_off_at_a_round_number_is_never_published() -> None:
+def test_a_session_capped_at_a_round_row_count_is_not_published() -> None:
     with World(settings=ReportSettings(row_caps={6001: 1000})) as world:
         world.regions["us"].api.truth = OneSession(2500)
         (failure,) = world.run_and_fail(EVENT)["failed"]
@@ -61,7 +61,7 @@ def test_a_session_cut_off_at_a_round_number_is_never_published() -> None:
         assert world.export_keys() == []
 
 
-def test_a_known_cap_is_believed_without_asking() -> None:
+def test_a_configured_cap_needs_no_further_requests() -> None:
     with World(variables={"ROW_CAPS": "1000"}) as world:
         world.regions["us"].api.truth = OneSession(1000)
         (failure,) = world.run_and_fail(EVENT)["failed"]

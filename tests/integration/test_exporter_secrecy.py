@@ -34,7 +34,7 @@ def bucket_text(world: World) -> str:
 
 
 @pytest.mark.parametrize("form", SECRET_FORMS)
-def test_each_form_of_the_secret_works_and_stays_secret_whatever_breaks(
+def test_no_fault_leaks_any_form_of_the_secret(
     form: SecretForm, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -65,7 +65,9 @@ def echo(request: Request) -> Response:
 
 
 @pytest.mark.parametrize("form", SECRET_FORMS)
-def test_a_proxy_that_repeats_the_request_does_not_get_it_into_the_bucket(form: SecretForm) -> None:
+def test_a_proxy_that_echoes_the_request_does_not_leak_secrets_into_the_bucket(
+    form: SecretForm,
+) -> None:
     with World() as world, serving(echo) as proxy:
         entry = entry_of(world, form)
         keep_secret(str(value) for name, value in entry.items() if name != "partner_id")
@@ -116,7 +118,7 @@ def test_innocent():
 """
 
 
-def test_a_planted_secret_fails_the_test_that_showed_it(tmp_path: Path) -> None:
+def test_a_test_that_leaks_a_secret_fails(tmp_path: Path) -> None:
     (tmp_path / "test_planted.py").write_text(PLANTED)
     done = subprocess.run(
         [

@@ -80,7 +80,7 @@ def test_each_window_is_exported_twice(
         check_final(world, labels if granularity == "day" else set())
 
 
-def test_a_settled_export_says_what_it_changed() -> None:
+def test_the_run_record_counts_changes_of_settled_exports() -> None:
     with World(now=START, size=LATE, variables={"CATCH_UP_DAYS": "4"}) as world:
         live(world, world.exporter(), 24 * 6, step=6)
         records = [
@@ -101,7 +101,7 @@ def test_a_settled_export_says_what_it_changed() -> None:
         assert any(entry["change"]["altered"] for entry in records)
 
 
-def test_an_outage_of_a_week_heals_in_one_run() -> None:
+def test_one_run_recovers_from_an_outage_of_a_week() -> None:
     with World(
         now=START, size=LATE, regions=("us", "eu"), variables={"CATCH_UP_DAYS": "14"}
     ) as world:

@@ -58,7 +58,9 @@ def check_contract(world: World, key: str, run_id: str) -> None:
         ("UTC", "2026-09-10", 24),
     ],
 )
-def test_both_regions_all_reports_and_granularities(zone: str, day: str, hours: int) -> None:
+def test_exports_equal_the_expected_rows_in_all_regions_and_granularities(
+    zone: str, day: str, hours: int
+) -> None:
     date = datetime.fromisoformat(day)
     now = datetime(2026, 12, 1, 0, 7, tzinfo=UTC)
     expected = [
@@ -92,9 +94,7 @@ def test_both_regions_all_reports_and_granularities(zone: str, day: str, hours: 
 
 @pytest.mark.parametrize("bom_only", [False, True])
 @pytest.mark.parametrize("compression", ["none", "gzip"])
-def test_a_window_without_data_is_a_file_with_just_the_header(
-    bom_only: bool, compression: str
-) -> None:
+def test_a_window_without_data_is_a_header_only_file(bom_only: bool, compression: str) -> None:
     reports = (6000, 6001, 6002) if bom_only else ()
     with World(
         now=datetime(2026, 12, 27, 0, 7, tzinfo=UTC),
@@ -112,7 +112,7 @@ def test_a_window_without_data_is_a_file_with_just_the_header(
             assert world.item(key).metadata["rows"] == "0"
 
 
-def test_compressed_files_hold_the_same_bytes_and_nobody_has_both() -> None:
+def test_compressed_exports_hold_the_same_bytes_and_replace_no_plain_ones() -> None:
     event = {"from": "2026-09-07", "to": "2026-09-10"}
     with World(size=AWKWARD) as world:
         plain = world.run(event)["exported"]
@@ -132,7 +132,7 @@ def test_compressed_files_hold_the_same_bytes_and_nobody_has_both() -> None:
             check_contract(there, f"{key}.gz", answer["run_id"])
 
 
-def test_formulas_are_left_alone_where_the_operator_wants_it_so() -> None:
+def test_formulas_are_kept_if_neutralising_is_off() -> None:
     event = {"from": "2026-09-07", "to": "2026-09-12", "reports": ["attendees"]}
     with World(size=AWKWARD, variables={"NEUTRALISE_FORMULAS": "false"}) as world:
         raw = [row for key in world.run(event)["exported"] for row in world.rows(key)[1:]]
@@ -166,7 +166,7 @@ def test_columns_that_kaltura_quotes_are_unwrapped() -> None:
             assert found == [name.replace("\ue000", "\ufffd") for name in expected]
 
 
-def test_a_report_known_by_its_number_only_has_the_columns_of_its_header() -> None:
+def test_an_unknown_report_has_the_columns_of_its_header() -> None:
     aliased = ReportSettings(aliases={4021: 6001})
     with World(settings=aliased, variables={"REPORT_IDS": "4021,6001"}) as world:
         world.run({"from": "2026-09-08", "to": "2026-09-09"})
@@ -178,7 +178,7 @@ def test_a_report_known_by_its_number_only_has_the_columns_of_its_header() -> No
         assert len(found) == len(known) > 1
 
 
-def test_filters_reach_kaltura_in_each_reports_own_spelling() -> None:
+def test_filters_are_sent_to_kaltura() -> None:
     filters = '{"attendees": {"entry_ids": ["1_us000000", "1_us000003"]}, '
     filters += '"breakout_sessions": {"parentEntryIds": ["1_us000001"]}}'
     with World(variables={"REPORT_FILTERS": filters}) as world:

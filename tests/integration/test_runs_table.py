@@ -67,7 +67,7 @@ def run(athena: DuckAthena, name: str) -> list[dict[str, Any]]:
     return athena.run(query)
 
 
-def test_the_table_has_the_fields_that_runs_record_in_their_order(records: list[Result]) -> None:
+def test_table_fields_match_the_run_records(records: list[Result]) -> None:
     assert len(records) == 3
     for record in records:
         assert set(record) == {field.name for field in RUNS}
@@ -80,7 +80,7 @@ def test_the_table_has_the_fields_that_runs_record_in_their_order(records: list[
     assert any(exported["change"] for exported in records[1]["exported"])
 
 
-def test_each_export_is_a_row(athena: DuckAthena, records: list[Result]) -> None:
+def test_exports_view_has_one_row_per_export(athena: DuckAthena, records: list[Result]) -> None:
     found = athena.query("SELECT * FROM exports")
     wanted = [
         {
@@ -149,7 +149,7 @@ def test_completeness_per_day(athena: DuckAthena, records: list[Result]) -> None
     assert {state for state, _ in wanted.values()} == {"settled", "settling", "missing"}
 
 
-def test_what_was_published_with_gzip_is_read(athena: DuckAthena, story: Story) -> None:
+def test_compressed_exports_are_read(athena: DuckAthena, story: Story) -> None:
     exports = story.world.export_keys()
     assert exports
     assert all(key.endswith(".csv.gz") for key in exports)

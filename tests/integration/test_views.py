@@ -33,7 +33,7 @@ def athena(bucket: Path) -> DuckAthena:
     return DuckAthena(bucket, ZONE.key, NOW, loaded=True)
 
 
-def test_the_term_has_what_is_difficult() -> None:
+def test_the_term_has_the_difficult_cases() -> None:
     sessions = list(true_sessions())
     crossing = [row for row in sessions if row["end_time"] and day(row["end_time"]) != row["dt"]]
     assert {row["region"] for row in crossing} == {"us", "ca"}
@@ -45,16 +45,18 @@ def test_the_term_has_what_is_difficult() -> None:
     assert {name[:1] for name in names} >= set("=+-@\t'\"\\")
 
 
-def test_each_session_is_there_once_and_whole(athena: DuckAthena) -> None:
+def test_sessions_view_has_each_session_once(athena: DuckAthena) -> None:
     assert_same(athena.query("SELECT * FROM sessions"), true_sessions(), *SESSION)
 
 
-def test_each_user_in_a_session_is_there_once_and_whole(athena: DuckAthena) -> None:
+def test_attendance_view_has_each_user_of_a_session_once(athena: DuckAthena) -> None:
     found = athena.query("SELECT * FROM attendance")
     assert_same(found, true_attendance(), *SESSION, "user_id")
 
 
-def test_each_breakout_is_there_once_and_its_users_are_bounded(athena: DuckAthena) -> None:
+def test_breakouts_view_has_each_breakout_once_with_bounded_participants(
+    athena: DuckAthena,
+) -> None:
     key = ("region", "breakout_entry_id", "cue_point_id")
     true = {tuple(row[name] for name in key): row for row in true_breakouts()}
     found = athena.query("SELECT * FROM breakouts")
@@ -70,7 +72,7 @@ def test_each_breakout_is_there_once_and_its_users_are_bounded(athena: DuckAthen
     assert_same(found, true.values(), *key)
 
 
-def test_the_day_of_23_hours_is_as_right(tmp_path: Path) -> None:
+def test_views_are_correct_on_a_day_of_23_hours(tmp_path: Path) -> None:
     term = Term(date(2026, 3, 6), date(2026, 3, 9), Size(rooms=12, attendees=5))
     term.publish(tmp_path)
     athena = DuckAthena(tmp_path, ZONE.key)
@@ -90,7 +92,7 @@ def test_the_day_of_23_hours_is_as_right(tmp_path: Path) -> None:
         ("breakouts", ("region", "breakout_entry_id", "cue_point_id")),
     ],
 )
-def test_a_day_is_the_same_alone_as_in_the_whole(
+def test_one_day_has_the_same_rows_as_in_the_whole_view(
     athena: DuckAthena, view: str, key: tuple[str, ...]
 ) -> None:
     everything = athena.query(f"SELECT * FROM {view}")
@@ -101,7 +103,7 @@ def test_a_day_is_the_same_alone_as_in_the_whole(
 
 
 @pytest.mark.parametrize("view", ["sessions", "attendance", "breakouts"])
-def test_a_condition_on_dt_reads_that_day_and_the_next(bucket: Path, view: str) -> None:
+def test_a_condition_on_dt_limits_the_files_read(bucket: Path, view: str) -> None:
     athena = DuckAthena(bucket, ZONE.key, NOW)
     everything = athena.scan(f"SELECT * FROM {view}")
     one = athena.scan(f"SELECT * FROM {view} WHERE dt = '2026-11-01'")
@@ -125,7 +127,7 @@ def start_of(hour: int) -> int:
     return int(datetime(2026, 3, 1, hour, tzinfo=UTC).timestamp())
 
 
-def test_where_attendees_are_missing_kalturas_figures_stand_in_and_say_so(tmp_path: Path) -> None:
+def test_sessions_without_attendees_are_marked_as_estimated(tmp_path: Path) -> None:
     late = f"{start_of(23)},{start_of(23) + 7200}"
     write(
         tmp_path,
@@ -147,7 +149,7 @@ def test_where_attendees_are_missing_kalturas_figures_stand_in_and_say_so(tmp_pa
     )
 
 
-def test_attendees_without_their_session_are_there_on_their_own_day(tmp_path: Path) -> None:
+def test_attendees_without_a_session_are_listed_on_their_day(tmp_path: Path) -> None:
     write(tmp_path, "attendees", "2026-03-01", "1_r,1_c,Unknown,,,0,30,0.5", "1_r,1_c,u,'-5,,x,,")
     unknown, known = DuckAthena(tmp_path).query(
         "SELECT * FROM attendance ORDER BY user_id NULLS FIRST"
@@ -159,7 +161,7 @@ def test_attendees_without_their_session_are_there_on_their_own_day(tmp_path: Pa
     assert (known["user_name"], known["view_minutes"], known["engagement"]) == ("-5", None, None)
 
 
-def test_all_users_that_kaltura_does_not_know_share_one_row(tmp_path: Path) -> None:
+def test_unknown_users_share_one_row(tmp_path: Path) -> None:
     start = start_of(9)
     write(tmp_path, "room_data", "2026-03-01", f"1_r,Room,0,1_c,{start},{start + 3600},h,2,0.5")
     unknown = [f"1_r,1_c,{name},,,0,10,0.5" for name in ("Unknown", "Error", "0", "")]
@@ -174,7 +176,7 @@ def test_all_users_that_kaltura_does_not_know_share_one_row(tmp_path: Path) -> N
     assert (session["unique_users"], session["estimated"]) == (2, False)
 
 
-def test_time_whose_engagement_is_unknown_has_no_weight(tmp_path: Path) -> None:
+def test_minutes_without_engagement_have_no_weight(tmp_path: Path) -> None:
     start = start_of(9)
     write(tmp_path, "room_data", "2026-03-01", f"1_r,Room,0,1_c,{start},{start + 3600},h,2,0.5")
     write(

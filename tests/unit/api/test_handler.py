@@ -44,7 +44,7 @@ def ask(origin: str, monkeypatch: pytest.MonkeyPatch) -> Ask:
     return send
 
 
-def test_every_route_answers_and_nothing_else_does(ask: Ask) -> None:
+def test_only_known_routes_exist(ask: Ask) -> None:
     assert ask("/")[0] == 200
     assert ask("/openapi.json")[0] == 200
     assert ask("/exports", query={"limit": ["0"]})[0] == 400
@@ -61,20 +61,20 @@ def test_head_is_get_without_the_body(ask: Ask) -> None:
     assert body
 
 
-def test_whoever_has_it_already_is_told_so(ask: Ask) -> None:
+def test_if_none_match_gets_304(ask: Ask) -> None:
     (etag,) = ask("/")[1]["ETag"]
     status, _, body = ask("/", **{"if-none-match": etag})
     assert (status, body) == (304, "")
 
 
-def test_another_site_gets_in_only_when_it_was_named(ask: Ask, origin: str) -> None:
+def test_cors_header_is_sent_only_to_the_configured_origin(ask: Ask, origin: str) -> None:
     for path in ("/openapi.json", "/nothing"):
         for site in (ORIGIN, "https://evil.example"):
             allowed = ask(path, Origin=site)[1].get("Access-Control-Allow-Origin")
             assert allowed == ([ORIGIN] if origin and site == ORIGIN else None)
 
 
-def test_a_browser_may_ask_beforehand_only_when_a_site_was_named(ask: Ask, origin: str) -> None:
+def test_preflight_succeeds_only_with_a_configured_origin(ask: Ask, origin: str) -> None:
     status, headers, _ = ask("/exports", "OPTIONS", Origin=ORIGIN)
     if origin:
         assert status == 204

@@ -75,7 +75,7 @@ moments = st.integers(0, 60_000).map(lambda hours: NOW - timedelta(hours=hours))
     st.lists(st.tuples(st.sampled_from(SERIES), moments), max_size=30),
     st.integers(4, 15),
 )
-def test_pages_hold_everything_once_newest_first(
+def test_result_pages_hold_every_export_once_newest_first(
     windows: list[tuple[Series, datetime]], limit: int
 ) -> None:
     keys = {key(series, moment) for series, moment in windows}
@@ -87,7 +87,7 @@ def test_pages_hold_everything_once_newest_first(
     assert all(len(one) == limit for one in found[:-1])
 
 
-def test_filters_keep_what_they_say() -> None:
+def test_filters_select_matching_exports() -> None:
     keys = {each for series in SERIES for each in back(series, timedelta(days=4))}
     query = {
         "report": "attendees",
@@ -103,13 +103,13 @@ def test_filters_keep_what_they_say() -> None:
         assert found[-1].endswith("attendees_eu_2026-11-21T05Z.csv")
 
 
-def test_a_window_that_is_there_in_two_forms_is_one_export() -> None:
+def test_plain_and_compressed_objects_of_a_window_are_one_export() -> None:
     series = SERIES[0]
     with listing_server([key(series, NOW), key(series, NOW, gzip=True)]) as server:
         assert [len(one) for one in pages(server, {})] == [1]
 
 
-def test_the_newest_is_found_across_a_gap_of_years() -> None:
+def test_newest_is_found_across_a_gap_of_years() -> None:
     series = Series("attendees", "us", Granularity.HOUR)
     with listing_server([key(series, NOW - timedelta(days=2000))]) as server:
         bucket = Bucket(server.client, "bucket")
@@ -121,7 +121,9 @@ def test_the_newest_is_found_across_a_gap_of_years() -> None:
 
 
 @pytest.mark.parametrize("granularity", list(Granularity))
-def test_a_page_costs_the_same_whatever_the_bucket_holds(granularity: Granularity) -> None:
+def test_requests_per_result_page_do_not_depend_on_the_bucket_size(
+    granularity: Granularity,
+) -> None:
     costs = []
     wanted = [series for series in SERIES if series.granularity is granularity]
     for days in (40, 1500):

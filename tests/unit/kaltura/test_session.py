@@ -75,7 +75,7 @@ class Kaltura:
         return Response((self.delay, *given.parts))
 
 
-def test_a_ready_session_is_used_as_it_is() -> None:
+def test_a_static_session_is_used_unchanged() -> None:
     with serving(refusal("SHOULD_NOT_BE_ASKED")) as server:
         sessions = keeper(server, StaticSession("djJ8ready"), SettableClock())
 
@@ -84,7 +84,7 @@ def test_a_ready_session_is_used_as_it_is() -> None:
     assert server.requests == []
 
 
-def test_an_admin_secret_mints_the_least_that_a_report_needs() -> None:
+def test_an_admin_secret_starts_a_session_with_least_privilege() -> None:
     with serving(Kaltura()) as server:
         sessions = keeper(server, ADMIN, SettableClock())
         session = sessions.current(soon())
@@ -110,7 +110,7 @@ def test_an_admin_secret_mints_the_least_that_a_report_needs() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha1", "sha512", "md5"])
-def test_an_app_token_works_whatever_hash_it_wants_and_that_is_remembered(algorithm: str) -> None:
+def test_app_token_hash_algorithm_is_found_and_remembered(algorithm: str) -> None:
     clock = SettableClock()
     with serving(Kaltura(algorithm)) as server:
         sessions = keeper(server, TOKEN, clock)
@@ -129,7 +129,7 @@ def test_an_app_token_works_whatever_hash_it_wants_and_that_is_remembered(algori
             assert "setrole:REPORT_VIEWER_ROLE" in request.form["sessionPrivileges"]
 
 
-def test_an_app_token_that_no_hash_fits_is_refused_for_good() -> None:
+def test_an_app_token_with_an_unsupported_hash_raises_region_error() -> None:
     with serving(Kaltura("sha3_256")) as server:
         sessions = keeper(server, TOKEN, SettableClock())
         for _ in range(2):
@@ -155,7 +155,7 @@ def test_an_app_token_that_no_hash_fits_is_refused_for_good() -> None:
         (TOKEN, "soon", 3300),
     ],
 )
-def test_a_session_is_kept_and_replaced_before_it_expires(
+def test_a_session_is_replaced_before_it_expires(
     credentials: Credentials, expiry: object, lasts: int
 ) -> None:
     clock = SettableClock()
@@ -168,7 +168,7 @@ def test_a_session_is_kept_and_replaced_before_it_expires(
         assert sessions.current(soon()) is not first
 
 
-def test_many_threads_mint_once() -> None:
+def test_concurrent_threads_start_one_session() -> None:
     kaltura = Kaltura(delay=0.1)
     with serving(kaltura) as server:
         sessions = keeper(server, ADMIN, SettableClock())
@@ -183,7 +183,7 @@ def test_many_threads_mint_once() -> None:
     assert kaltura.minted == 1
 
 
-def test_a_session_is_discarded_once_however_many_threads_found_it_expired() -> None:
+def test_discarding_an_old_session_twice_keeps_the_new_one() -> None:
     kaltura = Kaltura()
     with serving(kaltura) as server:
         sessions = keeper(server, ADMIN, SettableClock())
@@ -197,7 +197,7 @@ def test_a_session_is_discarded_once_however_many_threads_found_it_expired() -> 
 
 
 @pytest.mark.parametrize("nothing", [None, "", 7, [], {"ks": "x"}])
-def test_an_answer_without_a_session_is_tried_again_later(nothing: object) -> None:
+def test_a_response_without_a_session_raises_transient_error(nothing: object) -> None:
     with serving(json_response(nothing)) as server, pytest.raises(TransientError) as caught:
         keeper(server, ADMIN, SettableClock()).current(soon())
 
@@ -213,7 +213,9 @@ def test_an_answer_without_a_session_is_tried_again_later(nothing: object) -> No
         (TOKEN, "APP_TOKEN_EXPIRED"),
     ],
 )
-def test_a_refusal_says_what_is_wrong_with_the_secret(credentials: Credentials, code: str) -> None:
+def test_a_refused_secret_raises_region_error_with_the_code(
+    credentials: Credentials, code: str
+) -> None:
     with serving(refusal(code)) as server, pytest.raises(RegionError) as caught:
         keeper(server, credentials, SettableClock()).current(soon())
 
@@ -223,7 +225,7 @@ def test_a_refusal_says_what_is_wrong_with_the_secret(credentials: Credentials, 
 @pytest.mark.parametrize(
     "ks", ["djJ8MTAyfA-new_session_of_version_2", "MTIzNDU2fGEgc2Vzc2lvbiBvZiB2ZXJzaW9uIDE="]
 )
-def test_a_session_in_an_answer_that_nobody_understands_is_kept_nowhere(ks: str) -> None:
+def test_an_unrecognised_response_does_not_leak_its_session(ks: str) -> None:
     xml = response(f"<xml><result>{ks}</result></xml>".encode(), "text/xml")
     with serving(xml) as server, pytest.raises(KalturaError) as caught:
         keeper(server, ADMIN, SettableClock()).current(soon())
@@ -231,6 +233,6 @@ def test_a_session_in_an_answer_that_nobody_understands_is_kept_nowhere(ks: str)
     assert ks not in f"{caught.value}{caught.value!r}{vars(caught.value)}"
 
 
-def test_a_session_does_not_show_itself() -> None:
+def test_repr_of_a_session_hides_the_ks() -> None:
     with serving(Kaltura()) as server:
         assert "djJ8" not in repr(keeper(server, ADMIN, SettableClock()).current(soon()))
