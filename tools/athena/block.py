@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 
-from tests.support.duck_athena import DuckLake
+from tests.support.duck_athena import DuckAthena
 from tools.athena.sources import Source, queries, views
 from tools.athena.tables import (
     JSON_SERDE,
@@ -43,13 +43,13 @@ def with_block(template: str) -> str:
 
 def view_columns() -> dict[str, list[tuple[Field, str]]]:
     """The columns of each view with their Glue types and meanings, and their Presto types."""
-    lake = DuckLake(None)
-    return {view.name: list(_columns(view, lake)) for view in views()}
+    athena = DuckAthena(None)
+    return {view.name: list(_columns(view, athena)) for view in views()}
 
 
-def _columns(view: Source, lake: DuckLake) -> Iterable[tuple[Field, str]]:
+def _columns(view: Source, athena: DuckAthena) -> Iterable[tuple[Field, str]]:
     meanings = view.column_meanings
-    columns = lake.columns(view.name)
+    columns = athena.columns(view.name)
     if list(meanings) != [column.name for column in columns]:
         raise ValueError(f"{view.name}.sql does not say of each column what it means")
     for column in columns:

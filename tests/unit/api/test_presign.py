@@ -33,7 +33,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return World()
 
 
-def test_credentials_are_kept_while_they_outlive_a_link(world: World) -> None:
+def test_credentials_are_reused_while_they_outlive_a_link(world: World) -> None:
     presigner = Presigner(world.assume, timedelta(minutes=15), world.clock)
     for minutes, sessions in ((0, 1), (44, 1), (2, 2), (0, 2)):
         world.now += timedelta(minutes=minutes)
@@ -43,19 +43,19 @@ def test_credentials_are_kept_while_they_outlive_a_link(world: World) -> None:
         assert f"X-Amz-Credential=ASIA{sessions}" in url
 
 
-def test_a_link_never_promises_more_than_its_credentials(world: World) -> None:
+def test_a_link_expires_no_later_than_its_credentials(world: World) -> None:
     presigner = Presigner(world.assume, timedelta(hours=2), world.clock)
     link = presigner.link(TARGET, "GET")
     assert link.expires_at <= world.now + timedelta(hours=1)
     assert "X-Amz-Expires=3600" in link.url
 
 
-def test_a_link_goes_to_the_buckets_own_endpoint_and_needs_no_redirect(world: World) -> None:
+def test_links_use_the_regional_endpoint(world: World) -> None:
     url = Presigner(world.assume, timedelta(minutes=1), world.clock).link(TARGET, "GET").url
     assert url.startswith("https://bucket.s3.eu-central-2.amazonaws.com/attendees/x.csv?")
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
 
 
-def test_no_representation_shows_a_secret(world: World) -> None:
+def test_representations_hide_secrets(world: World) -> None:
     assert "secret" not in repr(world.assume())
     assert "token" not in repr(world.assume())

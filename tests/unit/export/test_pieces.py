@@ -51,7 +51,9 @@ class Imagined:
 
 
 @given(SIZES, st.data())
-def test_every_id_and_every_stray_comes_once(sizes: dict[str, int], data: st.DataObject) -> None:
+def test_every_id_is_fetched_once_including_discovered_ids(
+    sizes: dict[str, int], data: st.DataObject
+) -> None:
     small = [one for one, size in sizes.items() if size < CAP]
     strays = {one: f"2_{data.draw(st.integers(0, 5))}" for one in small if data.draw(st.booleans())}
     imagined = Imagined(sizes, strays)
@@ -66,7 +68,7 @@ def test_every_id_and_every_stray_comes_once(sizes: dict[str, int], data: st.Dat
 
 
 @given(st.dictionaries(st.integers(0, 5000).map(str), st.just(0), min_size=1, max_size=1200))
-def test_many_small_ids_take_few_requests_of_bounded_size(sizes: dict[str, int]) -> None:
+def test_many_small_ids_need_few_requests_of_bounded_size(sizes: dict[str, int]) -> None:
     imagined = Imagined(sizes, {})
     assert sum(len(batch.wanted) for batch in in_batches(sizes, imagined.ask)) == len(sizes)
     assert max(map(len, imagined.asked)) <= 500
@@ -74,7 +76,7 @@ def test_many_small_ids_take_few_requests_of_bounded_size(sizes: dict[str, int])
 
 
 @given(SIZES)
-def test_without_a_way_to_split_the_first_that_is_too_much_fails(sizes: dict[str, int]) -> None:
+def test_without_split_the_first_oversized_id_raises(sizes: dict[str, int]) -> None:
     imagined = Imagined(sizes, {})
     if max(sizes.values(), default=0) < CAP:
         assert sum(b.count for b in in_batches(sizes, imagined.ask)) == sum(sizes.values())
@@ -84,7 +86,7 @@ def test_without_a_way_to_split_the_first_that_is_too_much_fails(sizes: dict[str
     assert len(imagined.asked[-1]) == 1
 
 
-def test_nothing_is_asked_for_nothing() -> None:
+def test_no_ids_need_no_requests() -> None:
     imagined = Imagined({}, {})
     assert list(in_batches([], imagined.ask)) == []
     assert imagined.asked == []

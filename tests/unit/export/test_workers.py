@@ -23,7 +23,7 @@ OUTCOMES: dict[str, KalturaError | None] = {
 
 
 @given(st.lists(st.sampled_from(sorted(OUTCOMES)), max_size=12))
-def test_it_opens_for_good_at_one_refusal_or_three_failures_in_a_row(told: list[str]) -> None:
+def test_breaker_opens_on_one_region_error_or_three_consecutive_failures(told: list[str]) -> None:
     breaker = CircuitBreaker()
     for number, outcome in enumerate(told, 1):
         error = OUTCOMES[outcome]

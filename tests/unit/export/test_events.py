@@ -39,7 +39,7 @@ def scope_of(event: dict[str, Any], **variables: str) -> Scope:
     st.sampled_from(["UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Apia"]),
     st.sampled_from(Granularity),
 )
-def test_dates_are_days_of_the_calendar_and_hours_are_utc(
+def test_dates_are_local_days_and_utc_hours(
     first: date, last: date, zone: str, granularity: Granularity
 ) -> None:
     event = {"from": f"{first}", "to": f"{last}", "granularity": granularity.value}
@@ -67,7 +67,7 @@ def test_dates_are_days_of_the_calendar_and_hours_are_utc(
     st.lists(st.sampled_from(REGIONS), min_size=1, max_size=4) | st.none(),
     st.booleans() | st.none(),
 )
-def test_an_event_narrows_what_the_settings_have(
+def test_an_event_selects_from_the_settings(
     reports: list[str] | None, regions: list[str] | None, force: bool | None
 ) -> None:
     event = {"from": "2026-10-01", "to": "2026-10-02"}
@@ -83,15 +83,13 @@ def test_an_event_narrows_what_the_settings_have(
 
 
 @given(st.sampled_from([{"detail-type": "Scheduled Event"}, {"source": "aws.events"}]))
-def test_what_eventbridge_sends_is_known_by_either_mark(mark: dict[str, str]) -> None:
+def test_a_scheduled_event_is_recognised_by_either_field(mark: dict[str, str]) -> None:
     scope = scope_of({**mark, "time": "2026-10-05T04:07:00Z"})
     assert (scope.trigger, scope.now) == ("schedule", datetime(2026, 10, 5, 4, 7, tzinfo=UTC))
 
 
 @given(st.integers(1, 400), st.integers(0, 200))
-def test_a_schedule_looks_back_far_enough_to_settle_what_it_exported(
-    catch_up: int, settle: int
-) -> None:
+def test_a_scheduled_run_covers_catch_up_and_settle_time(catch_up: int, settle: int) -> None:
     event = {"detail-type": "Scheduled Event", "time": "2026-10-05T04:07:00Z"}
     scope = scope_of(event, CATCH_UP_DAYS=str(catch_up), SETTLE_HOURS=str(settle))
     assert scope.trigger == "schedule"
@@ -107,7 +105,7 @@ def test_a_schedule_looks_back_far_enough_to_settle_what_it_exported(
         assert [w.start for w in windows[1:]] == [w.end for w in windows[:-1]]
 
 
-def test_open_windows_are_considered_where_the_settings_want_them() -> None:
+def test_open_windows_are_included_if_enabled() -> None:
     event = {"detail-type": "Scheduled Event", "time": "2026-10-05T04:07:00Z"}
     scope = scope_of(event, EXPORT_OPEN_WINDOW="true", CATCH_UP_DAYS="1")
     assert [w.label for w in scope.windows(Granularity.DAY)][-1] == "2026-10-05"
@@ -128,14 +126,14 @@ def test_open_windows_are_considered_where_the_settings_want_them() -> None:
         max_size=8,
     )
 )
-def test_any_event_is_either_understood_or_told_what_is_wrong(event: dict[str, Any]) -> None:
+def test_any_event_gives_a_scope_or_problems(event: dict[str, Any]) -> None:
     scope, problems = parse_event(event, settings(), NOW)
     assert (scope is None) == bool(problems)
     assert all(isinstance(problem, str) and problem for problem in problems)
     assert len(problems) == len(set(problems))
 
 
-def test_an_event_may_reach_to_the_end_of_time() -> None:
+def test_an_event_may_end_in_the_far_future() -> None:
     scope = scope_of({"from": "2026-11-01", "to": "9999-12-31"})
     assert [window.label for window in scope.windows(Granularity.DAY)] == ["2026-11-01"]
     assert len(list(scope.windows(Granularity.HOUR))) == 30

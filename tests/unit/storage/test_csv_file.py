@@ -1,4 +1,3 @@
-import csv
 import gc
 import gzip
 import hashlib
@@ -16,39 +15,23 @@ from hypothesis import strategies as st
 from room_reports.kaltura.csv_reader import KalturaCsvReader
 from room_reports.kaltura.errors import CutReportError
 from room_reports.model.reports import ATTENDEES, REPORTS, ROOM_DATA, Report
-from room_reports.storage.csv_file import CsvSummary, read_csv, write_csv
+from room_reports.storage.csv_file import read_csv, write_csv
 from room_reports.storage.errors import HeaderError
+from tests.support.csv_files import publish, strict_rows
 from tests.support.tables import (
     BOM,
     Table,
     chunk_sizes,
-    chunked,
     tables,
     unknown_report,
 )
 
 
-def publish(
-    table: Table, sizes: list[int], *, neutralise: bool = True, compress: bool = False
-) -> tuple[bytes, CsvSummary]:
-    source, out = KalturaCsvReader(chunked(table.rendered(), sizes)), io.BytesIO()
-    summary = write_csv(
-        source.header, source, table.report, out, neutralise=neutralise, compress=compress
-    )
-    return out.getvalue(), summary
-
-
-def strictly_parsed(data: bytes) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
-
-
 @given(tables(), chunk_sizes, st.booleans())
-def test_any_table_is_published_so_that_python_reads_it_back(
-    table: Table, sizes: list[int], neutralise: bool
-) -> None:
+def test_python_reads_any_published_table(table: Table, sizes: list[int], neutralise: bool) -> None:
     data, summary = publish(table, sizes, neutralise=neutralise)
 
-    assert strictly_parsed(data) == table.published(neutralise=neutralise)
+    assert strict_rows(data) == table.published(neutralise=neutralise)
     assert data.count(b"\n") == 1 + len(table.rows) == 1 + summary.rows
     assert data.endswith(b"\n")
     assert not data.startswith(BOM)
@@ -58,9 +41,7 @@ def test_any_table_is_published_so_that_python_reads_it_back(
 
 @settings(max_examples=60)
 @given(tables(), chunk_sizes)
-def test_any_table_is_published_so_that_duckdb_reads_it_back(
-    table: Table, sizes: list[int]
-) -> None:
+def test_duckdb_reads_any_published_table(table: Table, sizes: list[int]) -> None:
     data, _ = publish(table, sizes)
     header, *rows = table.published()
 
@@ -78,7 +59,7 @@ def test_any_table_is_published_so_that_duckdb_reads_it_back(
 
 
 @given(tables(), chunk_sizes, st.booleans())
-def test_the_summary_is_true(table: Table, sizes: list[int], compress: bool) -> None:
+def test_summary_describes_the_file(table: Table, sizes: list[int], compress: bool) -> None:
     data, summary = publish(table, sizes, compress=compress)
     plain = gzip.decompress(data) if compress else data
 
@@ -89,12 +70,12 @@ def test_the_summary_is_true(table: Table, sizes: list[int], compress: bool) -> 
 
 
 @given(tables(), chunk_sizes)
-def test_equal_tables_give_equal_bytes_compressed_too(table: Table, sizes: list[int]) -> None:
+def test_equal_tables_give_equal_bytes_even_compressed(table: Table, sizes: list[int]) -> None:
     assert publish(table, sizes, compress=True) == publish(table, [], compress=True)
 
 
 @given(tables(), st.data())
-def test_columns_stand_in_the_catalogues_order_and_unknown_ones_last(
+def test_columns_have_the_catalogues_order_with_unknown_ones_last(
     table: Table, data: st.DataObject
 ) -> None:
     names = [*table.header, "new_1", "new_2"]
@@ -115,14 +96,14 @@ def test_columns_stand_in_the_catalogues_order_and_unknown_ones_last(
     assert set(summary.unknown_columns) == ({"new_1", "new_2"} if known else set())
     published = [dict(zip(table.published()[0], row, strict=True)) for row in table.published()]
     expected_rows = [{**row, "new_1": "'=a", "new_2": "b"} for row in published[1:]]
-    assert strictly_parsed(out.getvalue()) == [
+    assert strict_rows(out.getvalue()) == [
         expected_columns,
         *([row[name] for name in expected_columns] for row in expected_rows),
     ]
 
 
 @given(st.sampled_from(REPORTS), st.data())
-def test_missing_known_columns_are_named(report: Report, data: st.DataObject) -> None:
+def test_error_names_missing_columns(report: Report, data: st.DataObject) -> None:
     known = [column.name for column in report.columns]
     missing = data.draw(st.sets(st.sampled_from(known), min_size=1, max_size=len(known) - 1))
 
@@ -134,14 +115,14 @@ def test_missing_known_columns_are_named(report: Report, data: st.DataObject) ->
 
 
 @pytest.mark.parametrize("header", [["a", "b", "a"], ["a", "", "b"]])
-def test_a_header_with_a_name_twice_or_none_is_refused(header: list[str]) -> None:
+def test_duplicate_and_empty_column_names_are_rejected(header: list[str]) -> None:
     with pytest.raises(HeaderError, match="has no name or the name of another"):
         write_csv(header, [], unknown_report, io.BytesIO())
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.slug)
 @pytest.mark.parametrize("empty", ["a byte order mark and a line end", "a header"])
-def test_an_answer_without_data_becomes_a_header_alone(report: Report, empty: str) -> None:
+def test_a_response_without_data_gives_a_header_only(report: Report, empty: str) -> None:
     header = ",".join(column.name for column in report.columns)
     source = KalturaCsvReader([BOM + b"\n" if "mark" in empty else BOM + header.encode() + b"\n"])
     out = io.BytesIO()
@@ -170,11 +151,11 @@ def test_an_answer_without_data_becomes_a_header_alone(report: Report, empty: st
         ("nul\0", "nul\0"),
     ],
 )
-def test_what_becomes_of_awkward_text(value: str, published: str) -> None:
+def test_special_characters_in_text(value: str, published: str) -> None:
     out = io.BytesIO()
     write_csv(["a", "b"], [[value, "1"]], unknown_report, out)
 
-    assert strictly_parsed(out.getvalue())[1] == [published, "1"]
+    assert strict_rows(out.getvalue())[1] == [published, "1"]
 
 
 def test_numbers_keep_their_sign() -> None:
@@ -182,12 +163,12 @@ def test_numbers_keep_their_sign() -> None:
     out = io.BytesIO()
     write_csv(header, [["-1"] * len(header)], ROOM_DATA, out)
 
-    row = dict(zip(header, strictly_parsed(out.getvalue())[1], strict=True))
+    row = dict(zip(header, strict_rows(out.getvalue())[1], strict=True))
     assert row["entry_name"] == "'-1"
     assert row["meeting_view_period_unique_users"] == "-1"
 
 
-def test_the_schema_changes_with_the_header_only() -> None:
+def test_schema_depends_only_on_the_header() -> None:
     def schema(header: list[str], rows: list[list[str]]) -> str:
         return write_csv(header, rows, unknown_report, io.BytesIO()).schema
 
@@ -196,14 +177,14 @@ def test_the_schema_changes_with_the_header_only() -> None:
 
 
 @given(tables(), st.booleans())
-def test_what_was_written_can_be_read_again(table: Table, compress: bool) -> None:
+def test_read_csv_reads_what_write_csv_wrote(table: Table, compress: bool) -> None:
     data, _ = publish(table, [], compress=compress)
 
     assert list(read_csv(io.BytesIO(data), compressed=compress)) == table.published()
 
 
 @pytest.mark.parametrize("compress", [False, True])
-def test_a_report_that_breaks_off_leaves_nothing_behind_that_writes_later(compress: bool) -> None:
+def test_a_truncated_report_leaves_no_open_writer(compress: bool) -> None:
     source = KalturaCsvReader([BOM + b"a,b\n1,2\n3"])
     with pytest.raises(CutReportError), tempfile.SpooledTemporaryFile() as out:
         write_csv(source.header, source, unknown_report, out, compress=compress)

@@ -47,7 +47,7 @@ KS = "djJ8MTAyfMxkIMQypi0HvHEutndbXKcVRF9LvHwYoYOiFF0d"
         ("SOMETHING_NEW", "", TaskError),
     ],
 )
-def test_every_documented_code_has_its_verdict(
+def test_documented_error_codes_map_to_their_error_types(
     code: str, ksid: str, kind: type[KalturaError]
 ) -> None:
     error = error_for(code, ksid)
@@ -58,7 +58,7 @@ def test_every_documented_code_has_its_verdict(
     assert KS not in f"{error}{error!r}"
 
 
-def test_the_rate_limit_is_waited_out() -> None:
+def test_rate_limit_is_retried_after_at_least_ten_seconds() -> None:
     error = error_for("ACTION_BLOCKED")
 
     assert isinstance(error, TransientError)
@@ -66,7 +66,7 @@ def test_the_rate_limit_is_waited_out() -> None:
 
 
 @pytest.mark.parametrize("code", sorted(ERROR_RULES))
-def test_every_message_tells_the_operator_something(code: str) -> None:
+def test_every_error_rule_has_a_message(code: str) -> None:
     error = error_for(code)
 
     assert re.fullmatch(rf"{code}: \S.{{20,}}", str(error))
@@ -80,19 +80,19 @@ def test_every_message_tells_the_operator_something(code: str) -> None:
         *((status, TaskError) for status in (204, 206, 400, 405, 413, 501)),
     ],
 )
-def test_every_status_has_its_verdict(status: int, kind: type[KalturaError]) -> None:
+def test_http_statuses_map_to_their_error_types(status: int, kind: type[KalturaError]) -> None:
     error = error_for_status(status)
 
     assert type(error) is kind
     assert error.code == f"HTTP_{status}"
 
 
-def test_status_200_is_no_error() -> None:
+def test_status_200_is_not_an_error() -> None:
     assert error_for_status(200) is None
 
 
 @given(st.floats(0, 1e9))
-def test_nobody_can_make_us_wait_for_ever(retry_after: float) -> None:
+def test_retry_after_is_capped(retry_after: float) -> None:
     error = error_for_status(429, retry_after)
 
     assert isinstance(error, TransientError)

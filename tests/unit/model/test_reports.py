@@ -20,7 +20,7 @@ HEADERS = {
 every_report = pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.slug)
 
 
-def test_the_columns_are_those_of_the_contract() -> None:
+def test_columns_match_the_contract() -> None:
     found = {report.slug: ", ".join(column.name for column in report.columns) for report in REPORTS}
 
     assert found == HEADERS
@@ -28,7 +28,7 @@ def test_the_columns_are_those_of_the_contract() -> None:
 
 
 @every_report
-def test_a_report_refers_to_its_own_columns_and_filters_only(report: Report) -> None:
+def test_reports_refer_only_to_their_own_columns_and_filters(report: Report) -> None:
     names = [column.name for column in report.columns]
 
     assert len(set(names)) == len(names)
@@ -41,7 +41,7 @@ def test_a_report_refers_to_its_own_columns_and_filters_only(report: Report) -> 
 
 
 @every_report
-def test_broken_rows_can_be_rejoined(report: Report) -> None:
+def test_first_and_last_columns_cannot_hold_line_breaks(report: Report) -> None:
     # Only because the first column is an id and the last a number, which hold no line break.
     assert report.columns[0].name.endswith("_id")
     assert report.columns[-1].kind is not Kind.TEXT
@@ -53,7 +53,7 @@ def test_only_known_filters_are_accepted(report: Report) -> None:
     assert not report.accepts("entryIds")
 
 
-def test_breakout_sessions_are_asked_for_in_both_spellings() -> None:
+def test_breakout_sessions_send_both_spellings_of_the_dates() -> None:
     assert report_with_id(6002).date_parameters == (
         ("from_date", "to_date"),
         ("fromDate", "toDate"),
@@ -61,7 +61,7 @@ def test_breakout_sessions_are_asked_for_in_both_spellings() -> None:
 
 
 @given(st.integers(1, 10**12))
-def test_any_report_id_has_a_report_with_a_slug_of_its_own(report_id: int) -> None:
+def test_every_report_id_has_a_unique_slug(report_id: int) -> None:
     report = report_with_id(report_id)
 
     assert report.id == report_id

@@ -30,7 +30,7 @@ def calendar_of(one: Series) -> Calendar:
 
 
 @given(series, moments, st.booleans())
-def test_every_key_says_what_it_was_made_of(one: Series, moment: datetime, gzip: bool) -> None:
+def test_keys_round_trip(one: Series, moment: datetime, gzip: bool) -> None:
     window = calendar_of(one).containing(moment)
     key = one.key(window, gzip=gzip)
 
@@ -40,7 +40,7 @@ def test_every_key_says_what_it_was_made_of(one: Series, moment: datetime, gzip:
 
 
 @given(series, moments, series, moments)
-def test_two_tasks_never_share_a_key(
+def test_different_windows_have_different_keys(
     one: Series, moment: datetime, other: Series, later: datetime
 ) -> None:
     window, second = calendar_of(one).containing(moment), calendar_of(other).containing(later)
@@ -51,13 +51,13 @@ def test_two_tasks_never_share_a_key(
 
 
 @given(series, moments, series)
-def test_a_prefix_is_that_of_one_series_only(one: Series, moment: datetime, other: Series) -> None:
+def test_a_prefix_belongs_to_one_series(one: Series, moment: datetime, other: Series) -> None:
     window = calendar_of(one).containing(moment)
 
     assert one.key(window, gzip=True).startswith(other.prefix) == (one == other)
 
 
-def test_keys_are_those_of_the_contract() -> None:
+def test_keys_match_the_contract() -> None:
     assert parse_key(GOOD) == ParsedKey(
         Series("room_data", "us", Granularity.HOUR), "2026-11-22T13Z", gzip=False
     )
@@ -97,7 +97,7 @@ def test_keys_are_those_of_the_contract() -> None:
         "runs/dt=2026-11-22/20261122T130000Z-abc.json",
     ],
 )
-def test_other_strings_are_no_keys(key: str) -> None:
+def test_other_strings_are_not_keys(key: str) -> None:
     assert parse_key(key) is None
 
 
@@ -109,7 +109,7 @@ def test_other_strings_are_no_keys(key: str) -> None:
         ),
     )
 )
-def test_whatever_is_parsed_is_exactly_the_key_that_it_says(key: str) -> None:
+def test_parsed_keys_rebuild_the_same_key(key: str) -> None:
     parsed = parse_key(key)
     if parsed is None:
         return
@@ -121,7 +121,7 @@ def test_whatever_is_parsed_is_exactly_the_key_that_it_says(key: str) -> None:
     assert parsed.series.key(window, gzip=parsed.gzip) == key
 
 
-def test_a_run_record_lies_under_the_date_of_its_start() -> None:
+def test_run_record_key_has_the_start_date() -> None:
     started = datetime(2026, 11, 22, 23, 59, tzinfo=UTC)
 
     assert run_record_key(started, "run-1") == "runs/dt=2026-11-22/run-1.json"

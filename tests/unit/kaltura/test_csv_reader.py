@@ -17,7 +17,7 @@ def read(*chunks: bytes) -> tuple[list[str], list[list[str]]]:
 
 
 @given(tables(), chunk_sizes)
-def test_any_table_comes_back_however_it_is_chunked(table: Table, sizes: list[int]) -> None:
+def test_any_table_is_read_back_in_any_chunks(table: Table, sizes: list[int]) -> None:
     report = KalturaCsvReader(chunked(table.rendered(), sizes))
 
     assert report.header == list(table.header)
@@ -27,7 +27,7 @@ def test_any_table_comes_back_however_it_is_chunked(table: Table, sizes: list[in
 
 @settings(max_examples=40)
 @given(tables(max_rows=3))
-def test_a_cut_is_noticed_at_every_byte_but_the_ends_of_rows(table: Table) -> None:
+def test_truncation_is_detected_except_at_row_ends(table: Table) -> None:
     whole, ends = table.rendered(), table.row_ends()
 
     for length in range(len(whole)):
@@ -38,26 +38,26 @@ def test_a_cut_is_noticed_at_every_byte_but_the_ends_of_rows(table: Table) -> No
                 read(whole[:length])
 
 
-def test_an_answer_of_a_byte_order_mark_and_a_line_end_has_no_columns_and_no_rows() -> None:
+def test_a_response_of_only_a_byte_order_mark_and_line_end_is_empty() -> None:
     assert read(BOM + b"\n") == ([], [])
 
 
-def test_a_row_after_no_header_is_refused() -> None:
+def test_a_row_without_a_header_is_rejected() -> None:
     with pytest.raises(MalformedReportError, match=r"line 2 makes a row of 1 values where .* 0"):
         read(BOM + b"\n1_abc\n")
 
 
-def test_a_report_of_one_column_may_hold_empty_values() -> None:
+def test_one_column_may_hold_empty_values() -> None:
     assert read(BOM + b"name\na\n\nb\n") == (["name"], [["a"], [""], ["b"]])
 
 
-def test_an_empty_line_where_a_row_should_begin_is_refused() -> None:
+def test_an_empty_line_between_rows_is_rejected() -> None:
     with pytest.raises(MalformedReportError, match="line 3"):
         read(BOM + b"a,b\n1,2\n\n3,4\n")
 
 
 @given(st.integers(0, 20), st.integers(1, 5))
-def test_a_line_with_too_many_commas_is_named(rows_before: int, extra: int) -> None:
+def test_error_names_the_line_with_too_many_values(rows_before: int, extra: int) -> None:
     good, bad = b"1_a,name,1\n" * rows_before, b"1_b,a,b" + b",c" * extra + b"\n"
 
     with pytest.raises(MalformedReportError) as caught:
@@ -66,7 +66,7 @@ def test_a_line_with_too_many_commas_is_named(rows_before: int, extra: int) -> N
     assert f"line {rows_before + 2} makes a row of {3 + extra} values" in str(caught.value)
 
 
-def test_a_missing_byte_order_mark_is_refused() -> None:
+def test_a_missing_byte_order_mark_is_rejected() -> None:
     with pytest.raises(MalformedReportError, match="byte order mark"):
         read(b"id,name\n")
 
@@ -98,18 +98,18 @@ def test_only_a_line_feed_ends_a_line(separator: str) -> None:
 
 
 @given(texts)
-def test_what_the_server_quotes_is_unquoted(value: str) -> None:
+def test_quoted_values_are_unquoted(value: str) -> None:
     assert unquoted('"' + value.replace('"', '""') + '"') == value
 
 
 @given(texts)
-def test_what_is_not_wrapped_stays(value: str) -> None:
+def test_unquoted_values_are_unchanged(value: str) -> None:
     if not re.fullmatch('"([^"]|"")*"', value):
         assert unquoted(value) == value
 
 
 @given(st.binary(max_size=300), chunk_sizes)
-def test_whatever_comes_is_rows_or_a_typed_error(garbage: bytes, sizes: list[int]) -> None:
+def test_any_bytes_are_rows_or_a_typed_error(garbage: bytes, sizes: list[int]) -> None:
     for data in (garbage, BOM + garbage, BOM + b"a,b\n" + garbage):
         try:
             report = KalturaCsvReader(chunked(data, sizes))
@@ -118,7 +118,7 @@ def test_whatever_comes_is_rows_or_a_typed_error(garbage: bytes, sizes: list[int
             pass
 
 
-def test_a_line_that_never_ends_is_refused_before_it_fills_the_memory() -> None:
+def test_length_of_a_line_is_limited() -> None:
     def endless() -> Iterator[bytes]:
         yield BOM + b"id,name,n\n"
         while True:
@@ -128,7 +128,7 @@ def test_a_line_that_never_ends_is_refused_before_it_fills_the_memory() -> None:
         list(KalturaCsvReader(endless()))
 
 
-def test_a_row_that_never_ends_is_refused_before_it_fills_the_memory_or_the_time() -> None:
+def test_length_of_a_row_is_limited() -> None:
     def endless() -> Iterator[bytes]:
         yield BOM + b"id,name,n\n"
         while True:

@@ -44,14 +44,14 @@ def xml_error(inside: str) -> bytes:
         (500, CSV, BOM, False),
     ],
 )
-def test_what_a_report_is(
+def test_is_report_requires_status_content_type_and_byte_order_mark(
     status: int, given_headers: dict[str, str], start: bytes, expected: bool
 ) -> None:
     assert is_report(status, CaseInsensitiveDict(given_headers), start) is expected
 
 
 @pytest.mark.parametrize("text", ["error-REPORT_NOT_FOUND", "error- REPORT_NOT_FOUND"])
-def test_an_error_may_stand_in_the_header_alone(text: str) -> None:
+def test_an_error_in_the_header_alone_is_detected(text: str) -> None:
     error = error_in(200, headers(X_Kaltura=text), b"")
 
     assert isinstance(error, TaskError)
@@ -69,7 +69,7 @@ def test_an_error_may_stand_in_the_header_alone(text: str) -> None:
         ),
     ],
 )
-def test_an_error_in_json_or_xml_is_found_and_the_session_in_it_is_not_repeated(
+def test_errors_in_json_and_xml_are_detected_without_leaking_the_session(
     body: bytes,
 ) -> None:
     error = error_in(200, headers(), body)
@@ -106,7 +106,7 @@ def test_an_error_in_json_or_xml_is_found_and_the_session_in_it_is_not_repeated(
         b'{"a": "\xff"}',
     ],
 )
-def test_nothing_is_read_into_other_texts(body: bytes) -> None:
+def test_other_bodies_are_not_errors(body: bytes) -> None:
     assert error_in(200, headers(), body) is None
 
 
@@ -124,14 +124,14 @@ def test_nothing_is_read_into_other_texts(body: bytes) -> None:
     st.sampled_from([200, 404, 500]),
     st.text(max_size=20),
 )
-def test_any_answer_is_an_error_or_none(body: bytes, status: int, header: str) -> None:
+def test_any_response_is_an_error_or_none(body: bytes, status: int, header: str) -> None:
     found = error_in(status, headers(X_Kaltura=header, Retry_After=header), body)
 
     assert found is None or isinstance(found, KalturaError)
     assert found is not None or status == 200
 
 
-def test_kalturas_word_counts_more_than_the_status() -> None:
+def test_the_error_code_takes_precedence_over_the_status() -> None:
     error = error_in(500, headers(), json_error("SERVICE_FORBIDDEN"))
 
     assert isinstance(error, RegionError)
@@ -142,14 +142,14 @@ def test_kalturas_word_counts_more_than_the_status() -> None:
     ("retry_after", "wait"),
     [("7", 7), ("100000", 60), ("Wed, 21 Oct 2026 07:28:00 GMT", 0), ("-5", 0), ("²", 0), ("", 0)],
 )
-def test_the_wait_that_a_proxy_asks_for_is_kept_in_bounds(retry_after: str, wait: int) -> None:
+def test_retry_after_header_is_capped(retry_after: str, wait: int) -> None:
     error = error_in(429, headers(Retry_After=retry_after), b"")
 
     assert isinstance(error, TransientError)
     assert error.wait == wait
 
 
-def test_an_answer_that_nobody_knows_is_described_but_not_quoted() -> None:
+def test_an_unrecognised_response_is_described_but_not_quoted() -> None:
     error = unrecognised(headers(Content_Type="text/html"), f"<p>{KS}".encode())
 
     assert "text/html" in str(error)

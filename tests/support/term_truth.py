@@ -15,7 +15,7 @@ import pytest
 from local.kaltura.campus import Size
 from local.kaltura.dialect import surviving
 from room_reports.model.reports import ATTENDEES, BREAKOUT_SESSIONS, ROOM_DATA
-from tests.integration.term import ZONE, Term, shown
+from tests.support.term import ZONE, Term, shown
 
 Row = dict[str, Any]
 

@@ -14,7 +14,7 @@ from room_reports.api.settings import read_api_settings
 from room_reports.model.windows import Granularity
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.keys import Series, parse_key
-from tests.support.listing_server import Shelf, shelf
+from tests.support.listing_server import ListingServer, listing_server
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SETTINGS = read_api_settings(
@@ -44,9 +44,9 @@ def back(series: Series, length: timedelta, until: datetime = NOW) -> set[str]:
     }
 
 
-def pages(held: Shelf, query: dict[str, str]) -> list[list[str]]:
+def pages(server: ListingServer, query: dict[str, str]) -> list[list[str]]:
     """All pages of a listing, each as the keys on it."""
-    bucket, found, cursor = Bucket(held.client, "bucket"), [], ""
+    bucket, found, cursor = Bucket(server.client, "bucket"), [], ""
     while True:
         given_query = {name: [value] for name, value in {**query, "cursor": cursor}.items()}
         answer = result_page(bucket, exports_query(given_query, SETTINGS, NOW), SETTINGS)
@@ -75,17 +75,19 @@ moments = st.integers(0, 60_000).map(lambda hours: NOW - timedelta(hours=hours))
     st.lists(st.tuples(st.sampled_from(SERIES), moments), max_size=30),
     st.integers(4, 15),
 )
-def test_pages_hold_everything_once_newest_first(
+def test_result_pages_hold_every_export_once_newest_first(
     windows: list[tuple[Series, datetime]], limit: int
 ) -> None:
     keys = {key(series, moment) for series, moment in windows}
-    with shelf([*keys, "runs/dt=2026-01-01/x.json", "attendees/granularity=day/odd"]) as held:
-        found = pages(held, {"limit": str(limit)})
+    with listing_server(
+        [*keys, "runs/dt=2026-01-01/x.json", "attendees/granularity=day/odd"]
+    ) as server:
+        found = pages(server, {"limit": str(limit)})
     assert [each for one in found for each in one] == in_order(keys)
     assert all(len(one) == limit for one in found[:-1])
 
 
-def test_filters_keep_what_they_say() -> None:
+def test_filters_select_matching_exports() -> None:
     keys = {each for series in SERIES for each in back(series, timedelta(days=4))}
     query = {
         "report": "attendees",
@@ -94,45 +96,47 @@ def test_filters_keep_what_they_say() -> None:
         "from": "2026-11-21T05Z",
         "to": "2026-11-22T05:00:00Z",
     }
-    with shelf(keys) as held:
-        (found,) = pages(held, query)
+    with listing_server(keys) as server:
+        (found,) = pages(server, query)
         assert len(found) == 24
         assert found[0].endswith("attendees_eu_2026-11-22T04Z.csv")
         assert found[-1].endswith("attendees_eu_2026-11-21T05Z.csv")
 
 
-def test_a_window_that_is_there_in_two_forms_is_one_export() -> None:
+def test_plain_and_compressed_objects_of_a_window_are_one_export() -> None:
     series = SERIES[0]
-    with shelf([key(series, NOW), key(series, NOW, gzip=True)]) as held:
-        assert [len(one) for one in pages(held, {})] == [1]
+    with listing_server([key(series, NOW), key(series, NOW, gzip=True)]) as server:
+        assert [len(one) for one in pages(server, {})] == [1]
 
 
-def test_the_newest_is_found_across_a_gap_of_years() -> None:
+def test_newest_is_found_across_a_gap_of_years() -> None:
     series = Series("attendees", "us", Granularity.HOUR)
-    with shelf([key(series, NOW - timedelta(days=2000))]) as held:
-        bucket = Bucket(held.client, "bucket")
+    with listing_server([key(series, NOW - timedelta(days=2000))]) as server:
+        bucket = Bucket(server.client, "bucket")
         found = newest(bucket, series, "2000-01-01", "2026-11-24")
         assert found
         assert found.parsed.label == "2021-06-02T12Z"
-        assert len(held.asked) == 7, "one request for each year, and one for the day"
+        assert len(server.requests) == 7, "one request for each year, and one for the day"
         assert newest(bucket, SERIES[0], "2000-01-01", "2026-11-24") is None
 
 
 @pytest.mark.parametrize("granularity", list(Granularity))
-def test_a_page_costs_the_same_whatever_the_bucket_holds(granularity: Granularity) -> None:
+def test_requests_per_result_page_do_not_depend_on_the_bucket_size(
+    granularity: Granularity,
+) -> None:
     costs = []
     wanted = [series for series in SERIES if series.granularity is granularity]
     for days in (40, 1500):
         keys = [each for series in wanted for each in back(series, timedelta(days=days))]
-        with shelf(keys) as held:
+        with listing_server(keys) as server:
             query = exports_query({"granularity": [granularity], "limit": ["200"]}, SETTINGS, NOW)
-            found = result_page(Bucket(held.client, "bucket"), query, SETTINGS)
+            found = result_page(Bucket(server.client, "bucket"), query, SETTINGS)
             described = describe(
-                Bucket(held.client, "bucket"),
+                Bucket(server.client, "bucket"),
                 SETTINGS.exporter.settle,
                 [(each.stored.key, each.position.window) for each in found.exports],
             )
             assert len(described) == 200
-            costs.append(sorted(held.asked))
+            costs.append(sorted(server.requests))
     assert costs[0] == costs[1]
     assert costs[0].count("LIST") == 2 * len(wanted)

@@ -58,16 +58,16 @@ def fetched_rooms(*rooms: str) -> list[str]:
     return sorted(row[0] for row in list(read_csv(out))[1:])
 
 
-def test_pieces_make_up_the_whole() -> None:
+def test_pieces_add_up_to_the_whole_report() -> None:
     assert fetched_rooms("1_a", "1_a", "1_b", "1_c", "1_c") == ["1_a", "1_a", "1_b", "1_c", "1_c"]
 
 
 @pytest.mark.parametrize("odd", ["0", "", "-1_d"])
-def test_rows_that_no_piece_has_are_missed(odd: str) -> None:
+def test_rows_missing_from_all_pieces_raise_row_cap_error(odd: str) -> None:
     with pytest.raises(RowCapError, match="ROW_CAP: its pieces lack 1 of the rows that came"):
         fetched_rooms("1_a", "1_b", odd, "1_c", "1_c")
 
 
-def test_pieces_with_different_headers_make_no_sense_together() -> None:
+def test_pieces_with_different_headers_are_rejected() -> None:
     with pytest.raises(MalformedReportError, match="came with different headers in its pieces"):
         fetched_rooms("1_a", "1_new", "1_b", "1_c", "1_c")

@@ -47,7 +47,7 @@ OUTCOMES = st.builds(
 
 
 @given(OUTCOMES)
-def test_the_answer_is_the_contracts(outcome: RunResult) -> None:
+def test_to_dict_matches_the_contract(outcome: RunResult) -> None:
     answer = outcome.to_dict()
     assert list(answer) == ["run_id", "exported", "skipped", "deferred", "failed"]
     assert answer["exported"] == [item.task.key for item in outcome.exported]
@@ -59,7 +59,7 @@ def test_the_answer_is_the_contracts(outcome: RunResult) -> None:
 
 
 @given(OUTCOMES)
-def test_the_record_is_one_line_of_json_with_all_of_the_answer(outcome: RunResult) -> None:
+def test_run_record_is_one_line_of_json_with_the_whole_result(outcome: RunResult) -> None:
     text = outcome.run_record(SCOPE, NOW, NOW + timedelta(seconds=90))
     assert text.endswith("\n")
     assert text.count("\n") == 1

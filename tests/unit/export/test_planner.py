@@ -72,7 +72,7 @@ def all_done(
 
 
 @given(pasts(), SETTLE)
-def test_a_window_is_due_for_the_reason_that_its_milestones_give(
+def test_reason_of_a_task_follows_from_the_milestones(
     past: tuple[Scope, dict[Series, dict[str, StoredObject]]], settle: timedelta
 ) -> None:
     scope, listing = past
@@ -108,7 +108,7 @@ def test_a_window_is_due_for_the_reason_that_its_milestones_give(
 
 
 @given(pasts(), SETTLE, st.booleans())
-def test_every_key_is_planned_once_and_in_the_promised_order(
+def test_every_key_is_planned_once_in_the_documented_order(
     past: tuple[Scope, dict[Series, dict[str, StoredObject]]], settle: timedelta, gzip: bool
 ) -> None:
     scope, listing = past
@@ -126,7 +126,7 @@ def test_every_key_is_planned_once_and_in_the_promised_order(
 
 
 @given(pasts(), SETTLE)
-def test_a_second_run_has_nothing_to_do_but_what_is_open_or_forced(
+def test_a_second_run_plans_only_open_or_forced_windows(
     past: tuple[Scope, dict[Series, dict[str, StoredObject]]], settle: timedelta
 ) -> None:
     scope, listing = past
@@ -139,7 +139,7 @@ def test_a_second_run_has_nothing_to_do_but_what_is_open_or_forced(
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 50), st.booleans()), max_size=8))
-def test_of_two_objects_of_one_window_the_later_counts(made: list[tuple[int, int, bool]]) -> None:
+def test_latest_of_two_objects_of_a_window_counts(made: list[tuple[int, int, bool]]) -> None:
     series = Series("attendees", "us", Granularity.DAY)
     calendar = Calendar(Granularity.DAY, ZONES[0])
     objects = [
@@ -156,7 +156,7 @@ def test_of_two_objects_of_one_window_the_later_counts(made: list[tuple[int, int
         assert item.last_modified == max(other.last_modified for other in same)
 
 
-def test_a_task_is_named_in_words() -> None:
+def test_str_of_a_task() -> None:
     span = TimeRange(Calendar(Granularity.HOUR, ZONES[0]), NOW - timedelta(hours=1), NOW)
     scope = Scope("event", NOW, REPORTS[1:2], ("eu",), {Granularity.HOUR: span}, False)
     (task,) = plan(scope, timedelta(0), {}, gzip=False).tasks

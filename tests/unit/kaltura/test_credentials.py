@@ -35,7 +35,7 @@ entries = st.one_of(
 )
 
 
-def test_each_region_may_have_a_form_of_its_own() -> None:
+def test_each_region_may_have_a_different_form() -> None:
     text = json.dumps(
         {
             "us": {"ks": f" {SECRET}\n"},
@@ -52,14 +52,14 @@ def test_each_region_may_have_a_form_of_its_own() -> None:
     }
 
 
-def test_an_admin_secret_needs_no_user() -> None:
+def test_user_id_of_an_admin_secret_is_optional() -> None:
     text = json.dumps({"us": {"partner_id": 1, "admin_secret": "admin"}})
 
     assert parse_secret(text, (US,)) == {"us": AdminSecret(1, "admin", "")}
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", '"x"', "{", SECRET, f'{{"us": "{SECRET}'])
-def test_a_secret_that_is_no_json_object_is_refused_without_being_quoted(text: str) -> None:
+def test_a_secret_that_is_not_a_json_object_is_rejected_without_quoting_it(text: str) -> None:
     with pytest.raises(SecretError, match="not a JSON object") as caught:
         parse_secret(text, (US,))
 
@@ -84,7 +84,9 @@ def test_a_secret_that_is_no_json_object_is_refused_without_being_quoted(text: s
         ({SECRET: "ks"}, "the fields"),
     ],
 )
-def test_an_entry_in_no_form_is_refused_with_the_forms(entry: object, hint: str) -> None:
+def test_an_invalid_entry_is_rejected_and_the_error_lists_the_forms(
+    entry: object, hint: str
+) -> None:
     with pytest.raises(SecretError) as caught:
         parse_secret(json.dumps({"us": entry}), (US,))
 
@@ -93,7 +95,7 @@ def test_an_entry_in_no_form_is_refused_with_the_forms(entry: object, hint: str)
     assert_hidden(caught.value)
 
 
-def test_every_region_that_is_wrong_is_named() -> None:
+def test_error_names_every_invalid_region() -> None:
     with pytest.raises(SecretError) as caught:
         parse_secret(json.dumps({"us": {"ks": ""}, "eu": {"ks": SECRET}}), (US, EU, CA))
 
@@ -104,7 +106,7 @@ def test_every_region_that_is_wrong_is_named() -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["us", "eu"]), entries))
-def test_no_error_and_no_representation_ever_shows_a_secret(entry: dict[str, object]) -> None:
+def test_errors_and_representations_hide_secrets(entry: dict[str, object]) -> None:
     try:
         found = parse_secret(json.dumps(entry), (US, EU))
     except SecretError as error:

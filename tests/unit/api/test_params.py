@@ -43,7 +43,7 @@ def refused(query: dict[str, list[str]]) -> str:
     return str(raised.value)
 
 
-def test_a_query_may_leave_everything_to_the_defaults() -> None:
+def test_an_empty_query_uses_the_defaults() -> None:
     for query in ({}, {name: [""] for name in EXPORTS_PARAMETERS}):
         asked = exports_query(query, SETTINGS, NOW)
         assert len(asked.series) == 3 * 2 * 2
@@ -53,7 +53,7 @@ def test_a_query_may_leave_everything_to_the_defaults() -> None:
         assert asked.time_ranges[Granularity.DAY].end > NOW
 
 
-def test_days_are_the_deployments_and_hours_are_utc() -> None:
+def test_days_are_in_the_deployments_zone_and_hours_in_utc() -> None:
     asked = exports_query({"from": ["2026-07-01"], "to": ["2026-07-02T13Z"]}, SETTINGS, NOW)
     assert asked.time_ranges[Granularity.DAY].start == datetime(2026, 6, 30, 22, tzinfo=UTC)
     assert asked.time_ranges[Granularity.HOUR].start == datetime(2026, 7, 1, tzinfo=UTC)
@@ -82,13 +82,13 @@ def test_days_are_the_deployments_and_hours_are_utc() -> None:
         ({"cursor": ["Li4vcnVucy9kYXkvMjAyNi0xMS0yMg"]}, "cursor: should be the next_cursor"),
     ],
 )
-def test_what_is_wrong_is_named_with_what_would_be_right(
+def test_errors_name_the_parameter_and_the_valid_values(
     query: dict[str, list[str]], says: str
 ) -> None:
     assert says in refused(query)
 
 
-def test_coverage_needs_one_series_and_a_range_that_can_be_shown() -> None:
+def test_coverage_requires_one_series_and_a_limited_range() -> None:
     one = {"report": ["attendees"], "region": ["us"]}
     asked = coverage_query(one, SETTINGS, NOW)
     assert asked.series == Series("attendees", "us", Granularity.DAY)
@@ -105,7 +105,7 @@ def test_coverage_needs_one_series_and_a_range_that_can_be_shown() -> None:
             coverage_query(query, SETTINGS, NOW)
 
 
-def test_a_path_is_looked_up_and_never_believed() -> None:
+def test_unknown_path_parameters_are_rejected() -> None:
     assert series_of("attendees", "eu", "hour", SETTINGS).prefix.endswith("region=eu/dt=")
     for path, what in (
         (("../attendees", "eu", "day"), "report"),
@@ -123,7 +123,7 @@ def test_a_path_is_looked_up_and_never_believed() -> None:
     st.sampled_from(list(Granularity)),
     st.integers(-200_000, 600_000).map(lambda hours: NOW + timedelta(hours=hours)),
 )
-def test_a_cursor_comes_back_as_the_place_that_it_was_made_of(
+def test_a_cursor_round_trips(
     slug: str, region: str, granularity: Granularity, moment: datetime
 ) -> None:
     window = SETTINGS.calendar(granularity).containing(moment)
@@ -133,7 +133,7 @@ def test_a_cursor_comes_back_as_the_place_that_it_was_made_of(
 
 
 @given(st.sampled_from(EXPORTS_PARAMETERS), NASTY)
-def test_no_text_does_harm(name: str, text: str) -> None:
+def test_errors_for_any_text_are_short_printable_ascii(name: str, text: str) -> None:
     for read, known in (
         (exports_query, EXPORTS_PARAMETERS),
         (coverage_query, COVERAGE_PARAMETERS),
@@ -150,7 +150,7 @@ def test_no_text_does_harm(name: str, text: str) -> None:
             assert len(said) < 800
 
 
-def test_all_that_is_wrong_with_the_settings_is_said_at_once() -> None:
+def test_all_problems_of_the_settings_are_reported_together() -> None:
     wrong = {
         "BUCKET_NAME": "",
         "PRESIGNER_ROLE_ARN": "role",

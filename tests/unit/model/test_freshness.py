@@ -22,7 +22,7 @@ SETTLE = st.integers(0, 10_000).map(lambda minutes: timedelta(minutes=minutes))
 
 
 @given(WINDOWS, SETTLE, st.integers(-20_000, 20_000))
-def test_the_state_follows_from_the_milestones_that_have_passed(
+def test_state_depends_on_the_milestones_that_have_passed(
     window: Window, settle: timedelta, minutes: int
 ) -> None:
     moment = window.end + timedelta(minutes=minutes)
@@ -34,7 +34,7 @@ def test_the_state_follows_from_the_milestones_that_have_passed(
 
 
 @given(WINDOWS, SETTLE)
-def test_milestones_themselves_belong_to_the_later_state(window: Window, settle: timedelta) -> None:
+def test_a_milestone_belongs_to_the_later_state(window: Window, settle: timedelta) -> None:
     end, settled = milestones(window, settle)
     tick = timedelta(microseconds=1)
     states = [state_at(window, settle, at) for at in (end - tick, end, settled - tick, settled)]

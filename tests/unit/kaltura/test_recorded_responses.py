@@ -22,12 +22,12 @@ from room_reports.kaltura.session import KalturaSessionProvider
 from room_reports.kaltura.transport import HttpPolicy, Transport
 from room_reports.model.regions import Region
 from room_reports.model.reports import report_with_id
-from tests.support.scripted_server import Answer, ScriptedServer, head, serving
+from tests.support.scripted_server import Response, ScriptedServer, head, serving
 
 RECORDINGS: dict[str, Any] = {
     recording["name"]: recording
     for recording in json.loads(
-        (Path(__file__).parents[1] / "recorded" / "kaltura.json").read_text("utf-8")
+        (Path(__file__).parents[2] / "recorded" / "kaltura.json").read_text("utf-8")
     )
 }
 ROWS = {
@@ -73,7 +73,7 @@ SESSIONS: dict[str, tuple[type[KalturaError], str] | None] = {
 }
 
 
-def replayed(recording: Any) -> Answer:
+def replayed(recording: Any) -> Response:
     """The recorded answer, in chunks where it came without a length."""
     response = recording["response"]
     headers = [(name, value) for name, value in response["headers"]]
@@ -82,7 +82,7 @@ def replayed(recording: Any) -> Answer:
         headers.append(("Transfer-Encoding", "chunked"))
         chunk = b"%x\r\n%s\r\n" % (len(body), body) if body else b""
         body = chunk + b"0\r\n\r\n"
-    return Answer((head(response["status"], headers), body))
+    return Response((head(response["status"], headers), body))
 
 
 def secrets_in(recording: Any) -> list[str]:
@@ -117,13 +117,13 @@ def expected_rows(body: str) -> list[list[str]]:
     ]
 
 
-def test_every_recording_is_looked_at() -> None:
+def test_every_recording_has_a_test() -> None:
     assert {*ROWS, *ERRORS, *SESSIONS} == set(RECORDINGS)
     assert len(RECORDINGS) == 34
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_report_is_read_as_what_it_holds(name: str) -> None:
+def test_recorded_reports_are_read(name: str) -> None:
     recording = RECORDINGS[name]
     with serving(replayed(recording)) as server:
         table = fetch(server, recording)
@@ -133,7 +133,7 @@ def test_a_report_is_read_as_what_it_holds(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_an_error_is_known_for_what_it_is(name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_recorded_errors_are_recognised(name: str, caplog: pytest.LogCaptureFixture) -> None:
     recording, (kind, code) = RECORDINGS[name], ERRORS[name]
     caplog.set_level("DEBUG")
     with serving(replayed(recording)) as server, pytest.raises(KalturaError) as caught:
@@ -146,7 +146,7 @@ def test_an_error_is_known_for_what_it_is(name: str, caplog: pytest.LogCaptureFi
 
 
 @pytest.mark.parametrize("name", SESSIONS)
-def test_an_answer_about_sessions_is_known_for_what_it_is(
+def test_recorded_session_responses_are_recognised(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     recording, expected = RECORDINGS[name], SESSIONS[name]

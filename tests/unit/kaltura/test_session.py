@@ -12,7 +12,7 @@ from room_reports.kaltura.credentials import AdminSecret, AppToken, Credentials,
 from room_reports.kaltura.errors import KalturaError, RegionError, TransientError
 from room_reports.kaltura.session import LIFETIME, KalturaSessionProvider
 from room_reports.kaltura.transport import HttpPolicy, Transport
-from tests.support.scripted_server import JSON, Answer, Request, ScriptedServer, answer, serving
+from tests.support.scripted_server import JSON, Request, Response, ScriptedServer, response, serving
 
 NOW = 1_800_000_000.0
 ADMIN = AdminSecret(102, "the-admin-secret", "someone")
@@ -38,12 +38,12 @@ def soon() -> Deadline:
     return Deadline.after(20)
 
 
-def json_answer(value: object) -> Answer:
-    return answer(json.dumps(value).encode(), JSON)
+def json_response(value: object) -> Response:
+    return response(json.dumps(value).encode(), JSON)
 
 
-def refusal(code: str) -> Answer:
-    return json_answer(
+def refusal(code: str) -> Response:
+    return json_response(
         {"code": code, "message": "m", "objectType": "KalturaAPIException", "args": []}
     )
 
@@ -59,23 +59,23 @@ class Kaltura:
         self.expiry = expiry
         self.delay = delay
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> Response:
         if request.action == "startWidgetSession":
             assert request.form["widgetId"] == "_102"
-            return json_answer({"ks": WIDGET_KS, "partnerId": "102", "userId": 0})
+            return json_response({"ks": WIDGET_KS, "partnerId": "102", "userId": 0})
         self.minted += 1
         ks = f"djJ8MTAyfA-{self.minted}"
         if request.action == "start":
-            given = json_answer(ks)
+            given = json_response(ks)
         else:
             expected = hashlib.new(self.algorithm, (WIDGET_KS + TOKEN.app_token).encode())
             if request.form["tokenHash"] != expected.hexdigest():
                 return refusal("INVALID_APP_TOKEN_HASH")
-            given = json_answer({"ks": ks, "expiry": self.expiry})
-        return Answer((self.delay, *given.parts))
+            given = json_response({"ks": ks, "expiry": self.expiry})
+        return Response((self.delay, *given.parts))
 
 
-def test_a_ready_session_is_used_as_it_is() -> None:
+def test_a_static_session_is_used_unchanged() -> None:
     with serving(refusal("SHOULD_NOT_BE_ASKED")) as server:
         sessions = keeper(server, StaticSession("djJ8ready"), SettableClock())
 
@@ -84,7 +84,7 @@ def test_a_ready_session_is_used_as_it_is() -> None:
     assert server.requests == []
 
 
-def test_an_admin_secret_mints_the_least_that_a_report_needs() -> None:
+def test_an_admin_secret_starts_a_session_with_least_privilege() -> None:
     with serving(Kaltura()) as server:
         sessions = keeper(server, ADMIN, SettableClock())
         session = sessions.current(soon())
@@ -110,7 +110,7 @@ def test_an_admin_secret_mints_the_least_that_a_report_needs() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha1", "sha512", "md5"])
-def test_an_app_token_works_whatever_hash_it_wants_and_that_is_remembered(algorithm: str) -> None:
+def test_app_token_hash_algorithm_is_found_and_remembered(algorithm: str) -> None:
     clock = SettableClock()
     with serving(Kaltura(algorithm)) as server:
         sessions = keeper(server, TOKEN, clock)
@@ -129,7 +129,7 @@ def test_an_app_token_works_whatever_hash_it_wants_and_that_is_remembered(algori
             assert "setrole:REPORT_VIEWER_ROLE" in request.form["sessionPrivileges"]
 
 
-def test_an_app_token_that_no_hash_fits_is_refused_for_good() -> None:
+def test_an_app_token_with_an_unsupported_hash_raises_region_error() -> None:
     with serving(Kaltura("sha3_256")) as server:
         sessions = keeper(server, TOKEN, SettableClock())
         for _ in range(2):
@@ -155,7 +155,7 @@ def test_an_app_token_that_no_hash_fits_is_refused_for_good() -> None:
         (TOKEN, "soon", 3300),
     ],
 )
-def test_a_session_is_kept_and_replaced_before_it_expires(
+def test_a_session_is_replaced_before_it_expires(
     credentials: Credentials, expiry: object, lasts: int
 ) -> None:
     clock = SettableClock()
@@ -168,7 +168,7 @@ def test_a_session_is_kept_and_replaced_before_it_expires(
         assert sessions.current(soon()) is not first
 
 
-def test_many_threads_mint_once() -> None:
+def test_concurrent_threads_start_one_session() -> None:
     kaltura = Kaltura(delay=0.1)
     with serving(kaltura) as server:
         sessions = keeper(server, ADMIN, SettableClock())
@@ -183,7 +183,7 @@ def test_many_threads_mint_once() -> None:
     assert kaltura.minted == 1
 
 
-def test_a_session_is_discarded_once_however_many_threads_found_it_expired() -> None:
+def test_discarding_an_old_session_twice_keeps_the_new_one() -> None:
     kaltura = Kaltura()
     with serving(kaltura) as server:
         sessions = keeper(server, ADMIN, SettableClock())
@@ -197,8 +197,8 @@ def test_a_session_is_discarded_once_however_many_threads_found_it_expired() -> 
 
 
 @pytest.mark.parametrize("nothing", [None, "", 7, [], {"ks": "x"}])
-def test_an_answer_without_a_session_is_tried_again_later(nothing: object) -> None:
-    with serving(json_answer(nothing)) as server, pytest.raises(TransientError) as caught:
+def test_a_response_without_a_session_raises_transient_error(nothing: object) -> None:
+    with serving(json_response(nothing)) as server, pytest.raises(TransientError) as caught:
         keeper(server, ADMIN, SettableClock()).current(soon())
 
     assert caught.value.code == "NO_SESSION"
@@ -213,7 +213,9 @@ def test_an_answer_without_a_session_is_tried_again_later(nothing: object) -> No
         (TOKEN, "APP_TOKEN_EXPIRED"),
     ],
 )
-def test_a_refusal_says_what_is_wrong_with_the_secret(credentials: Credentials, code: str) -> None:
+def test_a_refused_secret_raises_region_error_with_the_code(
+    credentials: Credentials, code: str
+) -> None:
     with serving(refusal(code)) as server, pytest.raises(RegionError) as caught:
         keeper(server, credentials, SettableClock()).current(soon())
 
@@ -223,14 +225,14 @@ def test_a_refusal_says_what_is_wrong_with_the_secret(credentials: Credentials, 
 @pytest.mark.parametrize(
     "ks", ["djJ8MTAyfA-new_session_of_version_2", "MTIzNDU2fGEgc2Vzc2lvbiBvZiB2ZXJzaW9uIDE="]
 )
-def test_a_session_in_an_answer_that_nobody_understands_is_kept_nowhere(ks: str) -> None:
-    xml = answer(f"<xml><result>{ks}</result></xml>".encode(), "text/xml")
+def test_an_unrecognised_response_does_not_leak_its_session(ks: str) -> None:
+    xml = response(f"<xml><result>{ks}</result></xml>".encode(), "text/xml")
     with serving(xml) as server, pytest.raises(KalturaError) as caught:
         keeper(server, ADMIN, SettableClock()).current(soon())
 
     assert ks not in f"{caught.value}{caught.value!r}{vars(caught.value)}"
 
 
-def test_a_session_does_not_show_itself() -> None:
+def test_repr_of_a_session_hides_the_ks() -> None:
     with serving(Kaltura()) as server:
         assert "djJ8" not in repr(keeper(server, ADMIN, SettableClock()).current(soon()))

@@ -1,27 +1,16 @@
 """The handler: routes, methods and other sites, before anything is asked of AWS."""
 
-import importlib.util
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from room_reports.api.service import downloads_service
+from tests.support.handlers import Context, load_app
 
-APP = Path(__file__).parents[2] / "functions/downloads/app.py"
 ORIGIN = "https://reports.example.edu"
 Ask = Callable[..., tuple[int, dict[str, list[str]], str]]
-
-
-class _Context(LambdaContext):
-    def __init__(self) -> None:
-        self._function_name = "downloads"
-        self._memory_limit_in_mb = 1024
-        self._invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:downloads"
-        self._aws_request_id = "request"
 
 
 @pytest.fixture(params=["", ORIGIN], ids=["no other site", "one other site"])
@@ -36,11 +25,7 @@ def ask(origin: str, monkeypatch: pytest.MonkeyPatch) -> Ask:
     monkeypatch.setenv("PRESIGNER_ROLE_ARN", "arn:aws:iam::123456789012:role/presigner")
     monkeypatch.setenv("CORS_ORIGIN", origin)
     downloads_service.cache_clear()
-    spec = importlib.util.spec_from_file_location("downloads_app", APP)
-    assert spec
-    assert spec.loader
-    app = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(app)
+    app = load_app("downloads")
 
     def send(
         path: str, method: str = "GET", query: dict[str, list[str]] | None = None, **headers: str
@@ -53,13 +38,13 @@ def ask(origin: str, monkeypatch: pytest.MonkeyPatch) -> Ask:
             "multiValueQueryStringParameters": query,
             "requestContext": {"identity": {"sourceIp": "127.0.0.1"}},
         }
-        answer = app.handler(event, _Context())
+        answer = app.handler(event, Context("downloads"))
         return answer["statusCode"], answer["multiValueHeaders"], answer["body"]
 
     return send
 
 
-def test_every_route_answers_and_nothing_else_does(ask: Ask) -> None:
+def test_only_known_routes_exist(ask: Ask) -> None:
     assert ask("/")[0] == 200
     assert ask("/openapi.json")[0] == 200
     assert ask("/exports", query={"limit": ["0"]})[0] == 400
@@ -76,20 +61,20 @@ def test_head_is_get_without_the_body(ask: Ask) -> None:
     assert body
 
 
-def test_whoever_has_it_already_is_told_so(ask: Ask) -> None:
+def test_if_none_match_gets_304(ask: Ask) -> None:
     (etag,) = ask("/")[1]["ETag"]
     status, _, body = ask("/", **{"if-none-match": etag})
     assert (status, body) == (304, "")
 
 
-def test_another_site_gets_in_only_when_it_was_named(ask: Ask, origin: str) -> None:
+def test_cors_header_is_sent_only_to_the_configured_origin(ask: Ask, origin: str) -> None:
     for path in ("/openapi.json", "/nothing"):
         for site in (ORIGIN, "https://evil.example"):
             allowed = ask(path, Origin=site)[1].get("Access-Control-Allow-Origin")
             assert allowed == ([ORIGIN] if origin and site == ORIGIN else None)
 
 
-def test_a_browser_may_ask_beforehand_only_when_a_site_was_named(ask: Ask, origin: str) -> None:
+def test_preflight_succeeds_only_with_a_configured_origin(ask: Ask, origin: str) -> None:
     status, headers, _ = ask("/exports", "OPTIONS", Origin=ORIGIN)
     if origin:
         assert status == 204

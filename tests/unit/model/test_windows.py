@@ -46,7 +46,9 @@ def day_calendar(zone: str) -> Calendar:
 
 
 @given(calendars, moments)
-def test_a_moment_lies_in_the_window_that_contains_it(calendar: Calendar, moment: datetime) -> None:
+def test_containing_returns_a_window_around_the_moment(
+    calendar: Calendar, moment: datetime
+) -> None:
     window = calendar.containing(moment)
 
     assert window.start <= moment < window.end
@@ -55,7 +57,7 @@ def test_a_moment_lies_in_the_window_that_contains_it(calendar: Calendar, moment
 
 
 @given(calendars, moments)
-def test_a_window_is_what_its_label_says(calendar: Calendar, moment: datetime) -> None:
+def test_a_label_identifies_its_window(calendar: Calendar, moment: datetime) -> None:
     window = calendar.containing(moment)
 
     assert calendar.window(window.label) == window
@@ -64,7 +66,7 @@ def test_a_window_is_what_its_label_says(calendar: Calendar, moment: datetime) -
 
 
 @given(calendars, moments)
-def test_windows_follow_each_other_without_gap_or_overlap(
+def test_consecutive_windows_have_no_gap_and_no_overlap(
     calendar: Calendar, moment: datetime
 ) -> None:
     window = calendar.containing(moment)
@@ -79,7 +81,7 @@ def test_windows_follow_each_other_without_gap_or_overlap(
 
 
 @given(calendars, moments, st.timedeltas(-TICK, timedelta(days=5)))
-def test_overlapping_covers_an_interval_exactly(
+def test_overlapping_windows_cover_the_interval(
     calendar: Calendar, start: datetime, length: timedelta
 ) -> None:
     end = start + length
@@ -103,7 +105,7 @@ def test_days_begin_with_the_local_date(zone: ZoneInfo, moment: datetime) -> Non
 
 
 @given(moments, zones)
-def test_hours_are_utc_whatever_the_zone(moment: datetime, zone: ZoneInfo) -> None:
+def test_hours_are_utc_in_every_time_zone(moment: datetime, zone: ZoneInfo) -> None:
     window = Calendar(Granularity.HOUR, zone).containing(moment)
 
     assert window.end - window.start == timedelta(hours=1)
@@ -126,7 +128,7 @@ def test_hours_are_utc_whatever_the_zone(moment: datetime, zone: ZoneInfo) -> No
         ("UTC", "2026-03-29", 24),
     ],
 )
-def test_days_are_as_long_as_the_clocks_make_them(zone: str, day: str, hours: float) -> None:
+def test_length_of_days_at_clock_changes(zone: str, day: str, hours: float) -> None:
     window = day_calendar(zone).window(day)
 
     assert window.end - window.start == timedelta(hours=hours)
@@ -140,7 +142,7 @@ def test_days_are_as_long_as_the_clocks_make_them(zone: str, day: str, hours: fl
         ("Africa/Cairo", "2026-04-24", "2026-04-23T22:00:00Z", 23),
     ],
 )
-def test_a_day_without_midnight_begins_when_the_clocks_change(
+def test_a_day_without_midnight_begins_at_the_clock_change(
     zone: str, day: str, start: str, hours: int
 ) -> None:
     window = day_calendar(zone).window(day)
@@ -150,14 +152,14 @@ def test_a_day_without_midnight_begins_when_the_clocks_change(
     assert window.end - window.start == timedelta(hours=hours)
 
 
-def test_where_midnight_comes_twice_the_first_one_begins_the_day() -> None:
+def test_a_repeated_midnight_starts_the_day_at_the_first() -> None:
     window = day_calendar("America/Havana").window("2026-11-01")
 
     assert iso(window.start) == "2026-11-01T04:00:00Z"
     assert window.end - window.start == timedelta(hours=25)
 
 
-def test_where_the_date_comes_twice_no_moment_is_lost() -> None:
+def test_a_repeated_date_is_one_window() -> None:
     # At 00:01 the clocks went back to 23:01 of the day before.
     calendar = day_calendar("America/St_Johns")
     window = calendar.window("2010-11-07")
@@ -167,7 +169,7 @@ def test_where_the_date_comes_twice_no_moment_is_lost() -> None:
     assert calendar.containing(parse_timestamp("2010-11-07T03:00:00Z")) == window
 
 
-def test_a_date_that_a_zone_skipped_is_no_window() -> None:
+def test_a_skipped_date_raises_window_error() -> None:
     calendar = day_calendar("Pacific/Apia")
 
     with pytest.raises(WindowError, match="2011-12-30 did not happen in Pacific/Apia"):
@@ -194,7 +196,7 @@ def test_a_date_that_a_zone_skipped_is_no_window() -> None:
         *("9999-12-31", "0000-01-01", "-001-01-01"),
     ],
 )
-def test_other_texts_are_no_days(label: str) -> None:
+def test_invalid_day_labels_are_rejected(label: str) -> None:
     with pytest.raises(WindowError):
         day_calendar("Asia/Tokyo").window(label)
 
@@ -212,13 +214,13 @@ def test_other_texts_are_no_days(label: str) -> None:
         ),
     ],
 )
-def test_other_texts_are_no_hours(label: str) -> None:
+def test_invalid_hour_labels_are_rejected(label: str) -> None:
     with pytest.raises(WindowError):
         Calendar(Granularity.HOUR, ZoneInfo("UTC")).window(label)
 
 
 @given(calendars, st.text(max_size=20))
-def test_any_text_is_a_window_or_a_window_error(calendar: Calendar, text: str) -> None:
+def test_any_text_parses_or_raises_window_error(calendar: Calendar, text: str) -> None:
     for read in (calendar.window, calendar.moment, parse_date, parse_timestamp):
         with suppress(WindowError):
             assert read(text) is not None
@@ -230,7 +232,7 @@ def test_any_text_is_a_window_or_a_window_error(calendar: Calendar, text: str) -
     "text",
     ["0001-01-01", "9999-12-31", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"],
 )
-def test_the_ends_of_time_are_moments_or_window_errors(
+def test_extreme_dates_parse_or_raise_window_error(
     zone: str, granularity: Granularity, text: str
 ) -> None:
     calendar = Calendar(granularity, ZoneInfo(zone))
@@ -239,14 +241,14 @@ def test_the_ends_of_time_are_moments_or_window_errors(
 
 
 @given(calendars, st.dates(date(1970, 1, 2), date(2037, 12, 30)))
-def test_a_date_is_the_moment_that_its_day_begins(calendar: Calendar, day: date) -> None:
+def test_a_date_means_the_start_of_its_day(calendar: Calendar, day: date) -> None:
     moment = calendar.moment(day.isoformat())
 
     assert calendar.containing(moment).start == moment
 
 
 @given(moments, zones)
-def test_a_timestamp_is_the_same_moment_in_every_zone(moment: datetime, zone: ZoneInfo) -> None:
+def test_timestamps_with_any_offset_are_the_same_moment(moment: datetime, zone: ZoneInfo) -> None:
     whole = moment.replace(microsecond=0)
 
     assert parse_timestamp(iso(moment)) == whole

@@ -29,7 +29,9 @@ def file(rows: list[Row], *, compressed: bool = False) -> io.BytesIO:
 
 
 @given(ROWS, ROWS, st.booleans())
-def test_rows_are_added_removed_or_altered(old: list[Row], new: list[Row], packed: bool) -> None:
+def test_compare_counts_added_removed_and_altered_rows(
+    old: list[Row], new: list[Row], packed: bool
+) -> None:
     change = compare(
         file(old, compressed=packed), file(new, compressed=packed), KEY, compressed=packed
     )
@@ -44,24 +46,24 @@ def test_rows_are_added_removed_or_altered(old: list[Row], new: list[Row], packe
 
 
 @given(st.permutations([("a", "x", "1"), ("a", "y", "2"), ("b", "x", "3"), ("b", "x", "3")]))
-def test_the_order_of_rows_is_no_matter(rows: list[Row]) -> None:
+def test_order_of_rows_does_not_matter(rows: list[Row]) -> None:
     assert compare(file(sorted(rows)), file(rows), KEY, compressed=False) == Change()
 
 
 @given(ROWS, ROWS)
-def test_without_a_key_nothing_counts_as_altered(old: list[Row], new: list[Row]) -> None:
+def test_without_a_key_no_row_counts_as_altered(old: list[Row], new: list[Row]) -> None:
     change = compare(file(old), file(new), (), compressed=False)
     assert change.altered == 0
     assert change.removed == (Counter(old) - Counter(new)).total()
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b'entry_id\n"open', b"\x00\xff"])
-def test_what_is_no_strict_csv_is_refused(content: bytes) -> None:
+def test_invalid_csv_is_rejected(content: bytes) -> None:
     with pytest.raises(UnreadableCsvError):
         compare(io.BytesIO(content), file([]), KEY, compressed=False)
     with pytest.raises(UnreadableCsvError):
         compare(io.BytesIO(content), file([], compressed=True), KEY, compressed=True)
 
 
-def test_an_empty_object_is_an_export_without_rows() -> None:
+def test_an_empty_object_has_no_rows() -> None:
     assert compare(io.BytesIO(b""), file([("a", "x", "1")]), KEY, compressed=False).added == 1

@@ -43,9 +43,7 @@ def test_view_minutes_add_up_over_any_split(window: tuple[int, int], cuts: list[
 
 
 @given(reports, windows)
-def test_the_same_seed_makes_the_same_rows_whatever_was_asked_before(
-    report: int, window: tuple[int, int]
-) -> None:
+def test_the_same_seed_gives_the_same_rows(report: int, window: tuple[int, int]) -> None:
     fresh = UniversityTruth(University(11, "eu", Size(rooms=10)))
     assert fresh.rows(report, *window) == TRUTH.rows(report, *window)
 
@@ -68,13 +66,13 @@ def test_rows_are_unique_counted_and_ordered(report: int, window: tuple[int, int
 
 
 @given(windows)
-def test_reports_agree_about_who_was_there(window: tuple[int, int]) -> None:
+def test_reports_agree_on_the_number_of_users(window: tuple[int, int]) -> None:
     attendees = Counter(row[1] for row in TRUTH.rows(6001, *window))
     assert attendees == {row[3]: int(row[7]) for row in TRUTH.rows(6000, *window)}
 
 
 @given(windows, st.integers(0, 60 * HOUR))
-def test_what_is_visible_only_grows(window: tuple[int, int], later: int) -> None:
+def test_visible_rows_only_grow_with_time(window: tuple[int, int], later: int) -> None:
     late = UniversityTruth(University(11, "eu", Size(rooms=10, lag_hours=47)))
     start, end = window
     early = ticks(late.rows(6001, start, end, as_of=end))
@@ -93,7 +91,7 @@ def test_filters_select_whole_rows(name: str) -> None:
     assert TRUTH.rows(6001, *window, filters={name: {"nobody"}}) == []
 
 
-def test_sessions_cross_every_kind_of_edge() -> None:
+def test_sessions_cross_every_kind_of_boundary() -> None:
     sessions = list(UNIVERSITY.sessions(SUNDAY - 28 * DAY, SUNDAY + 7 * DAY))
     zone = UNIVERSITY.zone
     assert any(s.start // DAY != s.end // DAY for s in sessions)
@@ -111,7 +109,7 @@ def test_sessions_cross_every_kind_of_edge() -> None:
     assert any(TRUTH.rows(6000, h, h + HOUR) == [] for h in range(SUNDAY, SUNDAY + DAY, HOUR))
 
 
-def test_names_come_from_many_scripts_and_some_are_nasty() -> None:
+def test_names_have_many_scripts_and_special_characters() -> None:
     university = University(1, "us", Size(rooms=200, nasty=0.3))
     names = [university.user(index).name for index in range(1, university.population)]
     scripts = {unicodedata.name(char, "?").split()[0] for name in names for char in name}
@@ -123,7 +121,7 @@ def test_names_come_from_many_scripts_and_some_are_nasty() -> None:
     assert len(ids) == university.population
 
 
-def test_a_busy_day_has_as_many_attendees_as_asked() -> None:
+def test_a_busy_day_has_the_requested_attendees() -> None:
     day = date(2026, 9, 8)
     university = University(1, "us", Size(rooms=20, busy={day.isoformat(): 5000}))
     start = int(datetime(2026, 9, 8, 4, tzinfo=UTC).timestamp())
@@ -132,7 +130,7 @@ def test_a_busy_day_has_as_many_attendees_as_asked() -> None:
 
 
 @given(st.lists(st.tuples(st.just("1_x"), st.text(), st.just("7")), max_size=5))
-def test_rendering_loses_commas_only(rows: list[Row]) -> None:
+def test_rendering_loses_only_commas(rows: list[Row]) -> None:
     clean = [tuple(cell.encode(errors="replace").decode() for cell in row) for row in rows]
     text = render(("a", "b", "c"), clean).decode()
     assert text == "\ufeffa,b,c\n" + "".join(
@@ -161,7 +159,7 @@ def test_rendering_loses_commas_only(rows: list[Row]) -> None:
         (1e14, "1.0E+14"),
     ],
 )
-def test_numbers_are_printed_as_php_does(number: float, printed: str) -> None:
+def test_numbers_are_formatted_as_in_php(number: float, printed: str) -> None:
     assert php_number(number) == printed
 
 
@@ -180,9 +178,7 @@ privileges = st.lists(
 
 
 @given(st.integers(1, 10**9), st.integers(0, 2**33), st.sampled_from([0, 2]), privileges)
-def test_a_ks_says_what_it_was_made_of(
-    partner: int, expires_at: int, kind: int, asked: ks.Privileges
-) -> None:
+def test_a_ks_round_trips(partner: int, expires_at: int, kind: int, asked: ks.Privileges) -> None:
     text = ks.generate(partner, "secret", expires_at, type=kind, user_id="ü+ 1", privileges=asked)
     read = ks.parse(text, lambda _: ("other", "secret"))
     assert (read.partner_id, read.expires_at, read.type) == (partner, expires_at, kind)

@@ -24,7 +24,7 @@ from room_reports.model.windows import Granularity
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.errors import StorageError
 from room_reports.storage.keys import Series
-from tests.support.listing_server import shelf
+from tests.support.listing_server import listing_server
 
 GET = Request(method="GET", query={}, if_none_match="", source_ip="127.0.0.1")
 SETTINGS = read_api_settings(
@@ -32,16 +32,16 @@ SETTINGS = read_api_settings(
 )
 
 
-def test_coverage_says_of_each_window_how_final_it_is() -> None:
+def test_coverage_lists_the_state_of_each_window() -> None:
     series = Series("attendees", "us", Granularity.DAY)
     calendar = SETTINGS.calendar(Granularity.DAY)
     # The shelf's objects were all written as the 23rd began.
     days = ["2026-11-19", "2026-11-21", "2026-11-22", "2026-11-23"]
-    with shelf(series.key(calendar.window(day), gzip=False) for day in days) as held:
+    with listing_server(series.key(calendar.window(day), gzip=False) for day in days) as server:
         now = datetime(2026, 11, 24, 3, tzinfo=UTC)
         query = {"report": ["attendees"], "region": ["us"], "from": ["2026-11-19"]}
         asked = coverage_query(query, SETTINGS, now)
-        found = coverage(Bucket(held.client, "bucket"), asked, timedelta(hours=48), now)
+        found = coverage(Bucket(server.client, "bucket"), asked, timedelta(hours=48), now)
     assert [(each["start"], each["state"], each["size"]) for each in found] == [
         ("2026-11-19", "settled", 5),
         ("2026-11-20", "missing", None),
@@ -50,10 +50,10 @@ def test_coverage_says_of_each_window_how_final_it_is() -> None:
         ("2026-11-23", "open", 5),
     ], "the 24th has not ended, so that it is not missing"
     assert found[0]["exported_at"] == "2026-11-23T00:00:00Z"
-    assert len(held.asked) == 1
+    assert len(server.requests) == 1
 
 
-def test_a_client_that_has_the_same_already_gets_nothing() -> None:
+def test_a_matching_etag_gets_304() -> None:
     document = responses.json_response({"a": 1})
     etag = document.headers["ETag"]
     assert document.for_request(GET) == document
@@ -64,7 +64,7 @@ def test_a_client_that_has_the_same_already_gets_nothing() -> None:
     assert (head.status, head.body, head.headers) == (200, "", document.headers)
 
 
-def test_nobody_may_keep_a_link() -> None:
+def test_links_are_not_cacheable() -> None:
     for answer in (responses.link_response({"url": "u"}), responses.redirect("u")):
         assert answer.headers["Cache-Control"] == "no-store"
         assert "ETag" not in answer.headers
@@ -84,7 +84,7 @@ def test_nobody_may_keep_a_link() -> None:
         ),
     ],
 )
-def test_each_error_has_a_status_and_words(error: Exception, status: int, code: str) -> None:
+def test_errors_map_to_status_code_and_message(error: Exception, status: int, code: str) -> None:
     answer = error_response(error)
     body = json.loads(answer.body)
     assert answer.status == status
@@ -93,7 +93,7 @@ def test_each_error_has_a_status_and_words(error: Exception, status: int, code: 
     assert body["error"]["message"]
 
 
-def test_the_page_is_told_of_the_deployment_and_runs_nothing_but_its_own(tmp_path: Path) -> None:
+def test_web_page_has_the_configuration_and_a_strict_policy(tmp_path: Path) -> None:
     html = tmp_path / "web_page.html"
     html.write_text(
         '<style>b{}</style><script type="application/json" id="config">{}</script>'
@@ -116,7 +116,7 @@ def test_the_page_is_told_of_the_deployment_and_runs_nothing_but_its_own(tmp_pat
     assert "unsafe" not in policy
 
 
-def test_the_description_knows_the_deployments_reports_and_regions() -> None:
+def test_openapi_lists_the_deployments_reports_and_regions() -> None:
     paths = openapi(SETTINGS)["paths"]
     assert set(paths) == {
         "/",
