@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local.stack.deployment import BUILD, build
-from local.stack.template import load_template
+from local.stack.template import ATHENA_TEMPLATE, load_template
 from room_reports.model.reports import REPORTS, Report
 from tests.integration.schedule import schedule_problem
 from tests.support.settings import read_settings
@@ -154,12 +154,10 @@ def test_schedules_that_are_wrong(expression: str) -> None:
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.slug)
-def test_each_report_has_a_table_that_agrees_with_the_catalogue(
-    template: dict[str, Any], report: Report
-) -> None:
+def test_each_report_has_a_table_that_agrees_with_the_catalogue(report: Report) -> None:
     tables = {
         table["TableInput"]["Name"]: table["TableInput"]
-        for table in resources(template, "AWS::Glue::Table").values()
+        for table in resources(load_template(ATHENA_TEMPLATE), "AWS::Glue::Table").values()
     }
     assert set(tables) >= {each.slug for each in REPORTS}
     table = tables[report.slug]
@@ -168,9 +166,9 @@ def test_each_report_has_a_table_that_agrees_with_the_catalogue(
         {"Name": column.name, "Type": "string"} for column in report.columns
     ]
     assert [key["Name"] for key in table["PartitionKeys"]] == ["granularity", "region", "dt"]
-    assert storage["Location"] == {"Fn::Sub": f"s3://${{Bucket}}/{report.slug}/"}
+    assert storage["Location"] == {"Fn::Sub": f"s3://${{BucketName}}/{report.slug}/"}
     assert table["Parameters"]["storage.location.template"] == {
-        "Fn::Sub": f"s3://${{Bucket}}/{report.slug}/"
+        "Fn::Sub": f"s3://${{BucketName}}/{report.slug}/"
         "granularity=${!granularity}/region=${!region}/dt=${!dt}/"
     }
     assert storage["SerdeInfo"]["Parameters"] == {
@@ -178,6 +176,14 @@ def test_each_report_has_a_table_that_agrees_with_the_catalogue(
         "quoteChar": '"',
         "escapeChar": "\ue000",
     }
+
+
+def test_the_tables_read_the_bucket_that_the_exporter_writes_to(template: dict[str, Any]) -> None:
+    nested = template["Resources"]["AthenaTables"]["Properties"]["Parameters"]
+    exporter = resources(template, "AWS::Serverless::Function")["Exporter"]["Environment"]
+    assert nested["BucketName"] == exporter["Variables"]["BUCKET_NAME"] == {"Ref": "Bucket"}
+    assert nested["TimeZone"] == exporter["Variables"]["TIME_ZONE"]
+    assert nested["RegionNames"] == {"Fn::GetAtt": ["RegionNames", "Value"]}
 
 
 def statements(template: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -245,7 +251,7 @@ def test_locks_name_no_registry_and_no_place_on_a_machine() -> None:
     "command",
     [
         [".venvs/sam/bin/sam", "validate", "--lint", "--region", "us-east-1"],
-        [".venvs/dev/bin/cfn-lint", "template.yaml"],
+        [".venvs/dev/bin/cfn-lint", "template.yaml", "athena/template.yaml"],
     ],
     ids=["sam", "cfn-lint"],
 )

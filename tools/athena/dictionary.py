@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from room_reports.model.reports import REPORTS, Column, Kind, Report
-from tools.athena.block import view_columns
 from tools.athena.origins import origins_of
 from tools.athena.sources import views
 from tools.athena.tables import PARTITIONS, RUN_PARTITIONS, RUNS
+from tools.athena.template import view_columns
 
 _UNITS = {
     Kind.TEXT: ("text", ""),
