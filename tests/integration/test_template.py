@@ -61,6 +61,15 @@ def test_the_contracts_parameters_and_outputs_are_there(template: dict[str, Any]
     assert set(template["Outputs"]) >= CONTRACT_OUTPUTS
 
 
+def test_every_parameter_is_in_one_group_and_has_a_label(template: dict[str, Any]) -> None:
+    interface = template["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+    assert grouped == list(template["Parameters"])
+    assert list(interface["ParameterLabels"]) == grouped
+    labels = [label["default"] for label in interface["ParameterLabels"].values()]
+    assert len(set(labels)) == len(labels)
+
+
 def test_every_parameter_has_a_default_that_its_own_rules_accept(template: dict[str, Any]) -> None:
     for name, parameter in template["Parameters"].items():
         default = str(parameter["Default"])
