@@ -98,7 +98,7 @@ def test_each_view_in_the_template_holds_its_sql_and_presto_types(tables: dict[s
         assert names == list(view.column_meanings)
 
 
-def test_the_views_types_are_these() -> None:
+def test_the_types_of_the_views() -> None:
     types = {
         name: {field.name: presto for field, presto in columns}
         for name, columns in view_columns().items()
@@ -160,7 +160,7 @@ def test_the_dictionary_follows_the_catalogue(monkeypatch: pytest.MonkeyPatch) -
     assert "Something else." in made_dictionary()
 
 
-def test_the_tables_of_runs_are_made_of_their_parts() -> None:
+def test_the_types_of_the_runs_table_contain_their_parts() -> None:
     types = {field.name: field.type for field in RUNS}
     for name, parts in (("exported", EXPORTED), ("failed", FAILED)):
         assert all(f"{field.name}:{field.type}" in types[name] for field in parts)
