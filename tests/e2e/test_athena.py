@@ -13,9 +13,9 @@ from local.kaltura.university import University
 from local.stack.stack import Stack
 from room_reports.model.reports import REPORTS, Report
 from tests.support.duck_athena import DuckAthena
-from tools.athena.block import view_columns
 from tools.athena.sources import Source, queries, views
 from tools.athena.tables import RUNS
+from tools.athena.template import view_columns
 
 FIRST, AFTER = datetime(2025, 3, 28, tzinfo=UTC), datetime(2025, 3, 31, tzinfo=UTC)
 GZIPPED_FROM = datetime(2025, 3, 30, tzinfo=UTC)

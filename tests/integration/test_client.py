@@ -197,5 +197,8 @@ def test_no_request_is_sent_after_the_deadline() -> None:
 
 
 def test_a_report_that_was_not_read_to_its_end_raises() -> None:
-    with serving(REPORT) as server, pytest.raises(RuntimeError, match="not read to its end"):
+    with (
+        serving(REPORT) as server,
+        pytest.raises(RuntimeError, match="before the report was read to its end"),
+    ):
         Client(server.url).region.fetch(ReportRequest(ROOM_DATA, 0, 3600), next, Deadline.after(20))

@@ -55,7 +55,7 @@ def test_an_expired_session_is_replaced_once(credentials: Credentials, reason: s
 def test_a_second_expired_session_raises_region_error(
     credentials: Credentials,
 ) -> None:
-    advice = "and so was a new one; check the clocks"
+    advice = "a new session was refused as well; check the clocks"
     with serving(minting(lambda _: EXPIRED)) as server, pytest.raises(RegionError, match=advice):
         Client(server.url, credentials).fetch()
 

@@ -93,7 +93,7 @@ def test_an_invalid_secret_is_described_but_not_quoted(secret: str, expected: st
         ({**DIRECT, "regions": ["moon"]}, "regions: ['moon'] should be a list of some of: us"),
         ({**DIRECT, "granularity": "week"}, "granularity: 'week' should be day or hour"),
         ({**DIRECT, "force": "yes"}, "force: 'yes' should be true or false"),
-        ({**DIRECT, "form": 1}, "form: is not a field of the event; it has from, to"),
+        ({**DIRECT, "form": 1}, "form: is not a field of the event; its fields are from, to"),
         ({"detail-type": "Scheduled Event", "time": "now"}, "the scheduled event's time: 'now'"),
         ({"detail-type": "Scheduled Event"}, "the scheduled event's time: ''"),
     ],

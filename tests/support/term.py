@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from local.kaltura.campus import Size
-from local.kaltura.dialect import render
+from local.kaltura.csv_format import render
 from local.kaltura.truth import HEADERS, UniversityTruth
 from local.kaltura.university import University
 from room_reports.kaltura.csv_reader import KalturaCsvReader

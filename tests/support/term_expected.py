@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from local.kaltura.campus import Size
-from local.kaltura.dialect import surviving
+from local.kaltura.csv_format import surviving
 from room_reports.model.reports import ATTENDEES, BREAKOUT_SESSIONS, ROOM_DATA
 from tests.support.term import ZONE, Term, shown
 

@@ -141,7 +141,7 @@ def test_every_setting_is_read() -> None:
         ("REPORT_FILTERS", filters([]), "at least one value"),
         ("REPORT_FILTERS", filters("x"), "list"),
         ("REPORT_FILTERS", filters([" "]), "empty"),
-        ("REPORT_FILTERS", filters([1]), "not a text"),
+        ("REPORT_FILTERS", filters([1]), "non-empty text"),
         ("REPORT_FILTERS", filters(["a", " b"]), "spaces around"),
         ("REPORT_FILTERS", filters(["a;b"]), "';'"),
         ("REPORT_FILTERS", filters(["a,b"]), "','"),

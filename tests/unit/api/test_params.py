@@ -78,7 +78,7 @@ def test_days_are_in_the_deployments_zone_and_hours_in_utc() -> None:
         ({"to": ["2026-11-22T25Z"]}, "to: '2026-11-22T25Z' is neither"),
         ({"to": ["2026-11-22\n"]}, "to: '2026-11-22\\n' should be"),
         ({"from": ["2026-11-22"], "to": ["2026-11-22"]}, "from: should be before to"),
-        ({"cursor": ["AAAA"]}, "cursor: should be the next_cursor of an answer, unchanged"),
+        ({"cursor": ["AAAA"]}, "cursor: should be the next_cursor of a response, unchanged"),
         ({"cursor": ["Li4vcnVucy9kYXkvMjAyNi0xMS0yMg"]}, "cursor: should be the next_cursor"),
     ],
 )

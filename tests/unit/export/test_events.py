@@ -49,7 +49,7 @@ def test_dates_are_local_days_and_utc_hours(
         assert problems == [f"from: {first} should be before to, which is {last}"]
         return
     assert scope
-    ((kind, span),) = scope.spans.items()
+    ((kind, span),) = scope.time_ranges.items()
     assert kind is granularity
     home = ZoneInfo(zone) if granularity is Granularity.DAY else UTC
     midnights = [datetime(d.year, d.month, d.day, tzinfo=home) for d in (first, last)]
@@ -96,7 +96,7 @@ def test_a_scheduled_run_covers_catch_up_and_settle_time(catch_up: int, settle: 
     assert scope.now == datetime(2026, 10, 5, 4, 7, tzinfo=UTC)
     assert scope.force is False
     assert scope.missing_since == scope.now - timedelta(days=catch_up)
-    for granularity, span in scope.spans.items():
+    for granularity, span in scope.time_ranges.items():
         assert span.start <= scope.missing_since
         assert span.end == scope.now
         windows = list(scope.windows(granularity))

@@ -33,7 +33,7 @@ def scopes(draw: st.DrawFn) -> Scope:
         now=now,
         reports=REPORTS[: draw(st.integers(1, 3))],
         regions=draw(st.sampled_from([("us",), ("us", "eu")])),
-        spans={kind: TimeRange(Calendar(kind, zone), start, end) for kind in kinds},
+        time_ranges={kind: TimeRange(Calendar(kind, zone), start, end) for kind in kinds},
         open_windows=draw(st.booleans()),
         force=draw(st.booleans()),
         missing_since=since,

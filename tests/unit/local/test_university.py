@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from local.kaltura import ks
 from local.kaltura.campus import Size
-from local.kaltura.dialect import php_number, render
+from local.kaltura.csv_format import php_number, render
 from local.kaltura.truth import HEADERS, Row, UniversityTruth
 from local.kaltura.university import University
 

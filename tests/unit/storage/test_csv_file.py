@@ -116,7 +116,7 @@ def test_error_names_missing_columns(report: Report, data: st.DataObject) -> Non
 
 @pytest.mark.parametrize("header", [["a", "b", "a"], ["a", "", "b"]])
 def test_duplicate_and_empty_column_names_are_rejected(header: list[str]) -> None:
-    with pytest.raises(HeaderError, match="has no name or another's"):
+    with pytest.raises(HeaderError, match="has no name or the name of another"):
         write_csv(header, [], unknown_report, io.BytesIO())
 
 

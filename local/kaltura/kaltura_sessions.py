@@ -1,4 +1,4 @@
-"""Sessions of the simulated Kaltura: minted, checked, limited, ended.
+"""Kaltura sessions (KS) of the simulated Kaltura: created, checked, limited and ended.
 
 Source: kaltura/server, SessionService, AppTokenService, kSessionUtils, kPermissionManager.
 """
@@ -20,7 +20,7 @@ RESERVED_PRIVILEGES = frozenset(
 """What an app token's caller may not ask for; dropped silently."""
 
 
-class Sessions:
+class KalturaSessions:
     """The sessions of one account; safe to share between threads."""
 
     def __init__(self, account: Account) -> None:
@@ -37,47 +37,47 @@ class Sessions:
         if not text:
             return None
         try:
-            session = kaltura_session.parse(text, self._secrets)
+            ks = kaltura_session.parse(text, self._secrets)
         except kaltura_session.InvalidKsError:
             raise invalid_ks(text) from None
-        if session.expires_at <= now:
+        if ks.expires_at <= now:
             raise invalid_ks("EXPIRED")
-        if self._has_ended(session, now):
+        if self._has_ended(ks, now):
             raise invalid_ks("LOGOUT")
-        self._spend(session)
-        restriction = session.privilege("urirestrict")
+        self._spend(ks)
+        restriction = ks.privilege("urirestrict")
         if restriction and not any(_matches(uri, prefix) for prefix in restriction.split("|")):
             raise invalid_ks("EXCEEDED_RESTRICTED_URI")
-        address = session.privilege("iprestrict")
+        address = ks.privilege("iprestrict")
         if address and address != "127.0.0.1":
             raise invalid_ks("EXCEEDED_RESTRICTED_IP")
-        return session
+        return ks
 
-    def _has_ended(self, session: KS, now: float) -> bool:
-        names = (session.text, session.privilege("sessionid"))
+    def _has_ended(self, ks: KS, now: float) -> bool:
+        names = (ks.text, ks.privilege("sessionid"))
         with self._lock:
             return any(name and self._ended.get(name, 0) > now for name in names)
 
-    def _spend(self, session: KS) -> None:
-        limit = session.privilege("actionslimit")
+    def _spend(self, ks: KS) -> None:
+        limit = ks.privilege("actionslimit")
         if limit is None:
             return
         with self._lock:
-            self._used[session.text] += 1
-            spent = self._used[session.text]
+            self._used[ks.text] += 1
+            spent = self._used[ks.text]
         if spent > int(limit or 0):
             raise invalid_ks("EXCEEDED_ACTIONS_LIMIT")
 
-    def may_report(self, session: KS | None) -> bool:
+    def may_report(self, ks: KS | None) -> bool:
         """Whether the session's role has the permission ANALYTICS_BASE."""
-        if session is None:
+        if ks is None:
             return False
-        role = session.privilege("setrole")
+        role = ks.privilege("setrole")
         if role is not None and role not in ROLES:
             raise KalturaError("INVALID_OBJECT_ID", "N/A")
         if role is None:
-            role = self.account.users.get(session.user_id)
-        return role in REPORT_ROLES if role else session.type >= 1
+            role = self.account.users.get(ks.user_id)
+        return role in REPORT_ROLES if role else ks.type >= 1
 
     def start(self, params: Mapping[str, str], now: float) -> str:
         """session.start: a KS for a secret."""
@@ -115,10 +115,10 @@ class Sessions:
         }
 
     def start_app_token(
-        self, params: Mapping[str, str], session: KS | None, now: float
+        self, params: Mapping[str, str], ks: KS | None, now: float
     ) -> dict[str, object]:
         """appToken.startSession: a KS for the hash of a token and of the KS that asks."""
-        if session is None:
+        if ks is None:
             raise KalturaError("SERVICE_FORBIDDEN", "apptoken->startSession")
         for name in ("id", "tokenHash"):
             if name not in params:
@@ -160,13 +160,13 @@ class Sessions:
             raise KalturaError("APP_TOKEN_EXPIRED", params["id"])
         return token
 
-    def end(self, session: KS | None, now: float) -> None:
+    def end(self, ks: KS | None, now: float) -> None:
         """session.end: this KS, and every KS of its app token, are invalid from now on."""
-        if session is None:
+        if ks is None:
             return
         with self._lock:
-            self._ended[session.text] = float("inf")
-            token_id = session.privilege("sessionid")
+            self._ended[ks.text] = float("inf")
+            token_id = ks.privilege("sessionid")
             if token_id:
                 self._ended[token_id] = now + LOGOUT_SECONDS
 
