@@ -1,4 +1,4 @@
-"""The real client against servers whose answers are whole, cut off or slow."""
+"""The client against complete, truncated and slow responses."""
 
 import gzip
 import time
@@ -31,7 +31,7 @@ def without_length(body: bytes) -> Response:
 
 
 @pytest.mark.parametrize(
-    "whole",
+    "complete",
     [
         REPORT,
         chunked_response(BODY),
@@ -41,8 +41,8 @@ def without_length(body: bytes) -> Response:
     ],
     ids=["length", "chunks", "gzip", "close", "in pieces"],
 )
-def test_a_complete_report_is_read(whole: Response) -> None:
-    with serving(whole) as server:
+def test_a_complete_report_is_read(complete: Response) -> None:
+    with serving(complete) as server:
         assert Client(server.url).fetch() == TABLE
 
 
@@ -92,10 +92,10 @@ def test_proxies_and_netrc_are_ignored(
         ),
     ],
     ids=[
-        *("at a row's end", "before the last byte", "after the mark", "before all"),
-        *("within chunks", "nowhere but without length", "without length", "compressed"),
-        *("within gzip", "before the checksum", "within the checksum", "garbled gzip"),
-        "of a length in words",
+        *("at a row's end", "before the last byte", "after the byte order mark", "empty"),
+        *("within chunks", "complete without length", "without length", "compressed"),
+        *("within gzip", "before the checksum", "within the checksum", "invalid gzip"),
+        "invalid length",
     ],
 )
 def test_incomplete_or_unverifiable_reports_are_rejected_and_retried(

@@ -1,4 +1,4 @@
-"""The real client against servers that refuse, redirect, hang up or are not there."""
+"""The client against servers that refuse, redirect, close the connection or do not exist."""
 
 import json
 import socket
@@ -204,7 +204,7 @@ def test_failures_leave_no_sockets_or_threads(failure: Response) -> None:
 
         assert waiting == []
         assert open_sockets() - before <= 2
-        assert caught.value.__traceback__ is not None  # what would keep them is still here
+        assert caught.value.__traceback__ is not None  # the traceback would keep them open
 
 
 def open_sockets() -> int:

@@ -1,4 +1,4 @@
-"""The real client and its sessions, and that no failure shows a secret."""
+"""The client and its Kaltura sessions; no failure shows a secret."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -72,8 +72,8 @@ def test_an_expired_static_session_says_what_to_do() -> None:
 
 def test_a_revoked_session_is_not_reused() -> None:
     ended = api_error("INVALID_KS", KSID="LOGOUT")
-    answers = iter([ended, REPORT])
-    with serving(minting(lambda _: next(answers))) as server:
+    reports = iter([ended, REPORT])
+    with serving(minting(lambda _: next(reports))) as server:
         client = Client(server.url, ADMIN)
         with pytest.raises(RegionError, match="was ended"):
             client.fetch()
@@ -83,10 +83,12 @@ def test_a_revoked_session_is_not_reused() -> None:
 
 
 @pytest.mark.parametrize(
-    "hiccup", [api_error("INTERNAL_SERVERL_ERROR"), response(b"", status=500)], ids=["error", "500"]
+    "failure",
+    [api_error("INTERNAL_SERVERL_ERROR"), response(b"", status=500)],
+    ids=["error", "500"],
 )
-def test_a_transient_error_at_session_start_is_retried(hiccup: Response) -> None:
-    with serving(hiccup, minting(lambda _: REPORT)) as server:
+def test_a_transient_error_at_session_start_is_retried(failure: Response) -> None:
+    with serving(failure, minting(lambda _: REPORT)) as server:
         client = Client(server.url, ADMIN)
         assert client.fetch() == TABLE
 
@@ -117,7 +119,7 @@ def test_an_expired_session_is_replaced_once_for_all_threads() -> None:
     assert calls(server).count("start") == 2
 
 
-def repeat_everything(request: Request) -> Response:
+def echo_credentials(request: Request) -> Response:
     form = request.form
     return api_error("INVALID_KS", KSID=form.get("ks", form.get("secret", "")))
 
@@ -132,9 +134,9 @@ def repeat_everything(request: Request) -> Response:
         lambda _: response(b"", status=302, headers=[("Location", "/elsewhere")]),
         lambda _: EXPIRED,
         lambda _: Response((), close=True),
-        repeat_everything,
+        echo_credentials,
     ],
-    ids=["cut", "503", "html", "redirect", "expired", "broken", "repeated"],
+    ids=["cut", "503", "html", "redirect", "expired", "closed", "echoed"],
 )
 def test_failures_hide_secrets(
     credentials: Credentials,
@@ -162,7 +164,7 @@ def test_refused_credentials_are_hidden(
     credentials: Credentials, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    with serving(repeat_everything) as server, pytest.raises(RegionError) as caught:
+    with serving(echo_credentials) as server, pytest.raises(RegionError) as caught:
         Client(server.url, credentials).fetch()
 
     assert_no_secret(f"{caught.value} {caught.value!r} {vars(caught.value)} {caplog.text}")

@@ -1,4 +1,4 @@
-"""A backlog of a thousand windows: worked off newest first, within each run's time, each once."""
+"""A backlog of a thousand windows is exported newest first, each window once, over several runs."""
 
 from datetime import timedelta
 from itertools import count
@@ -9,40 +9,40 @@ from tests.support.world import NOW, World
 
 TINY = Size(rooms=2, attendees=2)
 STEP = 10.0
-"""Seconds that each export takes by the deadline's clock."""
+"""Seconds that each export takes on the deadline's clock."""
 
 
 def slow_deadline(world: World, seconds: float) -> Deadline:
-    """A deadline by whose clock every export takes ``STEP`` seconds."""
+    """Return a deadline on whose clock every export takes ``STEP`` seconds."""
     passed = count(1)
     clock = [0.0]
 
-    def note(method: str, key: str) -> None:
+    def advance(method: str, key: str) -> None:
         if method == "PUT" and "granularity" in key:
             clock[0] = next(passed) * STEP
 
-    world.s3.fault = note
+    world.s3.fault = advance
     return Deadline(seconds, lambda: clock[0])
 
 
 def fetched(world: World) -> list[tuple[int | None, str]]:
-    """Report and start of every call for a report."""
+    """Return report and start of every request for a report."""
     return [(call.report, call.params["from_date"]) for call in world.regions["us"].calls.reports()]
 
 
 def test_a_thousand_missing_windows_are_fetched_once_newest_first() -> None:
     environment = {"GRANULARITIES": "hour", "CATCH_UP_DAYS": "14", "CONCURRENCY": "1"}
     with World(size=TINY, variables=environment) as world:
-        answer = world.run_scheduled()
+        result = world.run_scheduled()
         hours = 14 * 24
-        assert len(answer["exported"]) == 3 * hours > 1000
-        assert answer["deferred"] == 0
-        asked = fetched(world)
+        assert len(result["exported"]) == 3 * hours > 1000
+        assert result["deferred"] == 0
+        requested = fetched(world)
         newest = int(NOW.replace(minute=0).timestamp())
         starts = [newest - 3600 * number for number in range(1, hours + 1)]
-        assert asked == [(r, str(start)) for start in starts for r in (6000, 6001, 6002)]
+        assert requested == [(r, str(start)) for start in starts for r in (6000, 6001, 6002)]
         assert len(world.written_keys()) == len(set(world.written_keys())) == 3 * hours
-        # One session for all of it, one listing a series, and nothing read.
+        # One Kaltura session, one listing per series, and no reads.
         assert len(world.regions["us"].calls.all()) == 3 * hours + 1
         methods = [method for method, _ in world.s3.requests]
         assert methods.count("LIST") == 3
@@ -56,16 +56,16 @@ def test_tasks_without_time_are_deferred_to_the_next_runs() -> None:
         done: list[str] = []
         runs = 0
         while True:
-            answer = world.run_scheduled(slow_deadline(world, 300))
+            result = world.run_scheduled(slow_deadline(world, 300))
             runs += 1
-            done += answer["exported"]
-            assert answer["failed"] == []
-            assert len(done) + answer["deferred"] == 90
-            assert world.latest_run_record()["deferred"] == answer["deferred"]
-            if not answer["deferred"]:
+            done += result["exported"]
+            assert result["failed"] == []
+            assert len(done) + result["deferred"] == 90
+            assert world.latest_run_record()["deferred"] == result["deferred"]
+            if not result["deferred"]:
                 break
-            # It stops while there is time for one more, and not much earlier.
-            assert 25 <= len(answer["exported"]) <= 29
+            # A run stops when the remaining time allows about one more export.
+            assert 25 <= len(result["exported"]) <= 29
             world.now += timedelta(minutes=1)
         assert runs == 4
         assert len(done) == len(set(done)) == 90
@@ -77,17 +77,17 @@ def test_tasks_without_time_are_deferred_to_the_next_runs() -> None:
 
 def test_a_run_without_time_defers_everything() -> None:
     with World(size=TINY) as world:
-        answer = world.run_scheduled(Deadline.after(5))
-        assert answer["exported"] == answer["failed"] == []
-        assert answer["deferred"] == 3
+        result = world.run_scheduled(Deadline.after(5))
+        assert result["exported"] == result["failed"] == []
+        assert result["deferred"] == 3
         assert world.regions["us"].calls.all() == ()
 
 
 def test_a_window_that_settles_within_minutes_is_deferred() -> None:
     with World(size=TINY, variables={"SETTLE_HOURS": "0"}) as world:
-        answer = world.run_scheduled()
-        assert answer["exported"] == answer["failed"] == []
-        assert answer["deferred"] == 3
+        result = world.run_scheduled()
+        assert result["exported"] == result["failed"] == []
+        assert result["deferred"] == 3
         assert fetched(world) == []
         world.now += timedelta(minutes=4)
         assert len(world.run_scheduled()["exported"]) == 3

@@ -1,4 +1,4 @@
-"""Reports that Kaltura cuts off are put together exactly, or the task fails and says why."""
+"""Reports that Kaltura caps are assembled from pieces, or the task fails."""
 
 import gzip
 
@@ -21,11 +21,11 @@ def capped(**caps: int) -> ReportSettings:
 
 
 def check(world: World, key: str) -> None:
-    """The export is the truth, in whatever order its pieces came."""
-    rows, truth = world.rows(key), world.expected_rows(key)
-    assert rows[0] == truth[0]
-    assert sorted(rows[1:]) == sorted(truth[1:])
-    assert world.item(key).metadata["rows"] == str(len(truth) - 1)
+    """Assert that the export has the expected rows, in any order."""
+    rows, expected = world.rows(key), world.expected_rows(key)
+    assert rows[0] == expected[0]
+    assert sorted(rows[1:]) == sorted(expected[1:])
+    assert world.item(key).metadata["rows"] == str(len(expected) - 1)
 
 
 def calls(world: World, report: int) -> int:
@@ -37,8 +37,8 @@ def test_a_capped_report_is_assembled_from_pieces(cap: int) -> None:
     with World(
         size=BUSY, settings=capped(attendees=cap), variables={"ROW_CAPS": str(cap)}
     ) as world:
-        answer = world.run(EVENT)
-        assert len(answer["exported"]) == 3
+        result = world.run(EVENT)
+        assert len(result["exported"]) == 3
         for slug in SLUGS:
             check(world, export_key(slug, "us", DAY))
         assert int(world.item(ATTENDEES).metadata["pieces"]) > 1
@@ -88,12 +88,12 @@ def test_pieces_respect_filters_and_compression() -> None:
         assert len(wanted) > 1000
         assert sorted(world.rows(packed)) == sorted(wanted)
         assert gzip.decompress(world.item(packed).body).startswith(b"entry_id,cue_point_id")
-        asked = [
+        requested = [
             set(call.params["entry_ids"].split(","))
             for call in world.regions["us"].calls.reports()
             if call.report == 6001
         ]
-        assert all(ids <= set(rooms) for ids in asked)
+        assert all(ids <= set(rooms) for ids in requested)
 
 
 def test_a_timed_out_query_is_fetched_in_pieces() -> None:
@@ -108,8 +108,8 @@ def test_a_timed_out_query_is_fetched_in_pieces() -> None:
 
 def test_one_session_at_the_cap_fails_and_the_error_names_the_piece() -> None:
     with World(size=BUSY, settings=capped(attendees=100), variables={"ROW_CAPS": "100"}) as world:
-        answer = world.run_and_fail(EVENT)
-        (failure,) = answer["failed"]
+        result = world.run_and_fail(EVENT)
+        (failure,) = result["failed"]
         assert failure["task"] == ATTENDEES
         assert failure["retryable"] is False
         assert failure["error"].startswith(
@@ -117,7 +117,7 @@ def test_one_session_at_the_cap_fails_and_the_error_names_the_piece() -> None:
         )
         assert "attendees from 1788825600 to 1788912000; entry_ids=1_us" in failure["error"]
         assert "; cue_point_ids=1_c26090800" in failure["error"]
-        assert len(answer["exported"]) == 2
+        assert len(result["exported"]) == 2
         assert ATTENDEES not in world.export_keys()
 
 

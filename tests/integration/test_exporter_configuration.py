@@ -1,4 +1,4 @@
-"""Whatever is wrong with settings, secret or event is said at once, before any export starts."""
+"""All mistakes in settings, secret and event are reported before any export starts."""
 
 import json
 
@@ -12,7 +12,7 @@ DIRECT = {"from": "2026-09-10", "to": "2026-09-11"}
 
 
 def refusal(world: World, event: dict[str, object] | None = None) -> str:
-    """The message of a run that must not start."""
+    """Return the error message of a run that must not start."""
     with pytest.raises(ConfigurationError) as caught:
         world.run(event or world.scheduled_event())
     assert world.s3.requests == []
@@ -21,7 +21,7 @@ def refusal(world: World, event: dict[str, object] | None = None) -> str:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value", "expected"),
     [
         ("REPORT_FILTERS", '{"attendee": {"entry_ids": ["1_a"]}}', "unknown report 'attendee'"),
         ("REPORT_FILTERS", '{"attendees": {"entry_ids": ["1_a;x=1"]}}', "'1_a;x=1' contains a ';'"),
@@ -45,16 +45,16 @@ def refusal(world: World, event: dict[str, object] | None = None) -> str:
         ("SECRET_ID", "", "is missing; it should be the ARN of the secret"),
     ],
 )
-def test_error_names_the_invalid_variable(variable: str, value: str, said: str) -> None:
+def test_error_names_the_invalid_variable(variable: str, value: str, expected: str) -> None:
     with World() as world:
         world.environment[variable] = value
         message = refusal(world)
         assert message.startswith(f"{variable}: ")
-        assert said in message
+        assert expected in message
 
 
 @pytest.mark.parametrize(
-    ("secret", "said"),
+    ("secret", "expected"),
     [
         ("planted-not-json", "the secret is not a JSON object"),
         ("", "the secret is not a JSON object"),
@@ -70,16 +70,16 @@ def test_error_names_the_invalid_variable(variable: str, value: str, said: str) 
         ),
     ],
 )
-def test_an_invalid_secret_is_described_but_not_quoted(secret: str, said: str) -> None:
+def test_an_invalid_secret_is_described_but_not_quoted(secret: str, expected: str) -> None:
     with World() as world:
         world.secret = secret
         message = refusal(world)
-        assert said in message
+        assert expected in message
         assert "planted" not in message
 
 
 @pytest.mark.parametrize(
-    ("event", "said"),
+    ("event", "expected"),
     [
         ({"from": "2026-09-11", "to": "2026-09-10"}, "from: 2026-09-11 should be before to"),
         ({"from": "2026-09-10", "to": "2026-09-10"}, "should be before to, which is 2026-09-10"),
@@ -98,9 +98,11 @@ def test_an_invalid_secret_is_described_but_not_quoted(secret: str, said: str) -
         ({"detail-type": "Scheduled Event"}, "the scheduled event's time: ''"),
     ],
 )
-def test_error_names_the_invalid_field_of_the_event(event: dict[str, object], said: str) -> None:
+def test_error_names_the_invalid_field_of_the_event(
+    event: dict[str, object], expected: str
+) -> None:
     with World() as world:
-        assert said in refusal(world, event)
+        assert expected in refusal(world, event)
 
 
 def test_all_configuration_problems_are_reported_together() -> None:

@@ -1,4 +1,4 @@
-"""Each way in which Kaltura can fail leads to the outcome and the message promised for it."""
+"""Each failure of Kaltura leads to the documented result and message."""
 
 import json
 from typing import Any
@@ -34,32 +34,32 @@ def api_error(code: str, times: int | None = None) -> Fault:
     return Fault("api_error", code=code, times=times, report=6001)
 
 
-def only_failure(answer: dict[str, Any]) -> dict[str, Any]:
-    (failure,) = answer["failed"]
+def only_failure(result: dict[str, Any]) -> dict[str, Any]:
+    (failure,) = result["failed"]
     assert failure.keys() == {"task", "error", "retryable"}
     assert failure["task"] == ATTENDEES
     return dict(failure)
 
 
-def check_the_rest(world: World, answer: dict[str, Any], others: list[str]) -> None:
-    """The other tasks were done, nothing was written for the failed one, and all is on record."""
-    assert sorted(answer["exported"]) == sorted(others) == sorted(world.export_keys())
+def check_the_rest(world: World, result: dict[str, Any], others: list[str]) -> None:
+    """Assert that only the failed task has no export, and that the run record says so."""
+    assert sorted(result["exported"]) == sorted(others) == sorted(world.export_keys())
     assert all(world.rows(key) == world.expected_rows(key) for key in others)
     record = world.latest_run_record()
-    assert record["failed"] == answer["failed"]
-    assert record["run_id"] == answer["run_id"]
-    assert record["deferred"] == answer["deferred"]
+    assert record["failed"] == result["failed"]
+    assert record["run_id"] == result["run_id"]
+    assert record["deferred"] == result["deferred"]
 
 
 @pytest.mark.parametrize("code", RETRIED)
 def test_transient_errors_are_retried_and_then_reported_as_retryable(code: str) -> None:
     with World(size=SMALL) as world:
         world.regions["us"].faults.push(api_error(code))
-        answer = world.run_and_fail()
-        failure = only_failure(answer)
+        result = world.run_and_fail()
+        failure = only_failure(result)
         assert failure["error"].startswith(f"{code}: ")
         assert failure["retryable"] is True
-        check_the_rest(world, answer, OTHERS)
+        check_the_rest(world, result, OTHERS)
         calls = [call for call in world.regions["us"].calls.reports() if call.report == 6001]
         assert len(calls) == TRIES
         waits = sorted(world.waits)
@@ -83,11 +83,11 @@ def test_a_successful_retry_is_not_a_failure(code: str) -> None:
 def test_task_errors_are_not_retried(code: str) -> None:
     with World(size=SMALL) as world:
         world.regions["us"].faults.push(api_error(code))
-        answer = world.run_and_fail()
-        failure = only_failure(answer)
+        result = world.run_and_fail()
+        failure = only_failure(result)
         assert failure["error"].startswith(f"{code}: ")
         assert failure["retryable"] is False
-        check_the_rest(world, answer, OTHERS)
+        check_the_rest(world, result, OTHERS)
         calls = [call for call in world.regions["us"].calls.reports() if call.report == 6001]
         assert len(calls) == 1
         assert world.waits == []
@@ -99,17 +99,17 @@ def test_region_errors_stop_only_that_region(code: str) -> None:
         regions=("us", "eu"), size=SMALL, variables={"CONCURRENCY": "1", "CATCH_UP_DAYS": "3"}
     ) as world:
         world.regions["us"].faults.push(Fault("api_error", code=code, times=None))
-        answer = world.run_and_fail()
-        (failure,) = answer["failed"]
+        result = world.run_and_fail()
+        (failure,) = result["failed"]
         assert failure["task"] == export_key("room_data", "us", DAY)
         assert failure["error"].startswith(f"{code}: ")
         assert failure["retryable"] is False
         assert len(world.regions["us"].calls.reports()) == 1
-        assert answer["deferred"] == 8
-        assert len(answer["exported"]) == 9
+        assert result["deferred"] == 8
+        assert len(result["exported"]) == 9
         check_the_rest(
             world,
-            answer,
+            result,
             [export_key(s, "eu", d) for s in SLUGS for d in ("2026-09-17", "2026-09-18", DAY)],
         )
 
@@ -146,11 +146,11 @@ def test_broken_responses_are_not_published(fault: Fault, message: str, retryabl
     always = {**vars(fault), "times": None, "report": 6001}
     with World(size=SMALL, variables={"READ_TIMEOUT_SECONDS": "1"}) as world:
         world.regions["us"].faults.push(Fault(**always))
-        answer = world.run_and_fail()
-        failure = only_failure(answer)
+        result = world.run_and_fail()
+        failure = only_failure(result)
         assert failure["error"].startswith(message)
         assert failure["retryable"] is retryable
-        check_the_rest(world, answer, OTHERS)
+        check_the_rest(world, result, OTHERS)
 
 
 @pytest.mark.parametrize(
@@ -183,9 +183,9 @@ def test_unknown_columns_are_appended_and_reported() -> None:
     with World(size=SMALL) as world:
         world.regions["us"].faults.push(Fault("extra_column", text="new_metric", report=6001))
         world.run_scheduled()
-        rows, truth = world.rows(ATTENDEES), world.expected_rows(ATTENDEES)
-        assert [row[:-1] for row in rows] == truth
-        assert [row[-1] for row in rows] == ["new_metric", *["7"] * (len(truth) - 1)]
+        rows, expected = world.rows(ATTENDEES), world.expected_rows(ATTENDEES)
+        assert [row[:-1] for row in rows] == expected
+        assert [row[-1] for row in rows] == ["new_metric", *["7"] * (len(expected) - 1)]
         entries = {entry["task"]: entry for entry in world.latest_run_record()["exported"]}
         assert entries[ATTENDEES]["unknown_columns"] == ["new_metric"]
         assert entries[OTHERS[0]]["unknown_columns"] == []
@@ -207,8 +207,8 @@ def test_a_failed_task_keeps_the_older_export() -> None:
         world.run_scheduled()
         before = {key: world.s3.store.versions(key) for key in world.export_keys()}
         world.regions["us"].faults.push(Fault("truncate_length", times=None))
-        answer = world.run_and_fail({"from": DAY, "to": "2026-09-20", "force": True})
-        assert len(answer["failed"]) == 3
+        result = world.run_and_fail({"from": DAY, "to": "2026-09-20", "force": True})
+        assert len(result["failed"]) == 3
         assert {key: world.s3.store.versions(key) for key in world.export_keys()} == before
 
 
@@ -217,16 +217,16 @@ def test_an_unreachable_region_fails_three_tasks_and_defers_the_rest() -> None:
         regions=("us", "eu"), size=SMALL, variables={"CONCURRENCY": "1", "CATCH_UP_DAYS": "5"}
     ) as world:
         world.regions["us"].stop()
-        answer = world.run_and_fail()
-        assert len(answer["failed"]) == 3
-        assert {failure["error"].split(":")[0] for failure in answer["failed"]} == {"UNREACHABLE"}
-        assert all(failure["retryable"] for failure in answer["failed"])
-        assert answer["deferred"] == 12
-        assert len(answer["exported"]) == 15
+        result = world.run_and_fail()
+        assert len(result["failed"]) == 3
+        assert {failure["error"].split(":")[0] for failure in result["failed"]} == {"UNREACHABLE"}
+        assert all(failure["retryable"] for failure in result["failed"])
+        assert result["deferred"] == 12
+        assert len(result["exported"]) == 15
         world.regions["us"].start()
-        healed = world.run_scheduled()
-        assert len(healed["exported"]) == 15
-        assert healed["skipped"] >= 15
+        recovered = world.run_scheduled()
+        assert len(recovered["exported"]) == 15
+        assert recovered["skipped"] >= 15
         assert all(world.rows(key) == world.expected_rows(key) for key in world.export_keys())
 
 
@@ -236,9 +236,9 @@ def test_unrecognised_responses_are_quarantined() -> None:
             Fault("garbage_text", times=None, report=6001),
             Fault("proxy_html", times=None, report=6002),
         )
-        answer = world.run_and_fail()
-        assert len(answer["failed"]) == 2
-        folder = f"quarantine/dt=2026-09-20/{answer['run_id']}"
+        result = world.run_and_fail()
+        assert len(result["failed"]) == 2
+        folder = f"quarantine/dt=2026-09-20/{result['run_id']}"
         kept = world.s3.store.keys("quarantine/")
         assert kept == [
             f"{folder}/attendees_us_{DAY}.json",

@@ -1,4 +1,4 @@
-"""What a run exports, by its event: and nothing that the bucket holds already."""
+"""Which windows a run exports, by its event and by what the bucket holds."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -21,14 +21,14 @@ def days(first: str, count: int) -> list[str]:
     return [f"{start + timedelta(days=number):%Y-%m-%d}" for number in range(count)]
 
 
-def quiet(world: World) -> bool:
-    """Whether no export was written and Kaltura was not asked since the last ``hush``."""
+def is_idle(world: World) -> bool:
+    """Return whether there was no write and no request to Kaltura since ``forget_requests``."""
     return not world.written_keys() and not any(
         server.calls.all() for server in world.regions.values()
     )
 
 
-def hush(world: World) -> None:
+def forget_requests(world: World) -> None:
     world.s3.requests.clear()
     for server in world.regions.values():
         server.calls.clear()
@@ -36,16 +36,16 @@ def hush(world: World) -> None:
 
 def test_a_scheduled_run_exports_the_last_closed_windows() -> None:
     with World(regions=("us", "eu"), size=SMALL, variables={"GRANULARITIES": "day,hour"}) as world:
-        answer = world.run_scheduled()
-        assert answer["failed"] == []
-        assert answer["deferred"] == answer["skipped"] == 0
+        result = world.run_scheduled()
+        assert result["failed"] == []
+        assert result["deferred"] == result["skipped"] == 0
         hours = [f"2026-09-19T{hour:02}Z" for hour in range(24)]
-        # The horizon of one day begins at 00:07 the day before, within the first of them.
+        # One day of catch-up begins at 00:07 of the day before, within the first window.
         expected = [
             export_key(slug, region, label)
             for slug, region, label in product(SLUGS, ("us", "eu"), ["2026-09-19", *hours])
         ]
-        assert sorted(answer["exported"]) == sorted(expected)
+        assert sorted(result["exported"]) == sorted(expected)
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
@@ -55,13 +55,13 @@ def test_a_second_run_changes_nothing(compression: str) -> None:
     ) as world:
         event = {"from": "2026-09-17", "to": "2026-09-20"}
         first = [world.run_scheduled(), world.run(event)]
-        assert all(answer["exported"] for answer in first)
+        assert all(result["exported"] for result in first)
         before = {key: world.s3.store.versions(key) for key in world.export_keys()}
-        hush(world)
+        forget_requests(world)
         second = [world.run_scheduled(), world.run(event)]
-        assert quiet(world)
-        assert [answer["exported"] for answer in second] == [[], []]
-        assert [answer["skipped"] for answer in second] == [3 * 3 * 25, 3 * 3 * 25]
+        assert is_idle(world)
+        assert [result["exported"] for result in second] == [[], []]
+        assert [result["skipped"] for result in second] == [3 * 3 * 25, 3 * 3 * 25]
         assert {key: world.s3.store.versions(key) for key in world.export_keys()} == before
         assert all(len(versions) == 1 for versions in before.values())
 
@@ -69,9 +69,9 @@ def test_a_second_run_changes_nothing(compression: str) -> None:
 def test_a_direct_event_over_a_month_exports_the_month() -> None:
     now = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
     with World(now=now, size=SMALL, variables={"TIME_ZONE": "Europe/Warsaw"}) as world:
-        answer = world.run({"from": "2026-09-01", "to": "2026-10-01"})
+        result = world.run({"from": "2026-09-01", "to": "2026-10-01"})
         expected = [key for label in days("2026-09-01", 30) for key in day(label)]
-        assert sorted(answer["exported"]) == sorted(expected) == sorted(world.export_keys())
+        assert sorted(result["exported"]) == sorted(expected) == sorted(world.export_keys())
         assert all(world.rows(key) == world.expected_rows(key) for key in expected)
         states = {world.item(key).metadata["state"] for key in expected}
         assert states == {"settled"}
@@ -98,21 +98,21 @@ def test_a_direct_event_can_select_reports_regions_and_granularity(
     chosen: dict[str, Any], expected: list[str]
 ) -> None:
     with World(regions=("us", "eu"), size=SMALL) as world:
-        answer = world.run({"from": "2026-09-10", "to": "2026-09-11", **chosen})
-        assert sorted(answer["exported"]) == sorted(expected)
+        result = world.run({"from": "2026-09-10", "to": "2026-09-11", **chosen})
+        assert sorted(result["exported"]) == sorted(expected)
         assert world.latest_run_record()["trigger"] == "event"
 
 
 def test_a_time_range_includes_every_overlapping_window() -> None:
     with World(size=SMALL, variables={"GRANULARITIES": "day,hour"}) as world:
-        answer = world.run(
+        result = world.run(
             {"from": "2026-09-10T22:30:00Z", "to": "2026-09-11T01:00:01Z", "reports": ["room_data"]}
         )
         labels = (
             *("2026-09-10", "2026-09-11", "2026-09-10T22Z", "2026-09-10T23Z"),
             *("2026-09-11T00Z", "2026-09-11T01Z"),
         )
-        assert sorted(answer["exported"]) == sorted(
+        assert sorted(result["exported"]) == sorted(
             export_key("room_data", "us", x) for x in labels
         )
 
@@ -146,7 +146,7 @@ def test_open_windows_are_exported_only_if_enabled_or_forced() -> None:
         assert export_key("attendees", "us", "2026-09-20") in world.run_scheduled()["exported"]
         world.now += timedelta(hours=1)
         assert world.run_scheduled()["exported"] == day("2026-09-20")
-        # Once it has ended it is missing as far as the schedule is concerned.
+        # After its end, the window counts as missing for a scheduled run.
         world.now = datetime(2026, 9, 21, 0, 7, tzinfo=UTC)
         world.run({"from": "2026-09-20", "to": "2026-09-21"})
         for key in day("2026-09-20"):
@@ -166,10 +166,10 @@ def test_the_time_of_the_event_is_the_time_of_the_run() -> None:
 
 def test_the_run_record_matches_the_contract() -> None:
     with World(size=SMALL) as world:
-        answer = world.run_scheduled()
+        result = world.run_scheduled()
         (record_key,) = world.s3.store.keys("runs/")
-        assert record_key == f"runs/dt=2026-09-20/{answer['run_id']}.json"
-        assert answer["run_id"] == "20260920T000700Z-01234567"
+        assert record_key == f"runs/dt=2026-09-20/{result['run_id']}.json"
+        assert result["run_id"] == "20260920T000700Z-01234567"
         assert world.item(record_key).body.count(b"\n") == 1
         record = world.latest_run_record()
         assert record.keys() == {
@@ -177,7 +177,7 @@ def test_the_run_record_matches_the_contract() -> None:
             *("trigger", "now", "started_at", "finished_at"),
         }
         assert record["started_at"] == record["finished_at"] == f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
-        assert [entry["task"] for entry in record["exported"]] == answer["exported"]
+        assert [entry["task"] for entry in record["exported"]] == result["exported"]
         for entry in record["exported"]:
             item = world.item(entry["task"])
             assert entry == {

@@ -1,4 +1,4 @@
-"""Two runs on one bucket, and answers of S3 that are late, lost or refusals."""
+"""Concurrent runs on one bucket, and S3 responses that are late, lost or errors."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ OLDER, NEWER = "older-run", "newer-run"
 
 
 def before_the_first_put(world: World, act: Callable[[], None]) -> None:
-    """Has something happen when an export is about to be written for the first time."""
+    """Call ``act`` just before the export is written for the first time."""
     lock, done = Lock(), list[bool]()
 
     def fault(method: str, key: str) -> None:
@@ -36,7 +36,7 @@ def before_the_first_put(world: World, act: Callable[[], None]) -> None:
 
 
 def run_ids(world: World) -> list[str]:
-    """Which runs wrote the export, the oldest first."""
+    """Return the ids of the runs that wrote the export, oldest first."""
     return [item.metadata["run-id"][-8:] for item in world.s3.store.versions(ATTENDEES)]
 
 
@@ -47,15 +47,15 @@ def test_two_concurrent_runs_export_every_window_once() -> None:
                 pool.submit(world.run, world.scheduled_event(), None, request_id)
                 for request_id in ("aaaaaaaa", "bbbbbbbb")
             ]
-            answers = [run.result() for run in runs]
-        done = [key for answer in answers for key in answer["exported"]]
+            results = [run.result() for run in runs]
+        done = [key for result in results for key in result["exported"]]
         assert sorted(done) == sorted(world.export_keys())
         assert len(done) == len(set(done)) == 6 * 20
         assert all(len(world.s3.store.versions(key)) == 1 for key in done)
         assert all(world.rows(key) == world.expected_rows(key) for key in done)
-        for answer in answers:
-            assert answer["failed"] == []
-            assert answer["skipped"] + len(answer["exported"]) == 6 * 20
+        for result in results:
+            assert result["failed"] == []
+            assert result["skipped"] + len(result["exported"]) == 6 * 20
         assert len(world.s3.store.keys("runs/")) == 2
 
 
@@ -70,14 +70,14 @@ def test_a_slow_older_run_does_not_overwrite_a_newer_export(force: bool) -> None
 
         def overtake() -> None:
             world.now += timedelta(minutes=3)
-            answer = world.run(event, request_id=NEWER)
-            assert answer["exported"] == [ATTENDEES]
+            result = world.run(event, request_id=NEWER)
+            assert result["exported"] == [ATTENDEES]
 
         before_the_first_put(world, overtake)
-        answer = world.run(event, request_id=OLDER)
+        result = world.run(event, request_id=OLDER)
         assert run_ids(world) == ["earliest"] * force + [NEWER[:8]]
-        assert answer["exported"] == answer["failed"] == []
-        assert answer["skipped"] == 1
+        assert result["exported"] == result["failed"] == []
+        assert result["skipped"] == 1
 
 
 def test_a_newer_run_overwrites_a_concurrent_older_export() -> None:
@@ -98,7 +98,7 @@ def test_an_export_deleted_during_the_run_is_written_again() -> None:
     with World(size=SMALL) as world:
         world.run(EVENT)
         world.now += timedelta(hours=1)
-        versions = world.s3.store._versions  # the exporter itself cannot delete
+        versions = world.s3.store._versions  # S3Server has no DELETE
         before_the_first_put(world, versions[ATTENDEES].clear)
         assert world.run({**EVENT, "force": True})["exported"] == [ATTENDEES]
         assert len(world.s3.store.versions(ATTENDEES)) == 1
@@ -119,8 +119,8 @@ def test_transient_s3_errors_are_retried(fault: str, method: str) -> None:
                 return fault
 
         world.s3.fault = once
-        answer = world.run_scheduled()
-        assert len(answer["exported"]) == 3
+        result = world.run_scheduled()
+        assert len(result["exported"]) == 3
         assert met
         assert all(len(world.s3.store.versions(key)) == 1 for key in world.export_keys())
         assert all(world.rows(key) == world.expected_rows(key) for key in world.export_keys())
@@ -146,11 +146,11 @@ def test_an_s3_refusal_fails_only_that_task() -> None:
         world.s3.fault = lambda method, key: (
             "AccessDenied" if (method, key) == ("PUT", refused) else None
         )
-        answer = world.run_and_fail()
-        (failure,) = answer["failed"]
+        result = world.run_and_fail()
+        (failure,) = result["failed"]
         assert failure["task"] == refused
         assert "S3 AccessDenied while writing room_data/" in failure["error"]
-        assert len(answer["exported"]) == len(SLUGS) - 1
+        assert len(result["exported"]) == len(SLUGS) - 1
         assert world.latest_run_record()["failed"] == [failure]
 
 
@@ -174,7 +174,7 @@ def test_a_failed_write_of_the_run_record_fails_the_run() -> None:
 
 
 class OvertakenStore(Store):
-    """Another run replaces an export between a copy's reading and its writing."""
+    """A store in which another run replaces an object between the read and the write of a copy."""
 
     def get(self, key: str) -> Item | None:
         item = super().get(key)
@@ -188,7 +188,7 @@ def test_replacing_metadata_does_not_restore_an_older_body() -> None:
         world.s3.store = OvertakenStore(time.time)
         older = world.s3.store.put(ATTENDEES, b"older", {}, {})
         with pytest.raises(ConflictError):
-            world.exporter()._dependencies.bucket("lake").replace_metadata(
+            world.exporter()._dependencies.bucket("bucket").replace_metadata(
                 ATTENDEES, {"state": "settled"}, older.etag
             )
         assert [item.body for item in world.s3.store.versions(ATTENDEES)] == [b"older", b"newer"]

@@ -1,4 +1,4 @@
-"""No credential is ever printed, logged, raised or stored, whatever Kaltura answers."""
+"""No credential is printed, logged, raised or stored, for any response of Kaltura."""
 
 import json
 import logging
@@ -43,20 +43,20 @@ def test_no_fault_leaks_any_form_of_the_secret(
         world.secret = json.dumps({"us": entry})
         keep_secret(str(value) for name, value in entry.items() if name != "partner_id")
         assert len(world.run_scheduled()["exported"]) == 3
-        said: list[object] = []
+        shown: list[object] = []
         for kind in sorted(set(KINDS) - HARMLESS):
-            # Kaltura repeats a session that it does not accept.
+            # Kaltura echoes a session that it does not accept.
             text = str(entry.get("ks", "")) if kind == "ks_revoked" else ""
             world.regions["us"].faults.push(Fault(kind, times=None, service=None, text=text))
             try:
-                said.append(world.run({"from": "2026-09-08", "to": "2026-09-09", "force": True}))
-            except Exception as error:  # noqa: BLE001 - its message is what is looked at
-                said.append(f"{type(error).__name__}: {error} {error.__cause__!r}")
+                shown.append(world.run({"from": "2026-09-08", "to": "2026-09-09", "force": True}))
+            except Exception as error:  # noqa: BLE001 - the message is checked
+                shown.append(f"{type(error).__name__}: {error} {error.__cause__!r}")
             world.regions["us"].faults.clear()
-        assert leaks(f"{said}") == []
+        assert leaks(f"{shown}") == []
         assert leaks(bucket_text(world)) == []
         assert leaks(caplog.text) == []
-        assert "UNRECOGNISED_RESPONSE" in f"{said}"
+        assert "UNRECOGNISED_RESPONSE" in f"{shown}"
 
 
 def echo(request: Request) -> Response:
@@ -73,9 +73,9 @@ def test_a_proxy_that_echoes_the_request_does_not_leak_secrets_into_the_bucket(
         keep_secret(str(value) for name, value in entry.items() if name != "partner_id")
         world.secret = json.dumps({"us": entry})
         world.environment["KALTURA_REGIONS"] = f"us={proxy.url}"
-        answer = world.run_and_fail()
-        assert all("UNRECOGNISED_RESPONSE" in failure["error"] for failure in answer["failed"])
-        assert leaks(json.dumps(answer)) == []
+        result = world.run_and_fail()
+        assert all("UNRECOGNISED_RESPONSE" in failure["error"] for failure in result["failed"])
+        assert leaks(json.dumps(result)) == []
         kept = bucket_text(world)
         assert leaks(kept) == []
         if form == "ks":

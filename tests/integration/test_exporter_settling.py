@@ -1,4 +1,4 @@
-"""A simulated month of hourly runs: each window once after its end, and once when it settled."""
+"""Hourly runs over a month: each window is exported after its end and when it has settled."""
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
@@ -16,8 +16,8 @@ LATE = Size(rooms=3, attendees=3, lag_hours=40)
 HOUR = timedelta(hours=1)
 
 
-def live(world: World, service: ExporterService, hours: int, step: int = 1) -> int:
-    """Runs every hour, or every so many; how many of the runs failed."""
+def run_hourly(world: World, service: ExporterService, hours: int, step: int = 1) -> int:
+    """Run every ``step`` hours for ``hours`` hours; return the number of failed runs."""
     failed = 0
     for _ in range(0, hours, step):
         try:
@@ -29,16 +29,16 @@ def live(world: World, service: ExporterService, hours: int, step: int = 1) -> i
 
 
 def calls(world: World) -> dict[tuple[int, int, int], list[float]]:
-    """When Kaltura was asked for each report and window."""
-    asked: dict[tuple[int, int, int], list[float]] = defaultdict(list)
+    """Return the times of the requests for each report and window."""
+    requests: dict[tuple[int, int, int], list[float]] = defaultdict(list)
     for call in world.regions["us"].calls.reports():
         window = int(call.params["from_date"]), int(call.params["to_date"])
-        asked[call.report or 0, *window].append(call.time)
-    return asked
+        requests[call.report or 0, *window].append(call.time)
+    return requests
 
 
 def check_final(world: World, labels: set[str]) -> None:
-    """The settled exports are what Kaltura knows in the end."""
+    """Assert that the settled exports have all rows, and that they include ``labels``."""
     seen = set()
     for key in world.export_keys():
         item = world.item(key)
@@ -62,27 +62,27 @@ def test_each_window_is_exported_twice(
 ) -> None:
     environment = {"GRANULARITIES": granularity, "CATCH_UP_DAYS": "4", **environment}
     with World(now=START, size=LATE, variables=environment) as world:
-        assert live(world, world.exporter(), days * 24) == 0
-        asked = calls(world)
+        assert run_hourly(world, world.exporter(), days * 24) == 0
+        requests = calls(world)
         first, last = START.timestamp(), (world.now - HOUR).timestamp()
         settle = 48 * 3600
-        for (_, _, end), times in asked.items():
+        for (_, _, end), times in requests.items():
             due = [max(end, first), max(end + settle, first)]
             expected = sorted({moment for moment in due if moment <= last})
             assert len(times) == len(expected)
             for time, moment in zip(times, expected, strict=True):
                 assert 0 <= time - moment < 3600
         reports = len(environment.get("REPORT_IDS", "1,2,3").split(","))
-        ends = {end for _, _, end in asked if end > first}
+        ends = {end for _, _, end in requests if end > first}
         assert len(ends) == int(last // span - first // span)
-        assert sum(end > first for _, _, end in asked) == reports * len(ends)
+        assert sum(end > first for _, _, end in requests) == reports * len(ends)
         labels = {f"{START + timedelta(days=day):%Y-%m-%d}" for day in range(days - 3)}
         check_final(world, labels if granularity == "day" else set())
 
 
 def test_the_run_record_counts_changes_of_settled_exports() -> None:
     with World(now=START, size=LATE, variables={"CATCH_UP_DAYS": "4"}) as world:
-        live(world, world.exporter(), 24 * 6, step=6)
+        run_hourly(world, world.exporter(), 24 * 6, step=6)
         records = [
             entry
             for key in world.s3.store.keys("runs/")
@@ -106,14 +106,14 @@ def test_one_run_recovers_from_an_outage_of_a_week() -> None:
         now=START, size=LATE, regions=("us", "eu"), variables={"CATCH_UP_DAYS": "14"}
     ) as world:
         service = world.exporter()
-        live(world, service, 24 * 3, step=6)
+        run_hourly(world, service, 24 * 3, step=6)
         world.regions["us"].stop()
-        assert live(world, service, 24 * 7, step=6) == 4 * 7
+        assert run_hourly(world, service, 24 * 7, step=6) == 4 * 7
         us, eu = (f"attendees/granularity=day/region={region}" for region in ("us", "eu"))
         assert len(world.s3.store.keys(eu)) == len(world.s3.store.keys(us)) + 7
         world.regions["us"].start()
-        answer = service.invoke(world.scheduled_event(), "0123456789", Deadline.after(800))
-        assert answer["deferred"] == 0
+        result = service.invoke(world.scheduled_event(), "0123456789", Deadline.after(800))
+        assert result["deferred"] == 0
         assert len(world.s3.store.keys(us)) == len(world.s3.store.keys(eu))
         again = service.invoke(world.scheduled_event(), "0123456789", Deadline.after(800))
         assert again["exported"] == []

@@ -1,4 +1,4 @@
-"""The links as another S3 sees them, which knows nothing of the one that they were made against."""
+"""Presigned links, checked by SeaweedFS, another implementation of S3."""
 
 import gzip
 import json
@@ -30,7 +30,7 @@ TTL = timedelta(seconds=60)
 
 @pytest.fixture(scope="module")
 def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The version of each object in a server in which ``reader`` may only read reports."""
+    """Return the version of each object in a server where ``reader`` may only read reports."""
     directory = tmp_path_factory.mktemp("seaweedfs")
     identities = [
         {
@@ -118,19 +118,19 @@ def changed(url: str, name: str, value: str) -> str:
 def test_a_link_returns_its_version_under_the_file_name(
     presigner: Presigner, versions: dict[str, str]
 ) -> None:
-    answer = requests.get(link(presigner, versions), timeout=10)
-    assert answer.status_code == 200
-    assert answer.content == CSV
-    assert answer.headers["Content-Disposition"] == f'attachment; filename="{NAME}"'
-    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    response = requests.get(link(presigner, versions), timeout=10)
+    assert response.status_code == 200
+    assert response.content == CSV
+    assert response.headers["Content-Disposition"] == f'attachment; filename="{NAME}"'
+    assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
 
 
 def test_a_compressed_object_is_decoded_by_the_client(
     presigner: Presigner, versions: dict[str, str]
 ) -> None:
-    answer = requests.get(link(presigner, versions, f"{KEY}.gz"), timeout=10)
-    assert answer.headers["Content-Encoding"] == "gzip"
-    assert answer.content == CSV
+    response = requests.get(link(presigner, versions, f"{KEY}.gz"), timeout=10)
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert response.content == CSV
 
 
 def test_a_link_for_head_does_not_allow_get(presigner: Presigner, versions: dict[str, str]) -> None:
@@ -144,9 +144,9 @@ def test_a_modified_link_is_refused(presigner: Presigner, versions: dict[str, st
     names = [name for name, _ in parse_qsl(urlsplit(url).query)]
     assert len(names) == 9
     for name in names:
-        answer = requests.get(changed(url, name, "9"), timeout=10)
-        assert answer.status_code in {400, 403}, name
-        assert CSV not in answer.content
+        response = requests.get(changed(url, name, "9"), timeout=10)
+        assert response.status_code in {400, 403}, name
+        assert CSV not in response.content
     later = changed(url, "X-Amz-Expires", "86400")
     assert requests.get(later, timeout=10).status_code == 403
     elsewhere = url.replace("attendees_us", "attendees_eu")
@@ -156,7 +156,7 @@ def test_a_modified_link_is_refused(presigner: Presigner, versions: dict[str, st
 
 
 def test_a_link_expires(versions: dict[str, str], presigner: Presigner) -> None:
-    del presigner  # whose environment is what is wanted of it
+    del presigner  # only its environment variables are needed
     until = datetime.now(UTC) + timedelta(hours=1)
     brief = Presigner(
         lambda: StsCredentials("reader", "reader-secret", None, until),

@@ -1,4 +1,4 @@
-"""What docs/querying.md shows, run as it stands there."""
+"""The examples of docs/querying.md, run as printed."""
 
 import re
 from datetime import date
@@ -58,10 +58,10 @@ def test_documented_pandas_example(bucket: Path) -> None:
     assert list(found.columns) == [column.name for column in ATTENDEES.columns]
     (window,) = (window for window in TERM.days() if window.label == "2026-11-01")
     start, end = int(window.start.timestamp()), int(window.end.timestamp())
-    true = TERM.truth("us").rows(ATTENDEES.id, start, end)
+    expected = TERM.truth("us").rows(ATTENDEES.id, start, end)
     names_of = found["user_name"].str.removeprefix("'")
-    plain = {row[3] for row in true if shown(row[3]) == row[3] and row[3].isalnum()}
-    assert len(found) == len(true)
+    plain = {row[3] for row in expected if shown(row[3]) == row[3] and row[3].isalnum()}
+    assert len(found) == len(expected)
     assert set(names_of) >= plain
     assert plain
 

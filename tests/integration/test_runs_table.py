@@ -1,4 +1,4 @@
-"""The table of run records and what is asked of it, over records that real runs left."""
+"""The table of run records and its queries, over the records of real runs."""
 
 import json
 from collections.abc import Iterator
@@ -21,16 +21,16 @@ REGIONS = ("us", "eu")
 
 
 @dataclass(frozen=True)
-class Story:
-    """Some days of runs, and a copy of the bucket that they left."""
+class History:
+    """A world after some days of runs, and a copy of its bucket."""
 
     world: World
     root: Path
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """Four days: runs on all but the third, and on the last Kaltura's eu refuses the secret."""
+def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    """Run on the first, second and fourth of four days; on the last, eu refuses the secret."""
     size = Size(rooms=10, attendees=3)
     with World(
         now=FIRST,
@@ -49,17 +49,17 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         for key in world.s3.store.keys(""):
             (root / key).parent.mkdir(parents=True, exist_ok=True)
             (root / key).write_bytes(world.item(key).body)
-        yield Story(world, root)
+        yield History(world, root)
 
 
 @pytest.fixture(scope="module")
-def records(story: Story) -> list[Result]:
-    return [story.world.run_record(key) for key in story.world.s3.store.keys("runs/")]
+def records(history: History) -> list[Result]:
+    return [history.world.run_record(key) for key in history.world.s3.store.keys("runs/")]
 
 
 @pytest.fixture(scope="module")
-def athena(story: Story) -> DuckAthena:
-    return DuckAthena(story.root, now=NOW, loaded=True)
+def athena(history: History) -> DuckAthena:
+    return DuckAthena(history.root, now=NOW, loaded=True)
 
 
 def run(athena: DuckAthena, name: str) -> list[dict[str, Any]]:
@@ -149,10 +149,12 @@ def test_completeness_per_day(athena: DuckAthena, records: list[Result]) -> None
     assert {state for state, _ in wanted.values()} == {"settled", "settling", "missing"}
 
 
-def test_compressed_exports_are_read(athena: DuckAthena, story: Story) -> None:
-    exports = story.world.export_keys()
+def test_compressed_exports_are_read(athena: DuckAthena, history: History) -> None:
+    exports = history.world.export_keys()
     assert exports
     assert all(key.endswith(".csv.gz") for key in exports)
     for slug in SLUGS:
-        rows = sum(len(story.world.rows(key)) - 1 for key in exports if key.startswith(f"{slug}/"))
+        rows = sum(
+            len(history.world.rows(key)) - 1 for key in exports if key.startswith(f"{slug}/")
+        )
         assert athena.query(f"SELECT count(*) AS n FROM {slug}") == [{"n": rows}]

@@ -1,4 +1,4 @@
-"""The simulated Kaltura beyond what was recorded: sessions, forms of a request, faults, control."""
+"""The simulated Kaltura beyond the recordings: sessions, request forms, faults, control API."""
 
 import base64
 import json
@@ -33,7 +33,7 @@ ACCOUNT = Account(
     users={"limited": "CONTENT_UPLOADER_ROLE", "analyst": "REPORT_VIEWER_ROLE"},
 )
 HARMLESS = {"stall", "stall_in_body", "drip", "close_delimited", "chunked"}
-"""Faults after which the whole report has arrived."""
+"""Faults after which the complete report has arrived."""
 HTTP = urllib3.PoolManager(retries=False, timeout=10)
 UNIVERSITY = University(7, "us", Size())
 
@@ -63,11 +63,11 @@ def ask(server: KalturaServer, path: str = REPORT, **form: object) -> urllib3.Ba
 
 
 def error(response: urllib3.BaseHTTPResponse) -> str:
-    """The code of an API error with the KS's fate, or ``ok`` for a report."""
+    """Return the code of an API error, the KSID of an INVALID_KS, or ``ok`` for a report."""
     if response.data.startswith(b"\xef\xbb\xbf"):
         return "ok"
-    told = json.loads(response.data)
-    return str(told["args"]["KSID"] if told["code"] == "INVALID_KS" else told["code"])
+    document = json.loads(response.data)
+    return str(document["args"]["KSID"] if document["code"] == "INVALID_KS" else document["code"])
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_all_request_forms_are_equivalent(server: KalturaServer) -> None:
     named = {"service": "Report", "action": "GETCSVFROMSTRINGPARAMS", **fields}
     url = server.url
     path = f"/id/6001/ks/{ks()}/params/{DAY}"
-    answers = [
+    replies = [
         HTTP.request("GET", url + REPORT + path),
         HTTP.request("GET", url + REPORT.replace("/service", "/index.php/service") + path),
         HTTP.request("GET", url + "/api_v3/", fields=named),
@@ -171,9 +171,9 @@ def test_all_request_forms_are_equivalent(server: KalturaServer) -> None:
         HTTP.request("POST", url + REPORT, fields=fields, encode_multipart=True),
         HTTP.request("POST", url + REPORT, fields={"json": json.dumps(fields)}),
         HTTP.request("POST", url + REPORT, json={**fields, "id": 6001}),
-        ask(server, id="6001abc", params=f"x;entry_ids=;{DAY};limit=x;entryIds=nobody"),
+        ask(server, id="6001abc", params=f"x;entry_ids=;{DAY};limit=x;entryIds=none"),
     ]
-    assert [answer.data for answer in answers] == [expected] * len(answers)
+    assert [reply.data for reply in replies] == [expected] * len(replies)
 
 
 @pytest.mark.parametrize(
@@ -236,13 +236,13 @@ def test_late_events_appear_over_time() -> None:
 def test_every_kind_of_fault_is_injected_once(server: KalturaServer, kind: str) -> None:
     good = ask(server).data
     server.faults.push(Fault(kind, amount=0 if kind == "rate_limit" else 2, seconds=0.02))
-    assert (fate(server) == (200, good)) == (kind in HARMLESS)
+    assert (outcome_of(server) == (200, good)) == (kind in HARMLESS)
     assert server.faults.pending() == []
-    assert fate(server) == (200, good)
+    assert outcome_of(server) == (200, good)
     assert [call.fault for call in server.calls.reports()] == ["", kind, ""]
 
 
-def fate(server: KalturaServer) -> tuple[int, bytes]:
+def outcome_of(server: KalturaServer) -> tuple[int, bytes]:
     try:
         response = ask(server)
     except urllib3.exceptions.HTTPError:
@@ -262,12 +262,12 @@ def test_faults_are_limited_to_their_report_and_time(server: KalturaServer) -> N
         Fault("php_fatal", times=None, report=6002),
         Fault("http_status", times=None, after=NOW + 10, until=NOW + 20, seconds=7),
     )
-    assert [fate(server)[0], ask(server, id=6002).status] == [200, 500]
+    assert [outcome_of(server)[0], ask(server, id=6002).status] == [200, 500]
     server.clock.pin(NOW + 10)
     refused = ask(server)
     assert (refused.status, refused.headers["Retry-After"]) == (503, "7")
     server.clock.pin(NOW + 20)
-    assert fate(server)[0] == 200
+    assert outcome_of(server)[0] == 200
 
 
 def test_a_rate_limit_counts_per_time_window(server: KalturaServer) -> None:
@@ -278,12 +278,12 @@ def test_a_rate_limit_counts_per_time_window(server: KalturaServer) -> None:
 
 
 def test_random_faults_are_reproducible(server: KalturaServer) -> None:
-    fates = []
+    runs = []
     for _ in range(2):
         server.faults.at_random(RandomFaults(3, 0.5, [Fault("http_status"), Fault("ks_expired")]))
-        fates.append([fate(server)[1] for _ in range(20)])
-    assert fates[0] == fates[1]
-    assert 2 < fates[0].count(b"") < 15
+        runs.append([outcome_of(server)[1] for _ in range(20)])
+    assert runs[0] == runs[1]
+    assert 2 < runs[0].count(b"") < 15
 
 
 def test_a_stopped_region_can_be_started_again(server: KalturaServer) -> None:
@@ -312,7 +312,7 @@ def test_the_control_api(server: KalturaServer) -> None:
     steer("PUT", "clock", {"now": NOW, "offset": 60})
     assert server.clock() == NOW + 60
     steer("POST", "faults", [{"kind": "http_status", "status": 429}])
-    assert (fate(server)[0], fate(server)[0]) == (429, 200)
+    assert (outcome_of(server)[0], outcome_of(server)[0]) == (429, 200)
     assert [call["outcome"] for call in steer("GET", "calls?since=0")] == ["http 429", "ok"]
     truth = steer("GET", f"truth?report=6001&start={MONDAY}&end={MONDAY + 86_400}")
     assert len(truth["rows"]) == steer("GET", "calls")[-1]["rows"]

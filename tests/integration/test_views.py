@@ -1,4 +1,4 @@
-"""The views against what is true about a term, counted by other means."""
+"""The views over a term, compared with expected rows that are computed in Python."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -8,15 +8,15 @@ import pytest
 from local.kaltura.campus import Size
 from tests.support.duck_athena import DuckAthena
 from tests.support.term import ZONE, Term
-from tests.support.term_truth import (
+from tests.support.term_expected import (
     NOW,
     SESSION,
     TERM,
     assert_same,
     day,
-    true_attendance,
-    true_breakouts,
-    true_sessions,
+    expected_attendance,
+    expected_breakouts,
+    expected_sessions,
 )
 from tests.support.world import export_key
 
@@ -34,54 +34,54 @@ def athena(bucket: Path) -> DuckAthena:
 
 
 def test_the_term_has_the_difficult_cases() -> None:
-    sessions = list(true_sessions())
+    sessions = list(expected_sessions())
     crossing = [row for row in sessions if row["end_time"] and day(row["end_time"]) != row["dt"]]
     assert {row["region"] for row in crossing} == {"us", "ca"}
     assert len(crossing) > 50
     assert {row["dt"] for row in sessions} >= {"2026-10-31", "2026-11-01"}
     assert any(row["end_time"] is None for row in sessions)
     assert any(row["host_user_id"] is None for row in sessions)
-    names = {row["user_name"] or "" for row in true_attendance()}
+    names = {row["user_name"] or "" for row in expected_attendance()}
     assert {name[:1] for name in names} >= set("=+-@\t'\"\\")
 
 
 def test_sessions_view_has_each_session_once(athena: DuckAthena) -> None:
-    assert_same(athena.query("SELECT * FROM sessions"), true_sessions(), *SESSION)
+    assert_same(athena.query("SELECT * FROM sessions"), expected_sessions(), *SESSION)
 
 
 def test_attendance_view_has_each_user_of_a_session_once(athena: DuckAthena) -> None:
     found = athena.query("SELECT * FROM attendance")
-    assert_same(found, true_attendance(), *SESSION, "user_id")
+    assert_same(found, expected_attendance(), *SESSION, "user_id")
 
 
 def test_breakouts_view_has_each_breakout_once_with_bounded_participants(
     athena: DuckAthena,
 ) -> None:
     key = ("region", "breakout_entry_id", "cue_point_id")
-    true = {tuple(row[name] for name in key): row for row in true_breakouts()}
+    expected = {tuple(row[name] for name in key): row for row in expected_breakouts()}
     found = athena.query("SELECT * FROM breakouts")
     crossing = 0
     for row in found:
-        wanted = true[tuple(row[name] for name in key)]
+        wanted = expected[tuple(row[name] for name in key)]
         assert row["participants"] <= wanted["participants"] <= row["participants_at_most"]
         assert row["estimated"] == (row["first_day"] != row["last_day"])
         if row["estimated"]:
             crossing += 1
             wanted["participants"], wanted["engagement"] = row["participants"], row["engagement"]
     assert crossing > 5
-    assert_same(found, true.values(), *key)
+    assert_same(found, expected.values(), *key)
 
 
 def test_views_are_correct_on_a_day_of_23_hours(tmp_path: Path) -> None:
     term = Term(date(2026, 3, 6), date(2026, 3, 9), Size(rooms=12, attendees=5))
     term.publish(tmp_path)
     athena = DuckAthena(tmp_path, ZONE.key)
-    sessions = list(true_sessions(term))
+    sessions = list(expected_sessions(term))
     assert any(day(row["end_time"]) != row["dt"] for row in sessions if row["end_time"])
     assert any(row["dt"] == "2026-03-08" for row in sessions)
     assert_same(athena.query("SELECT * FROM sessions"), sessions, *SESSION)
     found = athena.query("SELECT * FROM attendance")
-    assert_same(found, true_attendance(term), *SESSION, "user_id")
+    assert_same(found, expected_attendance(term), *SESSION, "user_id")
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,6 @@ def test_a_condition_on_dt_limits_the_files_read(bucket: Path, view: str) -> Non
     assert one.bytes * 20 < everything.bytes
     one_region = athena.scan(f"SELECT * FROM {view} WHERE dt = '2026-11-01' AND region = 'us'")
     assert one_region.files * 2 == one.files
-
-
-# ---- figures that are Kaltura's own
 
 
 def write(root: Path, slug: str, dt: str, *lines: str) -> None:

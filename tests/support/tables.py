@@ -14,7 +14,7 @@ from local.kaltura.published import published_value
 from room_reports.model.reports import REPORTS, Kind, Report
 
 BOM = b"\xef\xbb\xbf"
-AWKWARD = (
+SPECIAL = (
     *('"', '""', ",", "\n", "\r", "\r\n", "\\", "\\n", '\\"', "'", ";", "\t", " ", "\0", "\ue000"),
     *("=", "+", "-", "@", "\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\ufeff", "\ufffd"),
     *("\x01", "\x1a", "\x7f", "\u200b", "\u202e", "\U0010ffff", "𝕏", "é", "e\u0301", "\\N", "NULL"),
@@ -24,7 +24,7 @@ _WRAPPED = re.compile(r'"((?:[^"]|"")*)"', re.DOTALL)
 texts = st.one_of(
     st.text(st.characters(codec="utf-8"), max_size=12),
     st.lists(
-        st.one_of(st.sampled_from(AWKWARD), st.text(st.characters(codec="utf-8"), max_size=3)),
+        st.one_of(st.sampled_from(SPECIAL), st.text(st.characters(codec="utf-8"), max_size=3)),
         max_size=8,
     ).map("".join),
 )

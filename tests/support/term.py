@@ -1,7 +1,7 @@
-"""A term of two regions' data, published by the real code, and what is true about it.
+"""A term of data of two regions, published by the library, and its expected rows.
 
-Days are cut in New York's time, so that a day of 25 hours lies in the term. Every day is exported
-first while its last sessions still run, and once more when everything is in, under the same key.
+Days are those of New York, so that the term has a day of 25 hours. Some days are exported first
+while their last sessions are still running, and again under the same key when all data is known.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ ZONE = ZoneInfo("America/New_York")
 
 @dataclass(frozen=True)
 class Term:
-    """The days ``[first, last]`` of some regions; a region in ``gzipped`` has compressed files."""
+    """The days from ``first`` to ``last``; regions in ``gzipped`` have compressed files."""
 
     first: date
     last: date
@@ -33,27 +33,27 @@ class Term:
     regions: tuple[str, ...] = ("us", "ca")
     gzipped: tuple[str, ...] = ("ca",)
     hours_of: tuple[date, ...] = ()
-    """Days that are exported by the hour, too."""
+    """Days that are also exported by hour."""
 
     def truth(self, region: str) -> UniversityTruth:
-        """What is true about a region."""
+        """Return what the simulated Kaltura knows about a region."""
         return UniversityTruth(University(11, region, self.size))
 
     def days(self) -> Iterator[Window]:
-        """The day windows, oldest first."""
+        """Yield the day windows, oldest first."""
         calendar = Calendar(Granularity.DAY, ZONE)
         for offset in range((self.last - self.first).days + 1):
             yield calendar.window((self.first + timedelta(days=offset)).isoformat())
 
     def hours(self) -> Iterator[Window]:
-        """The hour windows."""
+        """Yield the hour windows."""
         calendar = Calendar(Granularity.HOUR, ZONE)
         for day in self.hours_of:
             for hour in range(24):
                 yield calendar.window(f"{day.isoformat()}T{hour:02d}Z")
 
     def rows(self, report: Report, region: str) -> list[dict[str, str]]:
-        """The rows of a report over the whole term as one window: each session once."""
+        """Return the rows of a report over the whole term as one window: each session once."""
         start = datetime(self.first.year, self.first.month, self.first.day, tzinfo=ZONE)
         after = self.last + timedelta(days=1)
         end = datetime(after.year, after.month, after.day, tzinfo=ZONE)
@@ -69,7 +69,7 @@ class Term:
                     series = Series(report.slug, region, window.granularity)
                     path = root / series.key(window, gzip=region in self.gzipped)
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    # Some days are enough to show that the second export is what counts.
+                    # A few days are enough to show that the second export replaces the first.
                     early = int(window.end.timestamp()) - 3600
                     for as_of in (early, None) if window.start.day % 10 == 1 else (None,):
                         _export(path, truth, report, window, as_of)
@@ -86,12 +86,12 @@ def _export(
 
 
 def shown(value: str) -> str | None:
-    """A text as an analyst must see it: as typed, on one line, nothing for an empty one."""
+    """Return a text as an analyst must see it: as typed, on one line, None if empty."""
     for line_break in ("\r\n", "\r", "\n"):
         value = value.replace(line_break, " ")
     return value.replace("\ue000", "\ufffd") or None
 
 
 def numeric(report: Report) -> set[str]:
-    """The names of a report's columns that are numbers."""
+    """Return the names of a report's numeric columns."""
     return {column.name for column in report.columns if column.kind is not Kind.TEXT}

@@ -232,7 +232,7 @@ class World:
         """Return the rows that an export must have for the window in its metadata, header first.
 
         They are the rows that Kaltura knew when the export was made, or with ``final`` all rows
-        of the window. A session that is still running when Kaltura is asked has no end time.
+        of the window. A session that is still running at that time has no end time.
         """
         slug, _, region = key.split("/")[:3]
         report = next(report for report in REPORTS if report.slug == slug)

@@ -1,4 +1,4 @@
-"""The handler: routes, methods and other sites, before anything is asked of AWS."""
+"""The handler of the downloads API: routes, methods, conditional requests and CORS."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ ORIGIN = "https://reports.example.edu"
 Ask = Callable[..., tuple[int, dict[str, list[str]], str]]
 
 
-@pytest.fixture(params=["", ORIGIN], ids=["no other site", "one other site"])
+@pytest.fixture(params=["", ORIGIN], ids=["without CORS origin", "with CORS origin"])
 def origin(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -38,8 +38,8 @@ def ask(origin: str, monkeypatch: pytest.MonkeyPatch) -> Ask:
             "multiValueQueryStringParameters": query,
             "requestContext": {"identity": {"sourceIp": "127.0.0.1"}},
         }
-        answer = app.handler(event, Context("downloads"))
-        return answer["statusCode"], answer["multiValueHeaders"], answer["body"]
+        response = app.handler(event, Context("downloads"))
+        return response["statusCode"], response["multiValueHeaders"], response["body"]
 
     return send
 

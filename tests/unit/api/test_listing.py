@@ -1,4 +1,4 @@
-"""The listing: complete, the newest first, at a cost that does not grow with the bucket."""
+"""The listing is complete, newest first, and its cost does not grow with the bucket."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -36,24 +36,24 @@ def key(series: Series, moment: datetime, *, gzip: bool = False) -> str:
     return series.key(SETTINGS.calendar(series.granularity).containing(moment), gzip=gzip)
 
 
-def back(series: Series, length: timedelta, until: datetime = NOW) -> set[str]:
-    """The keys of every window that began in the time before ``until``."""
+def keys_back(series: Series, length: timedelta, until: datetime = NOW) -> set[str]:
+    """Return the keys of every window that began within ``length`` before ``until``."""
     calendar = SETTINGS.calendar(series.granularity)
     return {
         series.key(window, gzip=False) for window in calendar.overlapping(until - length, until)
     }
 
 
-def pages(server: ListingServer, query: dict[str, str]) -> list[list[str]]:
-    """All pages of a listing, each as the keys on it."""
+def result_pages(server: ListingServer, query: dict[str, str]) -> list[list[str]]:
+    """Return all result pages of a listing as lists of keys."""
     bucket, found, cursor = Bucket(server.client, "bucket"), [], ""
     while True:
         given_query = {name: [value] for name, value in {**query, "cursor": cursor}.items()}
-        answer = result_page(bucket, exports_query(given_query, SETTINGS, NOW), SETTINGS)
-        found.append([each.stored.key for each in answer.exports])
-        if answer.next_cursor is None:
+        page = result_page(bucket, exports_query(given_query, SETTINGS, NOW), SETTINGS)
+        found.append([each.stored.key for each in page.exports])
+        if page.next_cursor is None:
             return found
-        cursor = answer.next_cursor
+        cursor = page.next_cursor
 
 
 def in_order(keys: Iterable[str]) -> list[str]:
@@ -82,13 +82,13 @@ def test_result_pages_hold_every_export_once_newest_first(
     with listing_server(
         [*keys, "runs/dt=2026-01-01/x.json", "attendees/granularity=day/odd"]
     ) as server:
-        found = pages(server, {"limit": str(limit)})
+        found = result_pages(server, {"limit": str(limit)})
     assert [each for one in found for each in one] == in_order(keys)
     assert all(len(one) == limit for one in found[:-1])
 
 
 def test_filters_select_matching_exports() -> None:
-    keys = {each for series in SERIES for each in back(series, timedelta(days=4))}
+    keys = {each for series in SERIES for each in keys_back(series, timedelta(days=4))}
     query = {
         "report": "attendees",
         "region": "eu",
@@ -97,7 +97,7 @@ def test_filters_select_matching_exports() -> None:
         "to": "2026-11-22T05:00:00Z",
     }
     with listing_server(keys) as server:
-        (found,) = pages(server, query)
+        (found,) = result_pages(server, query)
         assert len(found) == 24
         assert found[0].endswith("attendees_eu_2026-11-22T04Z.csv")
         assert found[-1].endswith("attendees_eu_2026-11-21T05Z.csv")
@@ -106,7 +106,7 @@ def test_filters_select_matching_exports() -> None:
 def test_plain_and_compressed_objects_of_a_window_are_one_export() -> None:
     series = SERIES[0]
     with listing_server([key(series, NOW), key(series, NOW, gzip=True)]) as server:
-        assert [len(one) for one in pages(server, {})] == [1]
+        assert [len(one) for one in result_pages(server, {})] == [1]
 
 
 def test_newest_is_found_across_a_gap_of_years() -> None:
@@ -116,7 +116,7 @@ def test_newest_is_found_across_a_gap_of_years() -> None:
         found = newest(bucket, series, "2000-01-01", "2026-11-24")
         assert found
         assert found.parsed.label == "2021-06-02T12Z"
-        assert len(server.requests) == 7, "one request for each year, and one for the day"
+        assert len(server.requests) == 7, "expected one request per year and one for the day"
         assert newest(bucket, SERIES[0], "2000-01-01", "2026-11-24") is None
 
 
@@ -127,7 +127,7 @@ def test_requests_per_result_page_do_not_depend_on_the_bucket_size(
     costs = []
     wanted = [series for series in SERIES if series.granularity is granularity]
     for days in (40, 1500):
-        keys = [each for series in wanted for each in back(series, timedelta(days=days))]
+        keys = [each for series in wanted for each in keys_back(series, timedelta(days=days))]
         with listing_server(keys) as server:
             query = exports_query({"granularity": [granularity], "limit": ["200"]}, SETTINGS, NOW)
             found = result_page(Bucket(server.client, "bucket"), query, SETTINGS)

@@ -1,4 +1,4 @@
-"""The grammar: what passes means what it says, and nothing else passes."""
+"""Query and path parameters: valid values are parsed, all others are rejected."""
 
 import string
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ ENVIRONMENT = {
 }
 SETTINGS = read_api_settings(ENVIRONMENT)
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-NASTY = st.one_of(
+HOSTILE = st.one_of(
     st.text(),
     st.text(string.printable),
     st.sampled_from(
@@ -37,7 +37,7 @@ NASTY = st.one_of(
 )
 
 
-def refused(query: dict[str, list[str]]) -> str:
+def error_message(query: dict[str, list[str]]) -> str:
     with pytest.raises(BadParameterError) as raised:
         exports_query(query, SETTINGS, NOW)
     return str(raised.value)
@@ -45,23 +45,23 @@ def refused(query: dict[str, list[str]]) -> str:
 
 def test_an_empty_query_uses_the_defaults() -> None:
     for query in ({}, {name: [""] for name in EXPORTS_PARAMETERS}):
-        asked = exports_query(query, SETTINGS, NOW)
-        assert len(asked.series) == 3 * 2 * 2
-        assert asked.limit == 50
-        assert asked.after is None
-        assert asked.time_ranges[Granularity.DAY].start == datetime(2019, 12, 31, 23, tzinfo=UTC)
-        assert asked.time_ranges[Granularity.DAY].end > NOW
+        parsed = exports_query(query, SETTINGS, NOW)
+        assert len(parsed.series) == 3 * 2 * 2
+        assert parsed.limit == 50
+        assert parsed.after is None
+        assert parsed.time_ranges[Granularity.DAY].start == datetime(2019, 12, 31, 23, tzinfo=UTC)
+        assert parsed.time_ranges[Granularity.DAY].end > NOW
 
 
 def test_days_are_in_the_deployments_zone_and_hours_in_utc() -> None:
-    asked = exports_query({"from": ["2026-07-01"], "to": ["2026-07-02T13Z"]}, SETTINGS, NOW)
-    assert asked.time_ranges[Granularity.DAY].start == datetime(2026, 6, 30, 22, tzinfo=UTC)
-    assert asked.time_ranges[Granularity.HOUR].start == datetime(2026, 7, 1, tzinfo=UTC)
-    assert asked.time_ranges[Granularity.DAY].end == datetime(2026, 7, 2, 13, tzinfo=UTC)
+    parsed = exports_query({"from": ["2026-07-01"], "to": ["2026-07-02T13Z"]}, SETTINGS, NOW)
+    assert parsed.time_ranges[Granularity.DAY].start == datetime(2026, 6, 30, 22, tzinfo=UTC)
+    assert parsed.time_ranges[Granularity.HOUR].start == datetime(2026, 7, 1, tzinfo=UTC)
+    assert parsed.time_ranges[Granularity.DAY].end == datetime(2026, 7, 2, 13, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("query", "says"),
+    ("query", "expected"),
     [
         ({"regoin": ["us"]}, "'regoin': is not a parameter here; these are: report, region,"),
         ({"report": ["a", "b"]}, "report: should be given once"),
@@ -83,25 +83,25 @@ def test_days_are_in_the_deployments_zone_and_hours_in_utc() -> None:
     ],
 )
 def test_errors_name_the_parameter_and_the_valid_values(
-    query: dict[str, list[str]], says: str
+    query: dict[str, list[str]], expected: str
 ) -> None:
-    assert says in refused(query)
+    assert expected in error_message(query)
 
 
 def test_coverage_requires_one_series_and_a_limited_range() -> None:
     one = {"report": ["attendees"], "region": ["us"]}
-    asked = coverage_query(one, SETTINGS, NOW)
-    assert asked.series == Series("attendees", "us", Granularity.DAY)
-    assert asked.time_range.end == NOW
-    assert asked.time_range.start == NOW - timedelta(days=365)
-    for query, says in (
+    parsed = coverage_query(one, SETTINGS, NOW)
+    assert parsed.series == Series("attendees", "us", Granularity.DAY)
+    assert parsed.time_range.end == NOW
+    assert parsed.time_range.start == NOW - timedelta(days=365)
+    for query, expected in (
         ({"region": ["us"]}, "report: is needed: one of room_data, attendees"),
         ({"report": ["attendees"]}, "region: is needed: one of us, eu"),
         ({**one, "from": ["2025-01-01"]}, "from: should be at most 400 days before to"),
         ({**one, "from": ["2027-01-01"]}, "from: should be before to"),
         ({**one, "limit": ["1"]}, "'limit': is not a parameter here"),
     ):
-        with pytest.raises(BadParameterError, match=says):
+        with pytest.raises(BadParameterError, match=expected):
             coverage_query(query, SETTINGS, NOW)
 
 
@@ -128,11 +128,11 @@ def test_a_cursor_round_trips(
 ) -> None:
     window = SETTINGS.calendar(granularity).containing(moment)
     position = Position(Series(slug, region, granularity), window)
-    asked = exports_query({"cursor": [position.cursor()]}, SETTINGS, NOW)
-    assert asked.after == position
+    parsed = exports_query({"cursor": [position.cursor()]}, SETTINGS, NOW)
+    assert parsed.after == position
 
 
-@given(st.sampled_from(EXPORTS_PARAMETERS), NASTY)
+@given(st.sampled_from(EXPORTS_PARAMETERS), HOSTILE)
 def test_errors_for_any_text_are_short_printable_ascii(name: str, text: str) -> None:
     for read, known in (
         (exports_query, EXPORTS_PARAMETERS),

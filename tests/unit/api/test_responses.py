@@ -1,4 +1,4 @@
-"""Answers: coverage, conditional requests, errors, the page's policy, the API's description."""
+"""Responses: coverage, conditional requests, errors, the web page and the OpenAPI document."""
 
 import base64
 import hashlib
@@ -35,20 +35,20 @@ SETTINGS = read_api_settings(
 def test_coverage_lists_the_state_of_each_window() -> None:
     series = Series("attendees", "us", Granularity.DAY)
     calendar = SETTINGS.calendar(Granularity.DAY)
-    # The shelf's objects were all written as the 23rd began.
+    # All objects were written at the start of the 23rd.
     days = ["2026-11-19", "2026-11-21", "2026-11-22", "2026-11-23"]
     with listing_server(series.key(calendar.window(day), gzip=False) for day in days) as server:
         now = datetime(2026, 11, 24, 3, tzinfo=UTC)
         query = {"report": ["attendees"], "region": ["us"], "from": ["2026-11-19"]}
-        asked = coverage_query(query, SETTINGS, now)
-        found = coverage(Bucket(server.client, "bucket"), asked, timedelta(hours=48), now)
+        parsed = coverage_query(query, SETTINGS, now)
+        found = coverage(Bucket(server.client, "bucket"), parsed, timedelta(hours=48), now)
     assert [(each["start"], each["state"], each["size"]) for each in found] == [
         ("2026-11-19", "settled", 5),
         ("2026-11-20", "missing", None),
         ("2026-11-21", "settling", 5),
         ("2026-11-22", "settling", 5),
         ("2026-11-23", "open", 5),
-    ], "the 24th has not ended, so that it is not missing"
+    ], "the 24th has not ended, so it is not missing"
     assert found[0]["exported_at"] == "2026-11-23T00:00:00Z"
     assert len(server.requests) == 1
 
@@ -65,9 +65,9 @@ def test_a_matching_etag_gets_304() -> None:
 
 
 def test_links_are_not_cacheable() -> None:
-    for answer in (responses.link_response({"url": "u"}), responses.redirect("u")):
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert "ETag" not in answer.headers
+    for response in (responses.link_response({"url": "u"}), responses.redirect("u")):
+        assert response.headers["Cache-Control"] == "no-store"
+        assert "ETag" not in response.headers
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,9 @@ def test_links_are_not_cacheable() -> None:
     ],
 )
 def test_errors_map_to_status_code_and_message(error: Exception, status: int, code: str) -> None:
-    answer = error_response(error)
-    body = json.loads(answer.body)
-    assert answer.status == status
+    response = error_response(error)
+    body = json.loads(response.body)
+    assert response.status == status
     assert set(body) == {"error"}
     assert body["error"]["code"] == code
     assert body["error"]["message"]
@@ -99,8 +99,8 @@ def test_web_page_has_the_configuration_and_a_strict_policy(tmp_path: Path) -> N
         '<style>b{}</style><script type="application/json" id="config">{}</script>'
         "<script>run()</script>"
     )
-    answer = web_page(html, SETTINGS)
-    config = re.search(r'id="config">(.*?)</script>', answer.body)
+    response = web_page(html, SETTINGS)
+    config = re.search(r'id="config">(.*?)</script>', response.body)
     assert config
     assert json.loads(config[1]) == {
         "reports": ["room_data", "attendees", "breakout_sessions"],
@@ -109,7 +109,7 @@ def test_web_page_has_the_configuration_and_a_strict_policy(tmp_path: Path) -> N
         "time_zone": "UTC",
         "link_ttl_seconds": 900,
     }
-    policy = answer.headers["Content-Security-Policy"]
+    policy = response.headers["Content-Security-Policy"]
     digest = base64.b64encode(hashlib.sha256(b"run()").digest()).decode()
     assert f"script-src 'sha256-{digest}'" in policy
     assert "default-src 'none'" in policy

@@ -1,4 +1,4 @@
-"""What a new export changes in the one before it."""
+"""The differences between two exports of one window."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""What an event asks for, and everything that is wrong with one."""
+"""Parsing of events, and the problems of invalid ones."""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import product

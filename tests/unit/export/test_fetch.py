@@ -1,4 +1,4 @@
-"""A report that was put together from pieces has every row that came with the whole."""
+"""A report that is assembled from pieces has every row of the capped report."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ REQUEST = ReportRequest(BREAKOUT_SESSIONS, 0, 86400)
 
 
 class CappedRegion:
-    """Answers with the breakouts of some rooms, and cuts every answer off at the cap."""
+    """Returns the breakout sessions of some rooms, and caps every report at ``CAP`` rows."""
 
     def __init__(self, *rooms: str) -> None:
         self.rooms = rooms
@@ -39,7 +39,7 @@ class CappedRegion:
         rows = [
             [room, *(f"{column}{number}" for column in range(1, width - 1)), "0.5"]
             for number, room in enumerate(self.rooms)
-            # As in Kaltura, nothing can be found by an id that stands for none.
+            # As in Kaltura, a filter by the id 0 finds nothing.
             if room in wanted and (not request.filters or room != "0")
         ]
         if request.report == ROOM_DATA:

@@ -1,4 +1,4 @@
-"""Asking in batches: whatever the sizes, every id's rows come once."""
+"""Fetching in batches: the rows of every id come once, for any sizes."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ SIZES = st.dictionaries(st.sampled_from([f"1_{n:03}" for n in range(60)]), st.in
 
 @dataclass(frozen=True)
 class Rows:
-    """What an imagined Kaltura answers for some ids."""
+    """The result of one request for some ids."""
 
     wanted: tuple[str, ...]
     count: int
@@ -29,21 +29,21 @@ class Rows:
 
 
 @dataclass
-class Imagined:
-    """Knows how many rows each id has, and which further id shows up among them."""
+class FakeReport:
+    """A report with a number of rows per id; some rows reveal a further id."""
 
     sizes: dict[str, int]
-    strays: dict[str, str]
+    discovered: dict[str, str]
 
     def __post_init__(self) -> None:
-        self.asked: list[tuple[str, ...]] = []
+        self.requests: list[tuple[str, ...]] = []
 
     def ask(self, ids: tuple[str, ...]) -> Rows:
-        self.asked.append(ids)
+        self.requests.append(ids)
         count = sum(self.sizes.get(one, 0) for one in ids)
         if count >= CAP:
             raise TooHeavyError("ROW_CAP", "too many")
-        seen = {self.strays[one] for one in ids if one in self.strays}
+        seen = {self.discovered[one] for one in ids if one in self.discovered}
         return Rows(ids, count, frozenset({*ids, *seen}))
 
     def split(self, one: str) -> Iterator[Rows]:
@@ -55,13 +55,15 @@ def test_every_id_is_fetched_once_including_discovered_ids(
     sizes: dict[str, int], data: st.DataObject
 ) -> None:
     small = [one for one, size in sizes.items() if size < CAP]
-    strays = {one: f"2_{data.draw(st.integers(0, 5))}" for one in small if data.draw(st.booleans())}
-    imagined = Imagined(sizes, strays)
-    batches = list(in_batches(sizes, imagined.ask, imagined.split))
+    discovered = {
+        one: f"2_{data.draw(st.integers(0, 5))}" for one in small if data.draw(st.booleans())
+    }
+    report = FakeReport(sizes, discovered)
+    batches = list(in_batches(sizes, report.ask, report.split))
     came = Counter(one for batch in batches for one in batch.wanted)
-    assert set(came) == {*sizes, *strays.values()}
+    assert set(came) == {*sizes, *discovered.values()}
     assert set(came.values()) <= {1}
-    # What is split is split because it is too much by itself.
+    # Only ids that exceed the cap alone are split.
     assert {b.wanted for b in batches if b.count >= CAP} == {
         (one,) for one, size in sizes.items() if size >= CAP
     }
@@ -69,24 +71,24 @@ def test_every_id_is_fetched_once_including_discovered_ids(
 
 @given(st.dictionaries(st.integers(0, 5000).map(str), st.just(0), min_size=1, max_size=1200))
 def test_many_small_ids_need_few_requests_of_bounded_size(sizes: dict[str, int]) -> None:
-    imagined = Imagined(sizes, {})
-    assert sum(len(batch.wanted) for batch in in_batches(sizes, imagined.ask)) == len(sizes)
-    assert max(map(len, imagined.asked)) <= 500
-    assert len(imagined.asked) <= 2 + len(sizes) // 400 or len(imagined.asked) <= 4
+    report = FakeReport(sizes, {})
+    assert sum(len(batch.wanted) for batch in in_batches(sizes, report.ask)) == len(sizes)
+    assert max(map(len, report.requests)) <= 500
+    assert len(report.requests) <= 2 + len(sizes) // 400 or len(report.requests) <= 4
 
 
 @given(SIZES)
 def test_without_split_the_first_oversized_id_raises(sizes: dict[str, int]) -> None:
-    imagined = Imagined(sizes, {})
+    report = FakeReport(sizes, {})
     if max(sizes.values(), default=0) < CAP:
-        assert sum(b.count for b in in_batches(sizes, imagined.ask)) == sum(sizes.values())
+        assert sum(b.count for b in in_batches(sizes, report.ask)) == sum(sizes.values())
         return
     with pytest.raises(TooHeavyError):
-        list(in_batches(sizes, imagined.ask))
-    assert len(imagined.asked[-1]) == 1
+        list(in_batches(sizes, report.ask))
+    assert len(report.requests[-1]) == 1
 
 
 def test_no_ids_need_no_requests() -> None:
-    imagined = Imagined({}, {})
-    assert list(in_batches([], imagined.ask)) == []
-    assert imagined.asked == []
+    report = FakeReport({}, {})
+    assert list(in_batches([], report.ask)) == []
+    assert report.requests == []

@@ -1,4 +1,4 @@
-"""Which windows are due, for any past."""
+"""Which windows are due, for any contents of the bucket."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -41,8 +41,8 @@ def scopes(draw: st.DrawFn) -> Scope:
 
 
 @st.composite
-def pasts(draw: st.DrawFn) -> tuple[Scope, dict[Series, dict[str, StoredObject]]]:
-    """A scope, and a bucket with some of its windows, written at any time since they began."""
+def scopes_and_listings(draw: st.DrawFn) -> tuple[Scope, dict[Series, dict[str, StoredObject]]]:
+    """Generate a scope and a listing of some of its windows, written after their start."""
     scope = draw(scopes())
     listing: dict[Series, dict[str, StoredObject]] = {}
     for report, region, granularity in scope.series():
@@ -64,18 +64,18 @@ def stored(key: str, written: datetime) -> StoredObject:
 def all_done(
     scope: Scope, listing: dict[Series, dict[str, StoredObject]], planned: Plan
 ) -> dict[Series, dict[str, StoredObject]]:
-    """The bucket after a run that did everything that was planned."""
+    """Return the listing after a run that completed the plan."""
     after = {series: dict(held) for series, held in listing.items()}
     for task in planned.tasks:
         after.setdefault(task.series, {})[task.window.label] = stored(task.key, scope.now)
     return after
 
 
-@given(pasts(), SETTLE)
+@given(scopes_and_listings(), SETTLE)
 def test_reason_of_a_task_follows_from_the_milestones(
-    past: tuple[Scope, dict[Series, dict[str, StoredObject]]], settle: timedelta
+    case: tuple[Scope, dict[Series, dict[str, StoredObject]]], settle: timedelta
 ) -> None:
-    scope, listing = past
+    scope, listing = case
     planned = plan(scope, settle, listing, gzip=False)
     found = {(task.series, task.window.label): task for task in planned.tasks}
     skipped = 0
@@ -107,11 +107,11 @@ def test_reason_of_a_task_follows_from_the_milestones(
     assert planned.skipped == skipped
 
 
-@given(pasts(), SETTLE, st.booleans())
+@given(scopes_and_listings(), SETTLE, st.booleans())
 def test_every_key_is_planned_once_in_the_documented_order(
-    past: tuple[Scope, dict[Series, dict[str, StoredObject]]], settle: timedelta, gzip: bool
+    case: tuple[Scope, dict[Series, dict[str, StoredObject]]], settle: timedelta, gzip: bool
 ) -> None:
-    scope, listing = past
+    scope, listing = case
     tasks = plan(scope, settle, listing, gzip=gzip).tasks
     assert max(Counter(task.key for task in tasks).values(), default=1) == 1
     assert [task.reason for task in tasks] == sorted(task.reason for task in tasks)
@@ -125,15 +125,15 @@ def test_every_key_is_planned_once_in_the_documented_order(
     assert not any(task.window.start >= scope.now for task in tasks)
 
 
-@given(pasts(), SETTLE)
+@given(scopes_and_listings(), SETTLE)
 def test_a_second_run_plans_only_open_or_forced_windows(
-    past: tuple[Scope, dict[Series, dict[str, StoredObject]]], settle: timedelta
+    case: tuple[Scope, dict[Series, dict[str, StoredObject]]], settle: timedelta
 ) -> None:
-    scope, listing = past
+    scope, listing = case
     first = plan(scope, settle, listing, gzip=False)
     second = plan(scope, settle, all_done(scope, listing, first), gzip=True)
     assert {task.reason for task in second.tasks} <= {Reason.OPEN, Reason.FORCED}
-    # Changing the compression leaves every window under the one key that it has.
+    # Changing the compression does not change the key of an existing export.
     held = {a.key for series in all_done(scope, listing, first).values() for a in series.values()}
     assert {task.key for task in second.tasks} <= held
 

@@ -1,4 +1,4 @@
-"""The answer and the record of a run."""
+"""The result of a run and its run record."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ def done(task: Task, rows: int, changed: bool) -> ExportedTask:
     return ExportedTask(task, State.SETTLED, FetchedReport(summary, 4, 2), change, same=False)
 
 
-OUTCOMES = st.builds(
+RESULTS = st.builds(
     RunResult,
     run_id=st.just("20261005T040700Z-abc"),
     exported=st.lists(
@@ -46,33 +46,33 @@ OUTCOMES = st.builds(
 )
 
 
-@given(OUTCOMES)
-def test_to_dict_matches_the_contract(outcome: RunResult) -> None:
-    answer = outcome.to_dict()
-    assert list(answer) == ["run_id", "exported", "skipped", "deferred", "failed"]
-    assert answer["exported"] == [item.task.key for item in outcome.exported]
-    assert answer["failed"] == [
+@given(RESULTS)
+def test_to_dict_matches_the_contract(run: RunResult) -> None:
+    result = run.to_dict()
+    assert list(result) == ["run_id", "exported", "skipped", "deferred", "failed"]
+    assert result["exported"] == [item.task.key for item in run.exported]
+    assert result["failed"] == [
         {"task": item.task.key, "error": item.error, "retryable": item.retryable}
-        for item in outcome.failed
+        for item in run.failed
     ]
-    assert json.loads(str(RunFailedError(answer))) == answer
+    assert json.loads(str(RunFailedError(result))) == result
 
 
-@given(OUTCOMES)
-def test_run_record_is_one_line_of_json_with_the_whole_result(outcome: RunResult) -> None:
-    text = outcome.run_record(SCOPE, NOW, NOW + timedelta(seconds=90))
+@given(RESULTS)
+def test_run_record_is_one_line_of_json_with_the_whole_result(run: RunResult) -> None:
+    text = run.run_record(SCOPE, NOW, NOW + timedelta(seconds=90))
     assert text.endswith("\n")
     assert text.count("\n") == 1
-    record, answer = json.loads(text), outcome.to_dict()
-    assert {name: record[name] for name in answer if name != "exported"} == {
-        name: value for name, value in answer.items() if name != "exported"
+    record, result = json.loads(text), run.to_dict()
+    assert {name: record[name] for name in result if name != "exported"} == {
+        name: value for name, value in result.items() if name != "exported"
     }
     assert (record["started_at"], record["finished_at"], record["now"]) == (
         "2026-10-05T04:07:00Z",
         "2026-10-05T04:08:30Z",
         "2026-10-05T04:07:00Z",
     )
-    for entry, item in zip(record["exported"], outcome.exported, strict=True):
+    for entry, item in zip(record["exported"], run.exported, strict=True):
         assert entry["task"] == item.task.key
         assert entry["rows"] == item.fetched.summary.rows
         assert entry["unknown_columns"] == ["extra"]

@@ -1,4 +1,4 @@
-"""When a region is not asked any more."""
+"""When the circuit breaker stops requests to a region."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,14 +23,16 @@ OUTCOMES: dict[str, KalturaError | None] = {
 
 
 @given(st.lists(st.sampled_from(sorted(OUTCOMES)), max_size=12))
-def test_breaker_opens_on_one_region_error_or_three_consecutive_failures(told: list[str]) -> None:
+def test_breaker_opens_on_one_region_error_or_three_consecutive_failures(
+    outcomes: list[str],
+) -> None:
     breaker = CircuitBreaker()
-    for number, outcome in enumerate(told, 1):
+    for number, outcome in enumerate(outcomes, 1):
         error = OUTCOMES[outcome]
         if error is None:
             breaker.record_success()
         else:
             breaker.record_failure(error)
-        past = told[:number]
+        past = outcomes[:number]
         triples = zip(past, past[1:], past[2:], strict=False)
         assert breaker.is_open is ("of the region" in past or ("regional",) * 3 in triples)

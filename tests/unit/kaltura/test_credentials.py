@@ -41,7 +41,7 @@ def test_each_region_may_have_a_different_form() -> None:
             "us": {"ks": f" {SECRET}\n"},
             "eu": {"partner_id": 123, "app_token_id": "1_abc", "app_token": "token"},
             "ca": {"partner_id": "456", "admin_secret": "admin", "user_id": "someone"},
-            "unused": "whatever",
+            "unused": "any text",
         }
     )
 
@@ -117,7 +117,7 @@ def test_errors_and_representations_hide_secrets(entry: dict[str, object]) -> No
 
 
 def shows_token_id(credentials: object) -> bool:
-    # An app token's id and a user's id are no secrets, and are shown.
+    # The ids of app tokens and users are not secret and may be shown.
     return SECRET in (
         getattr(credentials, "app_token_id", ""),
         getattr(credentials, "user_id", "").strip(),

@@ -78,7 +78,7 @@ def test_a_missing_byte_order_mark_is_rejected() -> None:
     )
 )
 def test_invalid_utf8_is_replaced_and_counted(bad: list[bytes]) -> None:
-    # A surrogate in UTF-8 is three invalid sequences; a sequence that breaks off is one.
+    # A surrogate in UTF-8 is three invalid sequences; a truncated sequence is one.
     expected = sum(3 if sequence == b"\xed\xa0\x80" else 1 for sequence in bad)
     name = b"|".join([*bad, "kept \ufffd".encode()])
 

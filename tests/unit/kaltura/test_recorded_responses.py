@@ -1,4 +1,4 @@
-"""The real client, answered by every recorded answer of the real server, byte for byte."""
+"""The client reads every recorded response of the real server, byte for byte."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ ROWS = {
 }
 ERRORS: dict[str, tuple[type[KalturaError], str]] = {
     "report_not_found": (TaskError, "REPORT_NOT_FOUND"),
-    # The session of these two was handed over ready, so that nobody can renew it.
+    # These two used a static session, which cannot be renewed.
     "ks_expired_json": (RegionError, "INVALID_KS"),
     "ks_expired_xml": (RegionError, "INVALID_KS"),
     "ks_garbage": (RegionError, "INVALID_KS"),
@@ -74,7 +74,7 @@ SESSIONS: dict[str, tuple[type[KalturaError], str] | None] = {
 
 
 def replayed(recording: Any) -> Response:
-    """The recorded answer, in chunks where it came without a length."""
+    """Return the recorded response; chunked if it has no length."""
     response = recording["response"]
     headers = [(name, value) for name, value in response["headers"]]
     body = response["body"].encode()
@@ -109,7 +109,7 @@ def fetch(server: ScriptedServer, recording: Any) -> list[list[str]]:
 
 
 def expected_rows(body: str) -> list[list[str]]:
-    """By hand: in the recordings every broken row is the two lines of one name."""
+    """Return the rows; in the recordings every broken row is the two lines of one name."""
     lines = body.removeprefix("\ufeff").replace("Two\nlines", "Two|lines").split("\n")
     assert lines.pop() == ""
     return [

@@ -11,7 +11,7 @@ values = st.text(
 
 
 def as_kaltura_reads(params: str) -> dict[str, str]:
-    """Splits at ';' and at the first '='; of two of a name the last counts."""
+    """Split at ';' and at the first '='; the last of several values of a name counts."""
     pairs = (pair.partition("=") for pair in params.split(";"))
     return {name: value for name, _, value in pairs}
 

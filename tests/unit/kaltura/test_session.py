@@ -28,7 +28,7 @@ class SettableClock:
         return self.now
 
 
-def keeper(
+def provider(
     server: ScriptedServer, credentials: Credentials, clock: Callable[[], float]
 ) -> KalturaSessionProvider:
     return KalturaSessionProvider(credentials, Transport(server.url, HttpPolicy(retries=0)), clock)
@@ -49,7 +49,7 @@ def refusal(code: str) -> Response:
 
 
 class Kaltura:
-    """Mints numbered sessions; accepts an app token's hash by one algorithm only."""
+    """Starts numbered sessions; accepts the hash of an app token by one algorithm only."""
 
     def __init__(
         self, algorithm: str = "sha256", expiry: object = int(NOW) + LIFETIME, delay: float = 0.0
@@ -76,8 +76,8 @@ class Kaltura:
 
 
 def test_a_static_session_is_used_unchanged() -> None:
-    with serving(refusal("SHOULD_NOT_BE_ASKED")) as server:
-        sessions = keeper(server, StaticSession("djJ8ready"), SettableClock())
+    with serving(refusal("UNEXPECTED_REQUEST")) as server:
+        sessions = provider(server, StaticSession("djJ8ready"), SettableClock())
 
         assert sessions.current(soon()).ks == "djJ8ready"
         assert not sessions.can_mint
@@ -86,7 +86,7 @@ def test_a_static_session_is_used_unchanged() -> None:
 
 def test_an_admin_secret_starts_a_session_with_least_privilege() -> None:
     with serving(Kaltura()) as server:
-        sessions = keeper(server, ADMIN, SettableClock())
+        sessions = provider(server, ADMIN, SettableClock())
         session = sessions.current(soon())
         (request,) = server.requests
 
@@ -113,7 +113,7 @@ def test_an_admin_secret_starts_a_session_with_least_privilege() -> None:
 def test_app_token_hash_algorithm_is_found_and_remembered(algorithm: str) -> None:
     clock = SettableClock()
     with serving(Kaltura(algorithm)) as server:
-        sessions = keeper(server, TOKEN, clock)
+        sessions = provider(server, TOKEN, clock)
         first = sessions.current(soon())
         tries = len(server.requests)
         clock.now += LIFETIME
@@ -131,7 +131,7 @@ def test_app_token_hash_algorithm_is_found_and_remembered(algorithm: str) -> Non
 
 def test_an_app_token_with_an_unsupported_hash_raises_region_error() -> None:
     with serving(Kaltura("sha3_256")) as server:
-        sessions = keeper(server, TOKEN, SettableClock())
+        sessions = provider(server, TOKEN, SettableClock())
         for _ in range(2):
             with pytest.raises(RegionError) as caught:
                 sessions.current(soon())
@@ -160,7 +160,7 @@ def test_a_session_is_replaced_before_it_expires(
 ) -> None:
     clock = SettableClock()
     with serving(Kaltura(expiry=expiry)) as server:
-        sessions = keeper(server, credentials, clock)
+        sessions = provider(server, credentials, clock)
         first = sessions.current(soon())
         clock.now = NOW + lasts - 1
         assert sessions.current(soon()) is first
@@ -171,7 +171,7 @@ def test_a_session_is_replaced_before_it_expires(
 def test_concurrent_threads_start_one_session() -> None:
     kaltura = Kaltura(delay=0.1)
     with serving(kaltura) as server:
-        sessions = keeper(server, ADMIN, SettableClock())
+        sessions = provider(server, ADMIN, SettableClock())
         together = threading.Barrier(16)
 
         def ask(_: int) -> str:
@@ -186,7 +186,7 @@ def test_concurrent_threads_start_one_session() -> None:
 def test_discarding_an_old_session_twice_keeps_the_new_one() -> None:
     kaltura = Kaltura()
     with serving(kaltura) as server:
-        sessions = keeper(server, ADMIN, SettableClock())
+        sessions = provider(server, ADMIN, SettableClock())
         old = sessions.current(soon())
         sessions.discard(old)
         new = sessions.current(soon())
@@ -199,7 +199,7 @@ def test_discarding_an_old_session_twice_keeps_the_new_one() -> None:
 @pytest.mark.parametrize("nothing", [None, "", 7, [], {"ks": "x"}])
 def test_a_response_without_a_session_raises_transient_error(nothing: object) -> None:
     with serving(json_response(nothing)) as server, pytest.raises(TransientError) as caught:
-        keeper(server, ADMIN, SettableClock()).current(soon())
+        provider(server, ADMIN, SettableClock()).current(soon())
 
     assert caught.value.code == "NO_SESSION"
 
@@ -217,7 +217,7 @@ def test_a_refused_secret_raises_region_error_with_the_code(
     credentials: Credentials, code: str
 ) -> None:
     with serving(refusal(code)) as server, pytest.raises(RegionError) as caught:
-        keeper(server, credentials, SettableClock()).current(soon())
+        provider(server, credentials, SettableClock()).current(soon())
 
     assert caught.value.code == code
 
@@ -228,11 +228,11 @@ def test_a_refused_secret_raises_region_error_with_the_code(
 def test_an_unrecognised_response_does_not_leak_its_session(ks: str) -> None:
     xml = response(f"<xml><result>{ks}</result></xml>".encode(), "text/xml")
     with serving(xml) as server, pytest.raises(KalturaError) as caught:
-        keeper(server, ADMIN, SettableClock()).current(soon())
+        provider(server, ADMIN, SettableClock()).current(soon())
 
     assert ks not in f"{caught.value}{caught.value!r}{vars(caught.value)}"
 
 
 def test_repr_of_a_session_hides_the_ks() -> None:
     with serving(Kaltura()) as server:
-        assert "djJ8" not in repr(keeper(server, ADMIN, SettableClock()).current(soon()))
+        assert "djJ8" not in repr(provider(server, ADMIN, SettableClock()).current(soon()))

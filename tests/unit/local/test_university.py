@@ -1,4 +1,4 @@
-"""The generated university: reproducible, additive, and everything a report may hold."""
+"""The generated university is reproducible, additive, and covers all that a report may hold."""
 
 import unicodedata
 from collections import Counter
@@ -18,7 +18,7 @@ from local.kaltura.university import University
 
 HOUR, DAY = 3600, 86_400
 SUNDAY = int(datetime(2026, 3, 29, tzinfo=UTC).timestamp())
-"""A Sunday on which clocks change in Europe."""
+"""A Sunday with a clock change in Europe."""
 UNIVERSITY = University(11, "eu", Size(rooms=10))
 TRUTH = UniversityTruth(UNIVERSITY)
 
@@ -28,7 +28,7 @@ reports = st.sampled_from(sorted(HEADERS))
 
 
 def ticks(rows: list[Row]) -> Counter[Row]:
-    """View events of each attendee in each session."""
+    """Count the view events of each attendee in each session."""
     return Counter({row[:3]: round(float(row[6]) * 6) for row in rows})
 
 
@@ -88,7 +88,7 @@ def test_filters_select_whole_rows(name: str) -> None:
     wanted = {rows[0][place], rows[-1][place]}
     kept = TRUTH.rows(6001, *window, filters={name: wanted})
     assert kept == [row for row in rows if row[place] in wanted]
-    assert TRUTH.rows(6001, *window, filters={name: {"nobody"}}) == []
+    assert TRUTH.rows(6001, *window, filters={name: {"none"}}) == []
 
 
 def test_sessions_cross_every_kind_of_boundary() -> None:

@@ -1,4 +1,4 @@
-"""How final an export is."""
+"""The state of an export."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo

@@ -42,7 +42,7 @@ def test_reports_refer_only_to_their_own_columns_and_filters(report: Report) -> 
 
 @every_report
 def test_first_and_last_columns_cannot_hold_line_breaks(report: Report) -> None:
-    # Only because the first column is an id and the last a number, which hold no line break.
+    # Broken rows can be rejoined because ids and numbers hold no line breaks.
     assert report.columns[0].name.endswith("_id")
     assert report.columns[-1].kind is not Kind.TEXT
 

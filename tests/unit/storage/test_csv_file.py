@@ -51,7 +51,7 @@ def test_duckdb_reads_any_published_table(table: Table, sizes: list[int]) -> Non
         columns = dict.fromkeys(header, "VARCHAR")
         found = duckdb.connect().execute(
             "SELECT * FROM read_csv(?, header=true, auto_detect=false, strict_mode=true, "
-            "delim=',', quote='\"', escape='\"', new_line='\\n', nullstr='never this', columns=?)",
+            "delim=',', quote='\"', escape='\"', new_line='\\n', nullstr='unused', columns=?)",
             [file.name, columns],
         )
 
@@ -188,7 +188,7 @@ def test_a_truncated_report_leaves_no_open_writer(compress: bool) -> None:
     source = KalturaCsvReader([BOM + b"a,b\n1,2\n3"])
     with pytest.raises(CutReportError), tempfile.SpooledTemporaryFile() as out:
         write_csv(source.header, source, unknown_report, out, compress=compress)
-    # Whatever is still open would now fail to close, which pytest turns into an error.
+    # A writer that is still open would fail to close now, which pytest turns into an error.
     gc.collect()
 
 

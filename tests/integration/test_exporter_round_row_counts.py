@@ -1,4 +1,4 @@
-"""A report with a round number of rows may be whole: that is proven, or the task fails."""
+"""A report with a round number of rows is published only if it is proven complete."""
 
 from collections.abc import Collection, Mapping
 
@@ -15,7 +15,7 @@ ATTENDEES = export_key("attendees", "us", DAY)
 
 
 class OneSession:
-    """A day with one session, whose attendees come one after another."""
+    """The rows of a day with one session, whose attendees join one after another."""
 
     def __init__(self, attendees: int) -> None:
         self._joined = [START + 40_000 + 5 * number for number in range(attendees)]
@@ -27,7 +27,7 @@ class OneSession:
         end: int,
         *,
         filters: Mapping[str, Collection[str]] | None = None,
-        as_of: float | None = None,  # noqa: ARG002 - all of it has long been seen
+        as_of: float | None = None,  # noqa: ARG002 - all rows are known
     ) -> list[Row]:
         room, session = "1_room", "1_cue"
         for name, wanted in (("entry_ids", room), ("cue_point_ids", session)):

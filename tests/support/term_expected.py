@@ -1,7 +1,7 @@
-"""What is true about a term's sessions, attendees and breakouts, as the views must show it.
+"""The rows that the views must show for a term: sessions, attendance and breakouts.
 
-The oracle asks the university for the whole term as one window, so that each session is whole
-there; it shares nothing with the views.
+They are computed from the term as one window, in which every session is complete, and share no
+code with the views.
 """
 
 import math
@@ -26,7 +26,7 @@ TERM = Term(
     hours_of=(date(2026, 11, 1),),
 )
 NOW = datetime(2026, 12, 14, 9, tzinfo=ZONE)
-NOBODY = ("", "0", "Unknown", "Error")
+UNKNOWN_USERS = ("", "0", "Unknown", "Error")
 SESSION = ("region", "entry_id", "cue_point_id")
 
 
@@ -42,7 +42,7 @@ def day(start: str) -> str:
     return datetime.fromtimestamp(int(start), ZONE).date().isoformat()
 
 
-def true_attendance(term: Term = TERM) -> Iterator[Row]:
+def expected_attendance(term: Term = TERM) -> Iterator[Row]:
     for region in term.regions:
         rooms = {
             (row["entry_id"], row["cue_point_id"]): row for row in term.rows(ROOM_DATA, region)
@@ -56,7 +56,7 @@ def true_attendance(term: Term = TERM) -> Iterator[Row]:
                 "entry_name": text(room["entry_name"]),
                 "cue_point_id": row["cue_point_id"],
                 "start_time": seconds(room["session_start_time"]),
-                "user_id": text(row["user_id"], NOBODY),
+                "user_id": text(row["user_id"], UNKNOWN_USERS),
                 "user_name": text(row["user_name"]),
                 "user_email": text(row["user_email"], ("", "0")),
                 "user_type": row["user_type"],
@@ -65,7 +65,7 @@ def true_attendance(term: Term = TERM) -> Iterator[Row]:
             }
 
 
-def true_sessions(term: Term = TERM) -> Iterator[Row]:
+def expected_sessions(term: Term = TERM) -> Iterator[Row]:
     for region in term.regions:
         minutes: defaultdict[tuple[str, str], float] = defaultdict(float)
         for row in term.rows(ATTENDEES, region):
@@ -83,7 +83,7 @@ def true_sessions(term: Term = TERM) -> Iterator[Row]:
                 "start_time": start,
                 "end_time": end,
                 "duration_minutes": end and (end - start) / 60,
-                "host_user_id": text(row["session_host_user_id"], NOBODY),
+                "host_user_id": text(row["session_host_user_id"], UNKNOWN_USERS),
                 "unique_users": int(row["meeting_view_period_unique_users"]),
                 "engagement": float(row["meeting_engaged_play_time_ratio"]),
                 "view_minutes": minutes[row["entry_id"], row["cue_point_id"]],
@@ -91,7 +91,7 @@ def true_sessions(term: Term = TERM) -> Iterator[Row]:
             }
 
 
-def true_breakouts() -> Iterator[Row]:
+def expected_breakouts() -> Iterator[Row]:
     for region in TERM.regions:
         for row in TERM.rows(BREAKOUT_SESSIONS, region):
             yield {
@@ -102,7 +102,7 @@ def true_breakouts() -> Iterator[Row]:
                 "breakout_entry_id": row["breakout_entry_id"],
                 "breakout_entry_name": text(row["breakout_entry_name"]),
                 "cue_point_id": row["cue_point_id"],
-                "initiator_user_id": text(row["session_initiator"], NOBODY),
+                "initiator_user_id": text(row["session_initiator"], UNKNOWN_USERS),
                 "start_time": seconds(row["session_start_time"]),
                 "end_time": seconds(row["session_end_time"]),
                 "duration_minutes": (seconds(row["duration"]) or math.nan) / 60,
@@ -111,9 +111,9 @@ def true_breakouts() -> Iterator[Row]:
             }
 
 
-def assert_same(found: Iterable[Row], true: Iterable[Row], *key: str) -> None:
-    """Both have the same rows, told apart by ``key``, as far as the true ones have columns."""
-    by_key = {tuple(str(row[name]) for name in key): row for row in true}
+def assert_same(found: Iterable[Row], expected: Iterable[Row], *key: str) -> None:
+    """Assert equal rows, identified by ``key``, in the columns that ``expected`` has."""
+    by_key = {tuple(str(row[name]) for name in key): row for row in expected}
     rows = list(found)
     assert Counter(tuple(str(row[name]) for name in key) for row in rows) == Counter(list(by_key))
     for row in rows:

@@ -1,4 +1,4 @@
-"""What lies in the bucket is what Kaltura knows, row for row."""
+"""Exports have exactly the rows that Kaltura has."""
 
 import csv
 import gzip
@@ -21,7 +21,7 @@ METADATA = {
 
 
 def labels(zone: ZoneInfo, day: datetime) -> list[str]:
-    """The windows of a local day, of both granularities: its hours are those of UTC in it."""
+    """Return the labels of a local day and of the UTC hours in it."""
     start, end = day.replace(tzinfo=zone), (day + timedelta(days=1)).replace(tzinfo=zone)
     hours = int((end.timestamp() - start.timestamp()) // 3600)
     first = start.astimezone(UTC)
@@ -43,7 +43,7 @@ def check_contract(world: World, key: str, run_id: str) -> None:
     assert item.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert not body.startswith(b"\xef\xbb\xbf")
     assert b"\r\n" not in body
-    # One line a row, so that no line break is left inside a field.
+    # One line per row, so no field contains a line break.
     assert body.count(b"\n") == len(rows)
     assert body.endswith(b"\n")
 
@@ -68,7 +68,7 @@ def test_exports_equal_the_expected_rows_in_all_regions_and_granularities(
         for slug, region, label in product(SLUGS, ("us", "eu"), labels(ZoneInfo(zone), date))
     ]
     assert len(expected) == 6 * (1 + hours)
-    # An hour belongs to a direct event by its date in UTC, so the span is given as timestamps.
+    # In a direct event, dates select hours in UTC; timestamps select exactly the local day.
     start, end = (
         (date + timedelta(days=days)).replace(tzinfo=ZoneInfo(zone)).isoformat() for days in (0, 1)
     )
@@ -78,11 +78,11 @@ def test_exports_equal_the_expected_rows_in_all_regions_and_granularities(
         size=AWKWARD,
         variables={"TIME_ZONE": zone, "GRANULARITIES": "day,hour"},
     ) as world:
-        answer = world.run({"from": start, "to": end})
-        assert sorted(answer["exported"]) == sorted(expected) == sorted(world.export_keys())
+        result = world.run({"from": start, "to": end})
+        assert sorted(result["exported"]) == sorted(expected) == sorted(world.export_keys())
         for key in expected:
             assert world.rows(key) == world.expected_rows(key), key
-            check_contract(world, key, answer["run_id"])
+            check_contract(world, key, result["run_id"])
         whole = world.item(export_key("attendees", "us", day)).metadata
         begin, finish = (
             datetime.fromisoformat(whole[f"window-{which}"]) for which in ("start", "end")
@@ -101,11 +101,11 @@ def test_a_window_without_data_is_a_header_only_file(bom_only: bool, compression
         settings=ReportSettings(without_header=reports),
         variables={"GRANULARITIES": "day,hour", "COMPRESSION": compression},
     ) as world:
-        answer = world.run({"from": "2026-12-25T18:00:00Z", "to": "2026-12-25T20:00:00Z"})
+        result = world.run({"from": "2026-12-25T18:00:00Z", "to": "2026-12-25T20:00:00Z"})
         suffix = ".gz" if compression == "gzip" else ""
         wanted = ("2026-12-25", "2026-12-25T18Z", "2026-12-25T19Z")
         empty = [export_key(slug, "us", label, suffix) for slug, label in product(SLUGS, wanted)]
-        assert sorted(answer["exported"]) == sorted(empty)
+        assert sorted(result["exported"]) == sorted(empty)
         for key in empty:
             assert world.rows(key) == world.expected_rows(key)
             assert world.rows(key)[1:] == []
@@ -117,19 +117,19 @@ def test_compressed_exports_hold_the_same_bytes_and_replace_no_plain_ones() -> N
     with World(size=AWKWARD) as world:
         plain = world.run(event)["exported"]
         world.environment["COMPRESSION"] = "gzip"
-        # What the bucket holds already stays under its key.
+        # Existing exports keep their keys.
         assert world.run(event)["exported"] == []
         assert sorted(world.run({**event, "force": True})["exported"]) == sorted(plain)
         assert sorted(world.export_keys()) == sorted(plain)
     with World(size=AWKWARD, variables={"COMPRESSION": "gzip"}) as there:
-        answer = there.run(event)
-        assert sorted(answer["exported"]) == sorted(f"{key}.gz" for key in plain)
+        result = there.run(event)
+        assert sorted(result["exported"]) == sorted(f"{key}.gz" for key in plain)
         for key in plain:
             packed = there.item(f"{key}.gz")
             assert gzip.decompress(packed.body) == world.item(key).body
             assert packed.headers["Content-Encoding"] == "gzip"
             assert packed.metadata["sha256"] == world.item(key).metadata["sha256"]
-            check_contract(there, f"{key}.gz", answer["run_id"])
+            check_contract(there, f"{key}.gz", result["run_id"])
 
 
 def test_formulas_are_kept_if_neutralising_is_off() -> None:
