@@ -9,7 +9,6 @@ PYTHON ?= python3
 SEEDS ?= 2000
 VENVS := .venvs
 LAYER := layers/room_reports
-LOCKS := uv dev sam ministack runtime hive page
 UV := $(VENVS)/uv/bin/uv
 BIN := $(VENVS)/dev/bin
 PYTEST := $(BIN)/pytest
@@ -117,9 +116,12 @@ chaos: $(DEV) ## The same for SEEDS=2000 seeds, or again for one SEED=123
 
 COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
-lock: $(VENVS)/uv/.stamp ## Renew every lock
-	@cd $(LAYER) && $(CURDIR)/$(COMPILE) requirements.in -o requirements.txt
-	@cd requirements && for name in $(LOCKS); do $(CURDIR)/$(COMPILE) $$name.in -o $$name.txt; done
+# The groups are in pyproject.toml. What two environments import is the same version in both.
+lock: $(VENVS)/uv/.stamp ## Renew every lock from the dependency groups in pyproject.toml
+	@$(COMPILE) --group layer --output-file $(LAYER)/requirements.txt
+	@$(COMPILE) --group dev --constraints $(LAYER)/requirements.txt --output-file requirements/dev.txt
+	@for group in page hive; do $(COMPILE) --group $$group --constraints requirements/dev.txt --output-file requirements/$$group.txt; done
+	@for group in uv sam ministack runtime; do $(COMPILE) --group $$group --output-file requirements/$$group.txt; done
 	@! grep -nE '://|--index|--find-links' requirements/*.txt $(LAYER)/requirements.txt
 
 clean: ## Remove everything that the other targets made

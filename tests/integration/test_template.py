@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -248,9 +249,15 @@ def test_the_layer_has_no_compiled_code_and_every_dependency() -> None:
 
 
 def test_locks_contain_no_registry_and_no_local_path() -> None:
-    wanted = [*ROOT.glob("requirements/*.in"), ROOT / "layers/room_reports/requirements.in"]
-    for lock in [path.with_suffix(".txt") for path in wanted]:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    locks = {group: ROOT / "requirements" / f"{group}.txt" for group in groups}
+    locks["layer"] = ROOT / "layers/room_reports/requirements.txt"
+    assert {*ROOT.glob("requirements/*"), locks["layer"]} == set(locks.values())
+    for group, lock in locks.items():
         text = lock.read_text(encoding="utf-8")
+        for wanted in (each for each in groups[group] if isinstance(each, str)):
+            name = re.split(r"[\[=]", wanted)[0]
+            assert re.search(rf"^{name}(\[.+\])?==", text, re.MULTILINE), f"{lock} lacks {name}"
         assert not re.search(r"://|--index|--find-links|/home/|/tmp/", text), lock
         assert text.count("--hash=sha256:") >= len(re.findall(r"^\S+==", text, re.MULTILINE)), lock
     assert not (ROOT / "uv.lock").exists()

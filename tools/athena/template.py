@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from room_reports.model.reports import REPORTS, Report
 from room_reports.storage.csv_file import HIVE_ESCAPE
-from tests.support.duck_athena import DuckLake
+from tests.support.duck_athena import DuckAthena
 from tools.athena.sources import Source, queries, views
 from tools.athena.tables import (
     JSON_SERDE,
@@ -82,11 +82,11 @@ def athena_template() -> str:
 
 def view_columns() -> dict[str, list[tuple[Field, str]]]:
     """Return the columns of each view: name, Glue type and meaning, with the Presto type."""
-    lake = DuckLake(None)
+    lake = DuckAthena(None)
     return {view.name: list(_columns(view, lake)) for view in views()}
 
 
-def _columns(view: Source, lake: DuckLake) -> Iterable[tuple[Field, str]]:
+def _columns(view: Source, lake: DuckAthena) -> Iterable[tuple[Field, str]]:
     meanings = view.column_meanings
     columns = lake.columns(view.name)
     if list(meanings) != [column.name for column in columns]:
