@@ -61,12 +61,12 @@ format: $(DEV) ## Format the code
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
-lint: $(DEV) $(VENVS)/sam/.stamp ## Check format, style, types and the template
+lint: $(DEV) $(VENVS)/sam/.stamp ## Check format, style, types and the templates
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy --strict .
 	@$(SAM) validate --lint --region us-east-1
-	@$(BIN)/cfn-lint template.yaml
+	@$(BIN)/cfn-lint template.yaml athena/template.yaml
 
 test: lint test-unit test-integration test-chaos test-stack test-page test-hive test-313 ## Run every check and test
 
@@ -102,7 +102,7 @@ up: $(STACK) ## Start the local stack and leave it running
 down: $(DEV) ## Stop the local stack and leave nothing behind
 	@$(BIN)/python -m local.stack down
 
-athena: $(DEV) ## Renew what is made from athena/ and the catalogue
+athena: $(DEV) ## Write athena/template.yaml and the data dictionary from the catalogue and the SQL
 	@$(BIN)/python -m tools.athena
 
 bench: $(STACK) ## Measure, print the tables, write tests/bench/RESULTS.md

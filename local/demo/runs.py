@@ -13,7 +13,7 @@ from rich.progress import Progress
 from local.demo.kaltura import SimulatedRegion
 from local.demo.screen import Screen
 from local.demo.week import File
-from local.stack.stack import Answer, Stack
+from local.stack.stack import InvocationResult, Stack
 
 _POLL_SECONDS = 0.2
 
@@ -38,7 +38,7 @@ class Report:
     failed: tuple[Failure, ...]
 
     @classmethod
-    def of(cls, answer: Answer) -> "Report":
+    def of(cls, answer: InvocationResult) -> "Report":
         """The run's answer; one that failed carries it in its error's message."""
         said: Mapping[str, Any] = (
             answer.payload if answer.error is None else json.loads(answer.payload["errorMessage"])
@@ -87,7 +87,7 @@ def run_schedule(
 
 
 def _watch(
-    running: "Future[Answer]",
+    running: "Future[InvocationResult]",
     regions: Sequence[SimulatedRegion],
     seen: dict[str, int],
     due: Sequence[File],

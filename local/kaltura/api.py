@@ -1,4 +1,4 @@
-"""The simulated Kaltura API of one region: a request in, an answer and a note of the call out."""
+"""The simulated Kaltura API of one region: a request in, a response and a log entry out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from local.kaltura import report_action, response
 from local.kaltura.account import Account
 from local.kaltura.errors import KalturaError
+from local.kaltura.kaltura_sessions import KalturaSessions, forbidden
 from local.kaltura.report_action import ReportSettings
 from local.kaltura.request import HttpRequest, parameters
 from local.kaltura.response import Response
-from local.kaltura.sessions import Sessions, forbidden
 from local.kaltura.truth import Row, Truth
 
 SERVICES: Mapping[str, frozenset[str]] = {
@@ -38,8 +38,8 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Answered:
-    """What became of a request."""
+class HandledCall:
+    """A call, its response, and the header of the report if it is one."""
 
     response: Response
     call: Call
@@ -55,7 +55,7 @@ class KalturaApi:
     settings: ReportSettings = field(default_factory=ReportSettings)
 
     def __post_init__(self) -> None:
-        self.sessions = Sessions(self.account)
+        self.kaltura_sessions = KalturaSessions(self.account)
 
     def note(self, request: HttpRequest, now: float) -> tuple[Call, Mapping[str, str]]:
         """The call that a request makes, and its raw parameters (which hold secrets)."""
@@ -69,21 +69,21 @@ class KalturaApi:
         asked = report_action.report_id(raw["id"]) if service == "report" and "id" in raw else None
         return Call(now, service, action, asked, shown), raw
 
-    def answer(
+    def respond(
         self, request: HttpRequest, call: Call, raw: Mapping[str, str], error: KalturaError | None
-    ) -> Answered:
+    ) -> HandledCall:
         """Answer a call; ``error`` is one that comes whatever was asked."""
         output = raw.get("format", response.XML_FORMAT)
         try:
             _refuse(error, output)
             return self._act(request, call, raw, output)
         except KalturaError as raised:
-            answer = response.failure(raised, output, call.time)
-            return Answered(answer, replace(call, outcome=raised.code))
+            sent = response.failure(raised, output, call.time)
+            return HandledCall(sent, replace(call, outcome=raised.code))
 
     def _act(
         self, request: HttpRequest, call: Call, raw: Mapping[str, str], output: str
-    ) -> Answered:
+    ) -> HandledCall:
         if not call.service:
             raise KalturaError("SERVICE_NOT_SPECIFIED")
         if call.service not in SERVICES:
@@ -94,30 +94,30 @@ class KalturaApi:
             raise KalturaError("ACTION_DOES_NOT_EXISTS", call.action, call.service)
         now, succeeded = call.time, replace(call, outcome="ok")
         if call.service == "session" and call.action == "start":
-            minted = self.sessions.start(raw, now)
-            return Answered(response.result(minted, output, now, cache="dispatcher"), succeeded)
-        session = self.sessions.check(raw.get("ks"), request.target, now)
+            minted = self.kaltura_sessions.start(raw, now)
+            return HandledCall(response.result(minted, output, now, cache="dispatcher"), succeeded)
+        ks = self.kaltura_sessions.check(raw.get("ks"), request.target, now)
         if call.service == "report":
-            if not self.sessions.may_report(session):
+            if not self.kaltura_sessions.may_report(ks):
                 raise forbidden()
             return self._report(call, raw)
         if call.action == "startwidgetsession":
-            widget = self.sessions.start_widget(raw, now)
-            return Answered(response.result(widget, output, now, cache="key"), succeeded)
+            widget = self.kaltura_sessions.start_widget(raw, now)
+            return HandledCall(response.result(widget, output, now, cache="key"), succeeded)
         if call.action == "startsession":
-            started = self.sessions.start_app_token(raw, session, now)
-            return Answered(response.result(started, output, now), succeeded)
-        self.sessions.end(session, now)
-        return Answered(response.result("", output, now), succeeded)
+            started = self.kaltura_sessions.start_app_token(raw, ks, now)
+            return HandledCall(response.result(started, output, now), succeeded)
+        self.kaltura_sessions.end(ks, now)
+        return HandledCall(response.result("", output, now), succeeded)
 
-    def _report(self, call: Call, raw: Mapping[str, str]) -> Answered:
+    def _report(self, call: Call, raw: Mapping[str, str]) -> HandledCall:
         if raw.get("partnerId", raw.get("p", "")) not in {"", str(self.account.partner_id)}:
             raise forbidden()
-        made = report_action.answer(
+        made = report_action.run_report(
             raw, self.truth, self.settings, self.account.partner_id, call.time
         )
-        answer = response.report(made.csv, made.file_name, call.time)
-        return Answered(answer, replace(call, outcome="ok", rows=made.rows), made.header)
+        sent = response.report(made.csv, made.file_name, call.time)
+        return HandledCall(sent, replace(call, outcome="ok", rows=made.rows), made.header)
 
 
 def _refuse(error: KalturaError | None, output: str) -> None:

@@ -10,21 +10,29 @@ GET /_sim/truth?report=6000&start=…&end=…[&as_of=…]
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
-from local.kaltura.faults import Fault, RandomFaults
+from local.kaltura.call_log import CallLog
+from local.kaltura.clock import Clock
+from local.kaltura.faults import Fault, Faults, RandomFaults
 from local.kaltura.request import HttpRequest
 from local.kaltura.response import Response
-from local.kaltura.truth import HEADERS
-
-if TYPE_CHECKING:
-    from local.kaltura.server import KalturaServer
+from local.kaltura.truth import HEADERS, Truth
 
 CONTROL_PREFIX = "/_sim/"
 
 
-def control(server: "KalturaServer", request: HttpRequest) -> Response:
+class Controllable(Protocol):
+    """The parts of a simulated region that the control interface reads and changes."""
+
+    clock: Clock
+    faults: Faults
+    calls: CallLog
+    truth: Truth
+
+
+def control(region: Controllable, request: HttpRequest) -> Response:
     """Answer a request of the control interface; 404 for what there is not, 400 for bad values."""
     path, _, query = request.target.partition("?")
     method = "GET" if request.method == "HEAD" else request.method
@@ -33,7 +41,7 @@ def control(server: "KalturaServer", request: HttpRequest) -> Response:
         return _json(404, {"error": "no such control"})
     try:
         given = json.loads(request.body or b"null")
-        return _json(200, act(server, dict(parse_qsl(query)), given))
+        return _json(200, act(region, dict(parse_qsl(query)), given))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         return _json(400, {"error": f"{type(error).__name__}: {error}"})
 
@@ -42,55 +50,55 @@ def _json(status: int, value: object) -> Response:
     return Response(status, (("Content-Type", "application/json"),), json.dumps(value).encode())
 
 
-def _read_clock(server: "KalturaServer", *_: object) -> object:
-    return {"now": server.clock(), "offset": server.clock.offset}
+def _read_clock(region: Controllable, *_: object) -> object:
+    return {"now": region.clock(), "offset": region.clock.offset}
 
 
-def _set_clock(server: "KalturaServer", _: object, given: Any) -> object:
-    clock = server.clock
+def _set_clock(region: Controllable, _: object, given: Any) -> object:
+    clock = region.clock
     if "now" in given:
         clock.pin(given["now"])
     clock.offset = float(given.get("offset", clock.offset))
-    return _read_clock(server)
+    return _read_clock(region)
 
 
-def _read_faults(server: "KalturaServer", *_: object) -> object:
-    return [asdict(fault) for fault in server.faults.pending()]
+def _read_faults(region: Controllable, *_: object) -> object:
+    return [asdict(fault) for fault in region.faults.pending()]
 
 
-def _push_faults(server: "KalturaServer", _: object, given: Any) -> object:
-    server.faults.push(*(Fault(**fault) for fault in given))
-    return _read_faults(server)
+def _push_faults(region: Controllable, _: object, given: Any) -> object:
+    region.faults.push(*(Fault(**fault) for fault in given))
+    return _read_faults(region)
 
 
-def _clear_faults(server: "KalturaServer", *_: object) -> object:
-    server.faults.clear()
+def _clear_faults(region: Controllable, *_: object) -> object:
+    region.faults.clear()
     return []
 
 
-def _set_random(server: "KalturaServer", _: object, given: Any) -> object:
+def _set_random(region: Controllable, _: object, given: Any) -> object:
     faults = tuple(Fault(**fault) for fault in given.pop("faults"))
-    server.faults.at_random(RandomFaults(faults=faults, **given))
+    region.faults.at_random(RandomFaults(faults=faults, **given))
     return {}
 
 
-def _read_calls(server: "KalturaServer", query: dict[str, str], _: object) -> object:
-    return [asdict(call) for call in server.calls.all()[int(query.get("since", 0)) :]]
+def _read_calls(region: Controllable, query: dict[str, str], _: object) -> object:
+    return [asdict(call) for call in region.calls.all()[int(query.get("since", 0)) :]]
 
 
-def _clear_calls(server: "KalturaServer", *_: object) -> object:
-    server.calls.clear()
+def _clear_calls(region: Controllable, *_: object) -> object:
+    region.calls.clear()
     return []
 
 
-def _read_truth(server: "KalturaServer", query: dict[str, str], _: object) -> object:
+def _read_truth(region: Controllable, query: dict[str, str], _: object) -> object:
     report = int(query["report"])
     as_of = float(query["as_of"]) if "as_of" in query else None
-    rows = server.truth.rows(report, int(query["start"]), int(query["end"]), as_of=as_of)
+    rows = region.truth.rows(report, int(query["start"]), int(query["end"]), as_of=as_of)
     return {"header": HEADERS[report], "rows": rows}
 
 
-_ROUTES: dict[tuple[str, str], Callable[["KalturaServer", dict[str, str], Any], object]] = {
+_ROUTES: dict[tuple[str, str], Callable[[Controllable, dict[str, str], Any], object]] = {
     ("GET", "clock"): _read_clock,
     ("PUT", "clock"): _set_clock,
     ("GET", "faults"): _read_faults,

@@ -4,8 +4,8 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from local.kaltura.api import Answered
-from local.kaltura.dialect import BOM
+from local.kaltura.api import HandledCall
+from local.kaltura.csv_format import BOM
 from local.kaltura.errors import KalturaError, example, invalid_ks
 from local.kaltura.faults import Fault
 from local.kaltura.response import Headers, Response, fatal
@@ -30,16 +30,16 @@ def refusal(fault: Fault, report: int | None) -> KalturaError | None:
     return None
 
 
-def damaged(fault: Fault, answered: Answered) -> Response:
+def damaged(fault: Fault, handled: HandledCall) -> Response:
     """The answer as the fault leaves it; untouched where it is not about content."""
     if fault.kind == "php_fatal":
-        return fatal(answered.call.time)
+        return fatal(handled.call.time)
     if fault.kind in _REPLACEMENTS:
         return _REPLACEMENTS[fault.kind](fault)
-    good = answered.response
+    good = handled.response
     if fault.kind not in _REWRITINGS or not good.header("Content-type").startswith("text/csv"):
         return good
-    return _with_body(good, _REWRITINGS[fault.kind](fault, good.body, answered.header))
+    return _with_body(good, _REWRITINGS[fault.kind](fault, good.body, handled.header))
 
 
 def _with_body(good: Response, body: bytes) -> Response:

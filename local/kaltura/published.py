@@ -6,7 +6,7 @@ library, so that a mistake there is not repeated here.
 
 from collections.abc import Sequence
 
-from local.kaltura.dialect import surviving
+from local.kaltura.csv_format import surviving
 from room_reports.model.reports import Kind, Report
 
 _FORMULA_STARTS = tuple("=+-@\t\r")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from local.kaltura.dialect import BOM, render
+from local.kaltura.csv_format import BOM, render
 from local.kaltura.errors import KalturaError
 from local.kaltura.truth import FILTERS, HEADERS, Row, Truth
 
@@ -34,7 +34,7 @@ class ReportSettings:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ReportFile:
     """A report ready to send."""
 
     csv: bytes
@@ -49,9 +49,9 @@ def parse_params(text: str) -> dict[str, str]:
     return {name: value for name, equals, value in pairs if equals}
 
 
-def answer(
+def run_report(
     request: Mapping[str, str], truth: Truth, settings: ReportSettings, partner: int, now: float
-) -> Answer:
+) -> ReportFile:
     """The CSV for a request's parameters; raises KalturaError."""
     if "id" not in request:
         raise KalturaError("MISSING_MANDATORY_PARAMETER", "id", cached=True)
@@ -72,9 +72,9 @@ def answer(
     header = HEADERS[known]
     file_name = _file_name(report, partner, params)
     if not rows and report in settings.without_header:
-        return Answer((BOM + "\n").encode(), file_name, 0, header)
+        return ReportFile((BOM + "\n").encode(), file_name, 0, header)
     csv, shown = _without(request.get("excludedFields", ""), header, rows, settings, report)
-    return Answer(csv, file_name, len(rows), shown)
+    return ReportFile(csv, file_name, len(rows), shown)
 
 
 def _without(

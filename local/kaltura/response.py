@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from xml.sax.saxutils import escape
 
-from local.kaltura.dialect import php_number
+from local.kaltura.csv_format import php_number
 from local.kaltura.errors import DIE, KalturaError
 
 JSON_FORMAT, XML_FORMAT = "1", "2"

@@ -2,8 +2,7 @@
 
 import socket
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from threading import Lock, Thread
 from types import TracebackType
@@ -11,7 +10,8 @@ from typing import Self
 
 from local.kaltura import damage
 from local.kaltura.account import Account
-from local.kaltura.api import Call, KalturaApi
+from local.kaltura.api import KalturaApi
+from local.kaltura.call_log import CallLog
 from local.kaltura.clock import Clock
 from local.kaltura.control import CONTROL_PREFIX, control
 from local.kaltura.faults import Faults
@@ -20,35 +20,6 @@ from local.kaltura.request import HttpRequest
 from local.kaltura.truth import Truth, UniversityTruth
 from local.kaltura.university import University
 from local.kaltura.wire import Hangup, Sender, read_request
-
-KEPT_CALLS = 200_000
-
-
-class CallLog:
-    """Every call of the API, oldest first; safe to share between threads."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._calls: deque[Call] = deque(maxlen=KEPT_CALLS)
-
-    def add(self, call: Call) -> None:
-        """Note a call."""
-        with self._lock:
-            self._calls.append(call)
-
-    def all(self) -> Sequence[Call]:
-        """The calls so far."""
-        with self._lock:
-            return tuple(self._calls)
-
-    def reports(self) -> Sequence[Call]:
-        """The calls for reports so far, whatever became of them."""
-        return [call for call in self.all() if call.service == "report"]
-
-    def clear(self) -> None:
-        """Forget all calls."""
-        with self._lock:
-            self._calls.clear()
 
 
 class KalturaServer:
@@ -153,12 +124,12 @@ class KalturaServer:
         call, raw = self.api.note(request, self.clock())
         fault = self.faults.take(call)
         if fault is None:
-            answered = self.api.answer(request, call, raw, None)
-            self.calls.add(answered.call)
-            return sender.send(request, answered.response)
+            handled = self.api.respond(request, call, raw, None)
+            self.calls.add(handled.call)
+            return sender.send(request, handled.response)
         error = damage.refusal(fault, call.report)
-        answered = self.api.answer(request, call, raw, error)
-        response = damage.damaged(fault, answered)
-        outcome = answered.call.outcome if response.status == 200 else f"http {response.status}"
-        self.calls.add(replace(answered.call, fault=fault.kind, outcome=outcome))
+        handled = self.api.respond(request, call, raw, error)
+        response = damage.damaged(fault, handled)
+        outcome = handled.call.outcome if response.status == 200 else f"http {response.status}"
+        self.calls.add(replace(handled.call, fault=fault.kind, outcome=outcome))
         return sender.send(request, response, fault)

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import Protocol
 
 from local.kaltura.campus import Attendance, Presence, Session
-from local.kaltura.dialect import php_number
+from local.kaltura.csv_format import php_number
 from local.kaltura.university import TICK, University
 from room_reports.model.reports import REPORTS
 

@@ -16,7 +16,7 @@ from local.stack.servers import ROOT
 
 STACK_NAME = "kaltura-room-reports"
 BUILD = ROOT / ".aws-sam"
-_INPUTS = ("template.yaml", "samconfig.toml", "layers/room_reports")
+_INPUTS = ("template.yaml", "athena/template.yaml", "samconfig.toml", "layers/room_reports")
 _STAMP = BUILD / "inputs.sha256"
 
 

@@ -6,10 +6,10 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from local.stack.aws import Aws
 from local.stack.deployment import STACK_NAME, build, deploy
+from local.stack.ministack_patches import allow_plain_http, set_api_responses
 from local.stack.process import Process, StackError
 from local.stack.servers import Kaltura, start_aws, start_kaltura
 from local.stack.stack import Stack
@@ -67,37 +67,14 @@ def _up(
     outputs = deploy(
         account.administrator, {"KalturaRegions": kaltura.regions, **parameters}, directory
     )
-    _accept_plain_http(account.root)
-    _word_refusals(account.administrator)
+    allow_plain_http(account.root)
+    api = load_template()["Resources"]["Api"]["Properties"]
+    set_api_responses(account.administrator, api["DefinitionBody"])
     stack = Stack(STACK_NAME, account.administrator, outputs, kaltura)
     progress("Putting the secret in place")
     stack.put_secret(kaltura.secret)
     _write(directory / "stack.json", stack.as_dict())
     return stack
-
-
-def _accept_plain_http(root: Aws) -> None:
-    """Drop the bucket policies, which rightly refuse what this machine's loopback speaks.
-
-    They deny everyone, so that only root can, as in AWS.
-    """
-    for bucket in root.s3.list_buckets()["Buckets"]:
-        root.s3.delete_bucket_policy(Bucket=bucket["Name"])
-
-
-def _word_refusals(aws: Aws) -> None:
-    """Give the API's own refusals the words that the template has for them.
-
-    The local AWS leaves this extension of OpenAPI out when it imports an API.
-    """
-    body = load_template()["Resources"]["Api"]["Properties"]["DefinitionBody"]
-    (api,) = aws.api_gateway.get_rest_apis()["items"]
-    for kind, response in body["x-amazon-apigateway-gateway-responses"].items():
-        wording: dict[str, Any] = {"responseTemplates": response["responseTemplates"]}
-        if "statusCode" in response:
-            wording["statusCode"] = str(response["statusCode"])
-        aws.api_gateway.put_gateway_response(restApiId=api["id"], responseType=kind, **wording)
-    aws.api_gateway.create_deployment(restApiId=api["id"], stageName="v1")
 
 
 def running(directory: Path) -> bool:

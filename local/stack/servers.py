@@ -55,7 +55,7 @@ def start_aws(directory: Path, started: Started) -> Account:
         root = Aws(f"http://127.0.0.1:{port}", "root", secrets.token_hex(20))
         log = directory / "aws.log"
         process = start(
-            [ROOT / ".venvs/ministack/bin/python", "-P", ROOT / "local/stack/named_queries.py"],
+            [ROOT / ".venvs/ministack/bin/python", "-P", ROOT / "local/stack/ministack_patches.py"],
             _aws_environment(directory, port, root),
             log,
             directory,

@@ -17,7 +17,7 @@ _QUERY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class InvocationResult:
     """What a function answered; ``error`` is its error's type and message, if it failed."""
 
     payload: Any
@@ -65,17 +65,19 @@ class Stack:
             Environment={"Variables": {**current["Environment"]["Variables"], **variables}},
         )
 
-    def invoke(self, event: object) -> Answer:
+    def invoke(self, event: object) -> InvocationResult:
         """Invoke the exporter and wait for its answer."""
         answer = self.aws.functions.invoke(
             FunctionName=self.outputs["ExporterFunction"], Payload=json.dumps(event)
         )
         payload = json.loads(answer["Payload"].read() or b"null")
         if "FunctionError" not in answer:
-            return Answer(payload, None)
-        return Answer(payload, f"{payload.get('errorType')}: {payload.get('errorMessage')}")
+            return InvocationResult(payload, None)
+        return InvocationResult(
+            payload, f"{payload.get('errorType')}: {payload.get('errorMessage')}"
+        )
 
-    def run_schedule(self, now: datetime) -> Answer:
+    def run_schedule(self, now: datetime) -> InvocationResult:
         """Send the target of the schedule's rule what EventBridge would send it at ``now``."""
         function = self.aws.functions.get_function(FunctionName=self.outputs["ExporterFunction"])
         arn = function["Configuration"]["FunctionArn"]

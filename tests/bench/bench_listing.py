@@ -11,7 +11,7 @@ from room_reports.api.settings import ApiSettings, read_api_settings
 from room_reports.model.windows import Granularity
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.keys import Series
-from tests.support.listing_server import Shelf, shelf
+from tests.support.listing_server import ListingServer, listing_server
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -36,23 +36,23 @@ def rows(sizes: tuple[int, ...] = SIZES) -> Iterator[tuple[str, ...]]:
         }
     )
     for size in sizes:
-        with shelf(_keys(settings, size)) as held:
+        with listing_server(_keys(settings, size)) as server:
             for name, query in _QUERIES.items():
-                yield f"{len(held.keys):,}", name, *_measure(held, settings, query)
+                yield f"{len(server.keys):,}", name, *_measure(server, settings, query)
 
 
 def _measure(
-    held: Shelf, settings: ApiSettings, query: dict[str, list[str]]
+    server: ListingServer, settings: ApiSettings, query: dict[str, list[str]]
 ) -> tuple[str, str, str]:
-    held.asked.clear()
+    server.requests.clear()
     begun = time.perf_counter()
-    bucket = Bucket(held.client, settings.exporter.bucket)
+    bucket = Bucket(server.client, settings.exporter.bucket)
     asked = exports_query({**query, "limit": [str(LIMIT)]}, settings, NOW)
     found = result_page(bucket, asked, settings).exports
     wanted = [(each.stored.key, each.position.window) for each in found]
     describe(bucket, settings.exporter.settle, wanted)
     spent = time.perf_counter() - begun
-    lists, heads = held.asked.count("LIST"), held.asked.count("HEAD")
+    lists, heads = server.requests.count("LIST"), server.requests.count("HEAD")
     return str(lists), str(heads), f"{spent * 1000:.0f}"
 
 

@@ -18,10 +18,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from local.kaltura.api import Call
+from local.kaltura.call_log import CallLog
 from local.kaltura.clock import Clock
 from local.kaltura.faults import Fault, RandomFaults
 from local.kaltura.ks import generate
-from local.kaltura.server import CallLog, KalturaServer
+from local.kaltura.server import KalturaServer
 from local.kaltura.university import University
 from room_reports.export.errors import RunFailedError
 from room_reports.export.service import ExporterService

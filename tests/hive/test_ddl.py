@@ -1,7 +1,5 @@
 """The DDL made from the tables' definitions, in Hive's terms, and Spark over the same files."""
 
-import csv
-import gzip
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -14,7 +12,8 @@ from pyspark.sql import SparkSession
 from local.kaltura.campus import Size
 from room_reports.model.reports import ATTENDEES, REPORTS, Report
 from tests.hive.test_open_csv_serde import spark
-from tests.integration.term import Term
+from tests.support.csv_files import strict_rows
+from tests.support.term import Term
 from tools.athena.tables import create_table
 
 pytestmark = pytest.mark.hive
@@ -35,9 +34,8 @@ def lying(bucket: Path, report: Report) -> list[tuple[str, ...]]:
     """Every line of a report's files as Python's csv module reads it, with its partitions."""
     lines = []
     for path in sorted((bucket / report.slug).rglob("*.csv*")):
-        text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         partitions = [part.partition("=")[2] for part in path.parent.parts[-3:]]
-        rows = csv.reader(text.decode().removesuffix("\n").split("\n"), strict=True)
+        rows = strict_rows(path.read_bytes(), compressed=path.suffix == ".gz")
         lines += [(*row, *partitions) for row in rows]
     return lines
 
@@ -75,14 +73,14 @@ def test_hive_reads_every_value_back(database: SparkSession, bucket: Path, repor
     assert counted[0][0] == sum(row[-3:] == ("day", "us", "2026-11-01") for row in wanted)
 
 
-def test_the_files_hold_what_is_difficult(bucket: Path) -> None:
+def test_the_files_hold_the_difficult_values(bucket: Path) -> None:
     names = {row[3] for row in lying(bucket, ATTENDEES)}
     assert any("\\" in name for name in names)
     assert any('"' in name for name in names)
     assert any(re.match(r"'[=+@-]", name) for name in names)
 
 
-def test_spark_as_the_documentation_shows_it(spark: SparkSession, bucket: Path) -> None:
+def test_documented_spark_example(spark: SparkSession, bucket: Path) -> None:
     text = (ROOT / "docs/querying.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"^```python spark\n(.*?)^```", text, re.M | re.S)
     names: dict[str, Any] = {"spark": spark}

@@ -116,7 +116,7 @@ def one_row(report: Report) -> Row:
     ],
     ids=["admin", "of a limited user", "of an unknown user", *HASHES, "short"],
 )
-def test_a_session_of_every_kind_is_good_for_every_report(
+def test_every_kind_of_credentials_works_for_every_report(
     kaltura: KalturaServer, truth: SettableTruth, credentials: Credentials
 ) -> None:
     source = region(kaltura, credentials)
@@ -125,7 +125,7 @@ def test_a_session_of_every_kind_is_good_for_every_report(
         assert fetch(source, report)[1:] == [list(one_row(report))]
 
 
-def test_an_app_token_of_the_lowest_rights_is_lifted_by_the_role_that_is_asked_for(
+def test_an_app_token_without_a_role_gets_the_requested_role(
     kaltura: KalturaServer, truth: SettableTruth
 ) -> None:
     truth.kept = [one_row(ATTENDEES)]
@@ -156,7 +156,7 @@ def test_a_session_is_renewed_before_or_after_it_expires(
         (AppToken(1, "1_SHA1", "wrong"), "INVALID_WIDGET_ID"),
     ],
 )
-def test_wrong_credentials_are_named(
+def test_wrong_credentials_raise_region_error_with_the_code(
     kaltura: KalturaServer, credentials: Credentials, code: str
 ) -> None:
     with pytest.raises(RegionError) as caught:
@@ -165,7 +165,7 @@ def test_wrong_credentials_are_named(
     assert caught.value.code == code
 
 
-def test_any_table_arrives(kaltura: KalturaServer, truth: SettableTruth) -> None:
+def test_any_table_is_fetched_and_published(kaltura: KalturaServer, truth: SettableTruth) -> None:
     source = region(kaltura, ADMIN)
 
     @settings(deadline=None, max_examples=50, suppress_health_check=list(HealthCheck))

@@ -6,12 +6,12 @@ import pytest
 
 from local.kaltura.report_action import ReportSettings
 from local.kaltura.truth import Row
-from tests.support.world import key, world
+from tests.support.world import World, export_key
 
 DAY = "2026-09-08"
 START = 1_788_825_600
 EVENT = {"from": DAY, "to": "2026-09-09", "reports": ["attendees"]}
-ATTENDEES = key("attendees", "us", DAY)
+ATTENDEES = export_key("attendees", "us", DAY)
 
 
 class OneSession:
@@ -41,28 +41,28 @@ class OneSession:
 
 
 @pytest.mark.parametrize("attendees", [999, 1000, 2000])
-def test_a_whole_report_of_a_round_number_of_rows_is_published(attendees: int) -> None:
-    with world() as here:
-        here.kaltura["us"].api.truth = OneSession(attendees)
-        here.run(EVENT)
-        metadata = here.item(ATTENDEES).metadata
+def test_a_complete_report_with_a_round_row_count_is_published(attendees: int) -> None:
+    with World() as world:
+        world.regions["us"].api.truth = OneSession(attendees)
+        world.run(EVENT)
+        metadata = world.item(ATTENDEES).metadata
         assert metadata["rows"] == str(attendees)
         assert "pieces" not in metadata
-        calls = here.kaltura["us"].calls.reports()
+        calls = world.regions["us"].calls.reports()
         assert len(calls) == (1 if attendees % 1000 else 3)
 
 
-def test_a_session_cut_off_at_a_round_number_is_never_published() -> None:
-    with world(settings=ReportSettings(row_caps={6001: 1000})) as here:
-        here.kaltura["us"].api.truth = OneSession(2500)
-        (failure,) = here.fail(EVENT)["failed"]
+def test_a_session_capped_at_a_round_row_count_is_not_published() -> None:
+    with World(settings=ReportSettings(row_caps={6001: 1000})) as world:
+        world.regions["us"].api.truth = OneSession(2500)
+        (failure,) = world.run_and_fail(EVENT)["failed"]
         assert failure["error"].startswith("ROW_CAP: exactly 1000 rows came")
         assert "cue_point_ids=1_cue" in failure["error"]
-        assert here.exports() == []
+        assert world.export_keys() == []
 
 
-def test_a_known_cap_is_believed_without_asking() -> None:
-    with world(ROW_CAPS="1000") as here:
-        here.kaltura["us"].api.truth = OneSession(1000)
-        (failure,) = here.fail(EVENT)["failed"]
+def test_a_configured_cap_needs_no_further_requests() -> None:
+    with World(variables={"ROW_CAPS": "1000"}) as world:
+        world.regions["us"].api.truth = OneSession(1000)
+        (failure,) = world.run_and_fail(EVENT)["failed"]
         assert failure["error"].startswith("ROW_CAP: exactly 1000 rows came")

@@ -11,7 +11,7 @@ import pytest
 
 from local.kaltura.campus import Size
 from local.kaltura.report_action import ReportSettings
-from tests.support.world import SLUGS, World, key, world
+from tests.support.world import SLUGS, World, export_key
 
 AWKWARD = Size(rooms=6, attendees=8, weekly_sessions=8, nasty=0.6)
 METADATA = {
@@ -30,14 +30,14 @@ def labels(zone: ZoneInfo, day: datetime) -> list[str]:
     ]
 
 
-def check_contract(a_world: World, a_key: str, run_id: str) -> None:
-    item = a_world.item(a_key)
-    body = gzip.decompress(item.body) if a_key.endswith(".gz") else item.body
-    rows, metadata = a_world.rows(a_key), item.metadata
+def check_contract(world: World, key: str, run_id: str) -> None:
+    item = world.item(key)
+    body = gzip.decompress(item.body) if key.endswith(".gz") else item.body
+    rows, metadata = world.rows(key), item.metadata
     assert set(metadata) == METADATA
     assert metadata["rows"] == str(len(rows) - 1)
     assert metadata["sha256"] == hashlib.sha256(body).hexdigest()
-    assert metadata["exported-at"] == f"{a_world.now:%Y-%m-%dT%H:%M:%SZ}"
+    assert metadata["exported-at"] == f"{world.now:%Y-%m-%dT%H:%M:%SZ}"
     assert metadata["run-id"] == run_id
     assert metadata["state"] == "settled"
     assert item.headers["Content-Type"] == "text/csv; charset=utf-8"
@@ -58,11 +58,13 @@ def check_contract(a_world: World, a_key: str, run_id: str) -> None:
         ("UTC", "2026-09-10", 24),
     ],
 )
-def test_both_regions_all_reports_and_granularities(zone: str, day: str, hours: int) -> None:
+def test_exports_equal_the_expected_rows_in_all_regions_and_granularities(
+    zone: str, day: str, hours: int
+) -> None:
     date = datetime.fromisoformat(day)
     now = datetime(2026, 12, 1, 0, 7, tzinfo=UTC)
     expected = [
-        key(slug, region, label)
+        export_key(slug, region, label)
         for slug, region, label in product(SLUGS, ("us", "eu"), labels(ZoneInfo(zone), date))
     ]
     assert len(expected) == 6 * (1 + hours)
@@ -70,72 +72,72 @@ def test_both_regions_all_reports_and_granularities(zone: str, day: str, hours: 
     start, end = (
         (date + timedelta(days=days)).replace(tzinfo=ZoneInfo(zone)).isoformat() for days in (0, 1)
     )
-    with world(
-        now=now, regions=("us", "eu"), size=AWKWARD, TIME_ZONE=zone, GRANULARITIES="day,hour"
-    ) as here:
-        answer = here.run({"from": start, "to": end})
-        assert sorted(answer["exported"]) == sorted(expected) == sorted(here.exports())
-        for a_key in expected:
-            assert here.rows(a_key) == here.truth(a_key), a_key
-            check_contract(here, a_key, answer["run_id"])
-        whole = here.item(key("attendees", "us", day)).metadata
+    with World(
+        now=now,
+        regions=("us", "eu"),
+        size=AWKWARD,
+        variables={"TIME_ZONE": zone, "GRANULARITIES": "day,hour"},
+    ) as world:
+        answer = world.run({"from": start, "to": end})
+        assert sorted(answer["exported"]) == sorted(expected) == sorted(world.export_keys())
+        for key in expected:
+            assert world.rows(key) == world.expected_rows(key), key
+            check_contract(world, key, answer["run_id"])
+        whole = world.item(export_key("attendees", "us", day)).metadata
         begin, finish = (
             datetime.fromisoformat(whole[f"window-{which}"]) for which in ("start", "end")
         )
         assert finish - begin == timedelta(hours=hours)
         assert begin.astimezone(ZoneInfo(zone)).isoformat()[:19] == f"{day}T00:00:00"
-        assert sum(int(here.item(k).metadata["rows"]) for k in expected) > 50
+        assert sum(int(world.item(k).metadata["rows"]) for k in expected) > 50
 
 
 @pytest.mark.parametrize("bom_only", [False, True])
 @pytest.mark.parametrize("compression", ["none", "gzip"])
-def test_a_window_without_data_is_a_file_with_just_the_header(
-    bom_only: bool, compression: str
-) -> None:
+def test_a_window_without_data_is_a_header_only_file(bom_only: bool, compression: str) -> None:
     reports = (6000, 6001, 6002) if bom_only else ()
-    with world(
+    with World(
         now=datetime(2026, 12, 27, 0, 7, tzinfo=UTC),
         settings=ReportSettings(without_header=reports),
-        GRANULARITIES="day,hour",
-        COMPRESSION=compression,
-    ) as here:
-        answer = here.run({"from": "2026-12-25T18:00:00Z", "to": "2026-12-25T20:00:00Z"})
+        variables={"GRANULARITIES": "day,hour", "COMPRESSION": compression},
+    ) as world:
+        answer = world.run({"from": "2026-12-25T18:00:00Z", "to": "2026-12-25T20:00:00Z"})
         suffix = ".gz" if compression == "gzip" else ""
         wanted = ("2026-12-25", "2026-12-25T18Z", "2026-12-25T19Z")
-        empty = [key(slug, "us", label, suffix) for slug, label in product(SLUGS, wanted)]
+        empty = [export_key(slug, "us", label, suffix) for slug, label in product(SLUGS, wanted)]
         assert sorted(answer["exported"]) == sorted(empty)
-        for a_key in empty:
-            assert here.rows(a_key) == here.truth(a_key)
-            assert here.rows(a_key)[1:] == []
-            assert here.item(a_key).metadata["rows"] == "0"
+        for key in empty:
+            assert world.rows(key) == world.expected_rows(key)
+            assert world.rows(key)[1:] == []
+            assert world.item(key).metadata["rows"] == "0"
 
 
-def test_compressed_files_hold_the_same_bytes_and_nobody_has_both() -> None:
+def test_compressed_exports_hold_the_same_bytes_and_replace_no_plain_ones() -> None:
     event = {"from": "2026-09-07", "to": "2026-09-10"}
-    with world(size=AWKWARD) as here:
-        plain = here.run(event)["exported"]
-        here.environment["COMPRESSION"] = "gzip"
+    with World(size=AWKWARD) as world:
+        plain = world.run(event)["exported"]
+        world.environment["COMPRESSION"] = "gzip"
         # What the bucket holds already stays under its key.
-        assert here.run(event)["exported"] == []
-        assert sorted(here.run({**event, "force": True})["exported"]) == sorted(plain)
-        assert sorted(here.exports()) == sorted(plain)
-    with world(size=AWKWARD, COMPRESSION="gzip") as there:
+        assert world.run(event)["exported"] == []
+        assert sorted(world.run({**event, "force": True})["exported"]) == sorted(plain)
+        assert sorted(world.export_keys()) == sorted(plain)
+    with World(size=AWKWARD, variables={"COMPRESSION": "gzip"}) as there:
         answer = there.run(event)
-        assert sorted(answer["exported"]) == sorted(f"{a_key}.gz" for a_key in plain)
-        for a_key in plain:
-            packed = there.item(f"{a_key}.gz")
-            assert gzip.decompress(packed.body) == here.item(a_key).body
+        assert sorted(answer["exported"]) == sorted(f"{key}.gz" for key in plain)
+        for key in plain:
+            packed = there.item(f"{key}.gz")
+            assert gzip.decompress(packed.body) == world.item(key).body
             assert packed.headers["Content-Encoding"] == "gzip"
-            assert packed.metadata["sha256"] == here.item(a_key).metadata["sha256"]
-            check_contract(there, f"{a_key}.gz", answer["run_id"])
+            assert packed.metadata["sha256"] == world.item(key).metadata["sha256"]
+            check_contract(there, f"{key}.gz", answer["run_id"])
 
 
-def test_formulas_are_left_alone_where_the_operator_wants_it_so() -> None:
+def test_formulas_are_kept_if_neutralising_is_off() -> None:
     event = {"from": "2026-09-07", "to": "2026-09-12", "reports": ["attendees"]}
-    with world(size=AWKWARD, NEUTRALISE_FORMULAS="false") as here:
-        raw = [row for a_key in here.run(event)["exported"] for row in here.rows(a_key)[1:]]
-    with world(size=AWKWARD) as there:
-        safe = [row for a_key in there.run(event)["exported"] for row in there.rows(a_key)[1:]]
+    with World(size=AWKWARD, variables={"NEUTRALISE_FORMULAS": "false"}) as world:
+        raw = [row for key in world.run(event)["exported"] for row in world.rows(key)[1:]]
+    with World(size=AWKWARD) as there:
+        safe = [row for key in there.run(event)["exported"] for row in there.rows(key)[1:]]
     dangerous = [cell for row in raw for cell in row if cell[:1] in tuple("=+-@\t")]
     assert dangerous
     assert {cell[:1] for row in safe for cell in row} & set("=+-@\t\r") == set()
@@ -147,50 +149,50 @@ def test_formulas_are_left_alone_where_the_operator_wants_it_so() -> None:
 def test_columns_that_kaltura_quotes_are_unwrapped() -> None:
     quoted = {6001: ("user_name",), 6000: ("entry_name",)}
     event = {"from": "2026-09-07", "to": "2026-09-12", "reports": ["attendees", "room_data"]}
-    with world(size=AWKWARD, settings=ReportSettings(quoted=quoted)) as here:
-        for a_key in here.run(event)["exported"]:
-            report, place = (6001, 3) if a_key.startswith("attendees") else (6000, 1)
+    with World(size=AWKWARD, settings=ReportSettings(quoted=quoted)) as world:
+        for key in world.run(event)["exported"]:
+            report, place = (6001, 3) if key.startswith("attendees") else (6000, 1)
             start = int(
-                datetime.fromisoformat(here.item(a_key).metadata["window-start"]).timestamp()
+                datetime.fromisoformat(world.item(key).metadata["window-start"]).timestamp()
             )
             names = [
-                row[place] for row in here.kaltura["us"].truth.rows(report, start, start + 86400)
+                row[place] for row in world.regions["us"].truth.rows(report, start, start + 86400)
             ]
             one_line = [
                 name.replace("\n", " ").replace("\r", "").replace(",", " ") for name in names
             ]
             expected = [f"'{n}" if n[:1] in tuple("=+-@\t") else n for n in one_line]
-            found = [row[place] for row in here.rows(a_key)[1:]]
+            found = [row[place] for row in world.rows(key)[1:]]
             assert found == [name.replace("\ue000", "\ufffd") for name in expected]
 
 
-def test_a_report_known_by_its_number_only_has_the_columns_of_its_header() -> None:
+def test_an_unknown_report_has_the_columns_of_its_header() -> None:
     aliased = ReportSettings(aliases={4021: 6001})
-    with world(settings=aliased, REPORT_IDS="4021,6001") as here:
-        here.run({"from": "2026-09-08", "to": "2026-09-09"})
-        (other,) = here.s3.store.keys("report_4021/")
-        assert other == key("report_4021", "us", "2026-09-08")
-        known = here.rows(key("attendees", "us", "2026-09-08"))
-        found = list(csv.reader(here.item(other).body.decode().split("\n")[:-1]))
+    with World(settings=aliased, variables={"REPORT_IDS": "4021,6001"}) as world:
+        world.run({"from": "2026-09-08", "to": "2026-09-09"})
+        (other,) = world.s3.store.keys("report_4021/")
+        assert other == export_key("report_4021", "us", "2026-09-08")
+        known = world.rows(export_key("attendees", "us", "2026-09-08"))
+        found = list(csv.reader(world.item(other).body.decode().split("\n")[:-1]))
         assert found[0] == known[0]
         assert len(found) == len(known) > 1
 
 
-def test_filters_reach_kaltura_in_each_reports_own_spelling() -> None:
+def test_filters_are_sent_to_kaltura() -> None:
     filters = '{"attendees": {"entry_ids": ["1_us000000", "1_us000003"]}, '
     filters += '"breakout_sessions": {"parentEntryIds": ["1_us000001"]}}'
-    with world(REPORT_FILTERS=filters) as here:
-        here.run({"from": "2026-09-07", "to": "2026-09-14"})
+    with World(variables={"REPORT_FILTERS": filters}) as world:
+        world.run({"from": "2026-09-07", "to": "2026-09-14"})
         for slug, place, rooms in (
             ("attendees", 0, {"1_us000000", "1_us000003"}),
             ("breakout_sessions", 0, {"1_us000001"}),
         ):
-            found = [row for a_key in here.s3.store.keys(slug) for row in here.rows(a_key)[1:]]
+            found = [row for key in world.s3.store.keys(slug) for row in world.rows(key)[1:]]
             wanted = [
                 row
-                for a_key in here.s3.store.keys(slug)
-                for row in here.truth(a_key)[1:]
+                for key in world.s3.store.keys(slug)
+                for row in world.expected_rows(key)[1:]
                 if row[place] in rooms
             ]
             assert found == wanted
-        assert {row[0] for a_key in here.s3.store.keys("attendees") for row in here.rows(a_key)[1:]}
+        assert {row[0] for key in world.s3.store.keys("attendees") for row in world.rows(key)[1:]}

@@ -17,10 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.stack.process import free_port, start, wait_until
 from room_reports.api.presign import S3_CONFIG, ObjectVersion, Presigner, StsCredentials
+from tests.support.world import export_key
 
 ROOT = Path(__file__).parents[2]
 BUCKET = "reports"
-KEY = "attendees/granularity=day/region=us/dt=2026-11-22/attendees_us_2026-11-22.csv"
+KEY = export_key("attendees", "us", "2026-11-22")
 FOREIGN = "runs/dt=2026-11-22/run.json"
 NAME = "attendees_us_2026-11-22.csv"
 CSV = b"entry_id,user_name\n1_abc,\xc5\x81ucja\n"
@@ -114,7 +115,7 @@ def changed(url: str, name: str, value: str) -> str:
     return parts._replace(query=urlencode(query, quote_via=quote)).geturl()
 
 
-def test_a_link_gives_that_version_under_its_friendly_name(
+def test_a_link_returns_its_version_under_the_file_name(
     presigner: Presigner, versions: dict[str, str]
 ) -> None:
     answer = requests.get(link(presigner, versions), timeout=10)
@@ -124,7 +125,7 @@ def test_a_link_gives_that_version_under_its_friendly_name(
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
 
 
-def test_what_is_stored_compressed_arrives_plain(
+def test_a_compressed_object_is_decoded_by_the_client(
     presigner: Presigner, versions: dict[str, str]
 ) -> None:
     answer = requests.get(link(presigner, versions, f"{KEY}.gz"), timeout=10)
@@ -132,15 +133,13 @@ def test_what_is_stored_compressed_arrives_plain(
     assert answer.content == CSV
 
 
-def test_a_link_for_head_is_for_head_only(presigner: Presigner, versions: dict[str, str]) -> None:
+def test_a_link_for_head_does_not_allow_get(presigner: Presigner, versions: dict[str, str]) -> None:
     url = presigner.link(ObjectVersion(BUCKET, KEY, versions[KEY], NAME), "HEAD").url
     assert requests.head(url, timeout=10).status_code == 200
     assert requests.get(url, timeout=10).status_code == 403
 
 
-def test_a_link_that_was_tampered_with_is_refused(
-    presigner: Presigner, versions: dict[str, str]
-) -> None:
+def test_a_modified_link_is_refused(presigner: Presigner, versions: dict[str, str]) -> None:
     url = link(presigner, versions)
     names = [name for name, _ in parse_qsl(urlsplit(url).query)]
     assert len(names) == 9
@@ -156,7 +155,7 @@ def test_a_link_that_was_tampered_with_is_refused(
     assert requests.delete(url, timeout=10).status_code == 403
 
 
-def test_a_link_ends_when_it_says(versions: dict[str, str], presigner: Presigner) -> None:
+def test_a_link_expires(versions: dict[str, str], presigner: Presigner) -> None:
     del presigner  # whose environment is what is wanted of it
     until = datetime.now(UTC) + timedelta(hours=1)
     brief = Presigner(
@@ -170,7 +169,7 @@ def test_a_link_ends_when_it_says(versions: dict[str, str], presigner: Presigner
     assert requests.get(brief.url, timeout=10).status_code == 403
 
 
-def test_the_role_decides_what_a_link_can_reach(
+def test_a_link_reaches_only_what_its_role_allows(
     presigner: Presigner, versions: dict[str, str]
 ) -> None:
     assert requests.get(link(presigner, versions, FOREIGN), timeout=10).status_code == 403

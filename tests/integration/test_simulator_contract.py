@@ -116,7 +116,7 @@ def replay(server: KalturaServer, recording: dict[str, Any]) -> tuple[int, dict[
 
 
 @pytest.mark.parametrize("recording", RECORDED, ids=lambda recording: recording["name"])
-def test_answers_as_recorded(server: KalturaServer, recording: dict[str, Any]) -> None:
+def test_responses_match_the_recordings(server: KalturaServer, recording: dict[str, Any]) -> None:
     status, headers, body = replay(server, recording)
     expected = recording["response"]
     assert status == expected["status"]
@@ -145,7 +145,7 @@ def timeless(body: str) -> str:
 
 
 @pytest.mark.parametrize("name", sorted(MINTED))
-def test_a_minted_session_says_what_the_recorded_one_says(server: KalturaServer, name: str) -> None:
+def test_new_sessions_match_the_recorded_ones(server: KalturaServer, name: str) -> None:
     recording = BY_NAME[name]
     theirs = json.loads(recording["response"]["body"])
     ours = json.loads(replay(server, recording)[2])
