@@ -17,12 +17,12 @@ from room_reports.api.settings import read_api_settings
 from room_reports.errors import ConfigurationError
 from room_reports.export.changes import Change
 from room_reports.export.planner import Reason
-from tests.support.world import World, key, world
+from tests.support.world import World, export_key
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
 TEMPLATE = load_template()
-FILE = key("attendees", "us", "2026-09-19")
+FILE = export_key("attendees", "us", "2026-09-19")
 
 
 def section(title: str) -> str:
@@ -51,16 +51,16 @@ def described(text: str, name: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def exported() -> Any:
-    with world(size=Size(rooms=3, attendees=3)) as here:
-        response = here.schedule()
+    with World(size=Size(rooms=3, attendees=3)) as world:
+        response = world.run_scheduled()
         assert FILE in response["exported"]
-        yield here, response
+        yield world, response
 
 
 def test_the_metadata_are_those_of_an_object(exported: tuple[World, Any]) -> None:
-    here, _ = exported
+    world, _ = exported
     # "pieces" is there only for a report that was fetched in pieces.
-    assert set(named(section("Metadata"))) == {*here.item(FILE).metadata, "pieces"}
+    assert set(named(section("Metadata"))) == {*world.item(FILE).metadata, "pieces"}
 
 
 def test_the_response_has_the_fields_of_the_page(exported: tuple[World, Any]) -> None:
@@ -70,8 +70,8 @@ def test_the_response_has_the_fields_of_the_page(exported: tuple[World, Any]) ->
 
 
 def test_the_run_record_has_the_fields_of_the_page(exported: tuple[World, Any]) -> None:
-    here, _ = exported
-    record = here.record()
+    world, _ = exported
+    record = world.latest_run_record()
     of_run, of_export = section("Run record").split("Each object in `exported`:")
     assert set(named(of_run)) == set(record)
     assert set(named(of_export)) == set(record["exported"][0])
@@ -93,10 +93,10 @@ def test_an_event_has_the_fields_of_the_page() -> None:
     fields = named(section("Exporter events"))
     (example,) = re.findall(r"```json\n(.+?)```", section("Exporter events"), re.S)
     assert list(json.loads(example)) == fields
-    with world(size=Size(rooms=3, attendees=3)) as here:
-        assert not here.run(json.loads(example))["failed"]
+    with World(size=Size(rooms=3, attendees=3)) as world:
+        assert not world.run(json.loads(example))["failed"]
         with pytest.raises(ConfigurationError) as refusal:
-            here.run({"from": "2026-09-18", "to": "2026-09-19", "other": 1})
+            world.run({"from": "2026-09-18", "to": "2026-09-19", "other": 1})
     assert ", ".join(fields) in str(refusal.value)
 
 
