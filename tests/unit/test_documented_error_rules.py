@@ -1,4 +1,4 @@
-"""The table of failures in docs/how-it-stays-complete.md is that of the code."""
+"""The table of failures in docs/completeness.md is that of the code."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from room_reports.kaltura.error_codes import ERROR_RULES, Handling, error_for_status
 from room_reports.kaltura.errors import RegionError, TaskError, TransientError
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-it-stays-complete.md"
+PAGE = Path(__file__).parents[2] / "docs" / "completeness.md"
 WORDS = {
     Handling.RETRY: "retry",
     Handling.SPLIT: "split",
@@ -20,7 +20,7 @@ def documented() -> dict[str, tuple[str, str]]:
     return {code: (word, wait.strip()) for code, word, wait in rows}
 
 
-def test_every_code_stands_in_the_page_with_its_verdict() -> None:
+def test_every_code_is_on_the_page_with_its_handling() -> None:
     assert documented() == {
         code: (WORDS[rule.handling], f"{rule.wait:g} s" if rule.wait else "")
         for code, rule in ERROR_RULES.items()
