@@ -59,16 +59,34 @@ STACK := $(DEV) $(VENVS)/sam/.stamp $(VENVS)/ministack/.stamp
 
 setup: $(STACK) $(VENVS)/runtime/.stamp $(VENVS)/hive/.stamp $(VENVS)/page/.stamp ## Install every tool that the other targets use
 
+# The tools that check the web page's sources. They are not needed to build or deploy it.
+node_modules/.stamp: package.json package-lock.json .npmrc
+	@local/clock.sh "Setting up node_modules" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+PAGE_SOURCES := functions/downloads/page eslint.config.js package.json .prettierrc.json
+NPX := npx --no-install
+
+define need_npm
+@if ! command -v npm > /dev/null; then \
+	echo "npm was not found, so THE PAGE'S JAVASCRIPT WAS NOT $(1): install Node.js 20.19 or newer"; [ -z "$${CI:-}" ]; \
+else $(MAKE) -s node_modules/.stamp && $(2); fi
+endef
+
 format: $(DEV) ## Format the code
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
+	$(call need_npm,FORMATTED,$(NPX) prettier --log-level warn --write $(PAGE_SOURCES))
 
+# ESLint checks each file, and then the script that is built from all of them.
 lint: $(DEV) $(VENVS)/sam/.stamp ## Check format, style, types and the templates
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy --strict .
 	@$(SAM) validate --lint --region us-east-1
 	@$(BIN)/cfn-lint template.yaml athena/template.yaml
+	$(call need_npm,CHECKED,$(NPX) prettier --log-level warn --check $(PAGE_SOURCES) && $(NPX) eslint . && \
+		$(PYTHON) functions/downloads/build_page.py --script | $(NPX) eslint --quiet --stdin --stdin-filename page.js)
 
 test: lint test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 ## Run every check and test
 
@@ -129,7 +147,8 @@ lock: $(VENVS)/uv/.stamp ## Renew every lock from the dependency groups in pypro
 	@for group in page hive; do $(COMPILE) --group $$group --constraints requirements/dev.txt --output-file requirements/$$group.txt; done
 	@for group in uv sam ministack runtime; do $(COMPILE) --group $$group --output-file requirements/$$group.txt; done
 	@! grep -nE '://|--index|--find-links' requirements/*.txt $(LAYER)/requirements.txt
+	@! grep -n '"resolved"' package-lock.json
 
 clean: ## Remove everything that the other targets made
 	@if [ -f $(DEV) ]; then $(MAKE) down; fi
-	@rm -rf $(VENVS) .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	@rm -rf $(VENVS) node_modules .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

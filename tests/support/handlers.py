@@ -24,9 +24,13 @@ class Context(LambdaContext):
         return 900_000
 
 
-def load_app(function: str) -> ModuleType:
-    """Return a new copy of a function's ``app`` module, as after a cold start."""
-    path = _FUNCTIONS / function / "app.py"
+def load_app(function: str, folder: Path | None = None) -> ModuleType:
+    """Return a new copy of a function's ``app`` module, as after a cold start.
+
+    Args:
+        folder: where the function was built to; by default its sources.
+    """
+    path = (folder or _FUNCTIONS / function) / "app.py"
     spec = importlib.util.spec_from_file_location(f"{function}_app", path)
     assert spec
     assert spec.loader

@@ -1,12 +1,8 @@
-"""Responses: coverage, conditional requests, errors, the web page and the OpenAPI document."""
+"""Responses: coverage, conditional requests, errors, the API's description."""
 
-import base64
-import hashlib
 import json
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
@@ -19,7 +15,6 @@ from room_reports.api.params import coverage_query
 from room_reports.api.request import Request
 from room_reports.api.responses import error_response
 from room_reports.api.settings import read_api_settings
-from room_reports.api.web_page import web_page
 from room_reports.model.windows import Granularity
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.errors import StorageError
@@ -91,29 +86,6 @@ def test_errors_map_to_status_code_and_message(error: Exception, status: int, co
     assert set(body) == {"error"}
     assert body["error"]["code"] == code
     assert body["error"]["message"]
-
-
-def test_web_page_has_the_configuration_and_a_strict_policy(tmp_path: Path) -> None:
-    html = tmp_path / "web_page.html"
-    html.write_text(
-        '<style>b{}</style><script type="application/json" id="config">{}</script>'
-        "<script>run()</script>"
-    )
-    response = web_page(html, SETTINGS)
-    config = re.search(r'id="config">(.*?)</script>', response.body)
-    assert config
-    assert json.loads(config[1]) == {
-        "reports": ["room_data", "attendees", "breakout_sessions"],
-        "regions": ["us", "eu"],
-        "granularities": ["day"],
-        "time_zone": "UTC",
-        "link_ttl_seconds": 900,
-    }
-    policy = response.headers["Content-Security-Policy"]
-    digest = base64.b64encode(hashlib.sha256(b"run()").digest()).decode()
-    assert f"script-src 'sha256-{digest}'" in policy
-    assert "default-src 'none'" in policy
-    assert "unsafe" not in policy
 
 
 def test_openapi_lists_the_deployments_reports_and_regions() -> None:
