@@ -9,10 +9,11 @@ PYTHON ?= python3
 SEEDS ?= 2000
 VENVS := .venvs
 LAYER := layers/room_reports
-LOCKS := uv dev sam ministack runtime hive page
 UV := $(VENVS)/uv/bin/uv
 BIN := $(VENVS)/dev/bin
 PYTEST := $(BIN)/pytest
+# The floor is for unit and integration tests together: see the target coverage.
+COVER = COVERAGE_FILE=.coverage-$@ $(PYTEST) --cov --cov-report= --cov-fail-under=0
 UNIT := tests/unit $(wildcard tests/integration/*contract*.py)
 SAM := $(VENVS)/sam/bin/sam
 PYTHON313 = $(shell for p in python3.13 $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.13.*/bin/python; do \
@@ -22,7 +23,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_NO_CONFIG := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup format lint test test-unit test-chaos test-stack test-page test-hive test-313 page-images demo demo-image up down athena bench chaos lock clean
+.PHONY: help setup format lint test test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 page-images demo demo-image up down athena bench chaos lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -58,24 +59,46 @@ STACK := $(DEV) $(VENVS)/sam/.stamp $(VENVS)/ministack/.stamp
 
 setup: $(STACK) $(VENVS)/runtime/.stamp $(VENVS)/hive/.stamp $(VENVS)/page/.stamp ## Install every tool that the other targets use
 
+# The tools that check the web page's sources. They are not needed to build or deploy it.
+node_modules/.stamp: package.json package-lock.json .npmrc
+	@local/clock.sh "Setting up node_modules" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+PAGE_SOURCES := functions/downloads/page eslint.config.js package.json .prettierrc.json
+NPX := npx --no-install
+
+define need_npm
+@if ! command -v npm > /dev/null; then \
+	echo "npm was not found, so THE PAGE'S JAVASCRIPT WAS NOT $(1): install Node.js 20.19 or newer"; [ -z "$${CI:-}" ]; \
+else $(MAKE) -s node_modules/.stamp && $(2); fi
+endef
+
 format: $(DEV) ## Format the code
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
+	$(call need_npm,FORMATTED,$(NPX) prettier --log-level warn --write $(PAGE_SOURCES))
 
-lint: $(DEV) $(VENVS)/sam/.stamp ## Check format, style, types and the template
+# ESLint checks each file, and then the script that is built from all of them.
+lint: $(DEV) $(VENVS)/sam/.stamp ## Check format, style, types and the templates
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy --strict .
 	@$(SAM) validate --lint --region us-east-1
-	@$(BIN)/cfn-lint template.yaml
+	@$(BIN)/cfn-lint template.yaml athena/template.yaml
+	$(call need_npm,CHECKED,$(NPX) prettier --log-level warn --check $(PAGE_SOURCES) && $(NPX) eslint . && \
+		$(PYTHON) functions/downloads/build_page.py --script | $(NPX) eslint --quiet --stdin --stdin-filename page.js)
 
-test: lint test-unit test-integration test-chaos test-stack test-page test-hive test-313 ## Run every check and test
+test: lint test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 ## Run every check and test
 
 test-unit: $(DEV) ## Unit and property tests
-	@$(PYTEST) -n auto tests/unit
+	@$(COVER) -n auto tests/unit
 
 test-integration: $(DEV) $(VENVS)/sam/.stamp ## Several parts together, over HTTP, on this machine
-	@$(PYTEST) -n auto tests/integration
+	@$(COVER) -n auto tests/integration
+
+coverage: $(DEV) ## Check what the last test-unit and test-integration covered of the code
+	@$(BIN)/coverage combine --quiet --keep .coverage-test-unit .coverage-test-integration
+	@$(BIN)/coverage report
 
 test-stack: $(STACK) $(VENVS)/runtime/.stamp ## End-to-end tests of the real template, on the local stack
 	@$(PYTEST) tests/e2e
@@ -106,7 +129,7 @@ up: $(STACK) ## Start the local stack and leave it running
 down: $(DEV) ## Stop the local stack and remove everything that it wrote
 	@$(BIN)/python -m local.stack down
 
-athena: $(DEV) ## Renew what is made from athena/ and the catalogue
+athena: $(DEV) ## Write athena/template.yaml and the data dictionary from the catalogue and the SQL
 	@$(BIN)/python -m tools.athena
 
 bench: $(STACK) ## Measure, print the tables, write tests/bench/RESULTS.md
@@ -120,11 +143,15 @@ chaos: $(DEV) ## The same for SEEDS=2000 seeds, or again for one SEED=123
 
 COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
-lock: $(VENVS)/uv/.stamp ## Renew every lock
-	@cd $(LAYER) && $(CURDIR)/$(COMPILE) requirements.in -o requirements.txt
-	@cd requirements && for name in $(LOCKS); do $(CURDIR)/$(COMPILE) $$name.in -o $$name.txt; done
+# The groups are in pyproject.toml. What two environments import is the same version in both.
+lock: $(VENVS)/uv/.stamp ## Renew every lock from the dependency groups in pyproject.toml
+	@$(COMPILE) --group layer --output-file $(LAYER)/requirements.txt
+	@$(COMPILE) --group dev --constraints $(LAYER)/requirements.txt --output-file requirements/dev.txt
+	@for group in page hive; do $(COMPILE) --group $$group --constraints requirements/dev.txt --output-file requirements/$$group.txt; done
+	@for group in uv sam ministack runtime; do $(COMPILE) --group $$group --output-file requirements/$$group.txt; done
 	@! grep -nE '://|--index|--find-links' requirements/*.txt $(LAYER)/requirements.txt
+	@! grep -n '"resolved"' package-lock.json
 
 clean: ## Remove everything that the other targets made
 	@if [ -f $(DEV) ]; then $(MAKE) down; fi
-	@rm -rf $(VENVS) .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENVS) node_modules .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

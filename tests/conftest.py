@@ -1,4 +1,4 @@
-"""For the whole suite: a test that printed or logged a secret has failed."""
+"""Fails every test that prints, logs or shows a secret."""
 
 import os
 from collections.abc import Generator
@@ -13,7 +13,7 @@ os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "KalturaRoomReports")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Looks through all that was captured, and through what would be shown of a failure."""
+    """Search the captured output and the report of a failure for secrets."""
     report = yield
     shown = [("the failure's report", report.longreprtext), *report.sections]
     found = [

@@ -1,4 +1,4 @@
--- Attendance per course and week: sessions, different people, and hours, over 16 weeks.
+-- Attendance per course and week: sessions, distinct users and hours, over 16 weeks.
 SELECT
   date_format(date_trunc('week', start_time), '%Y-%m-%d') AS week,
   entry_id,

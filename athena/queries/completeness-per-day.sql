@@ -1,5 +1,5 @@
--- Completeness per day of the last 28: the state of the latest export of each day window, how many
--- rows it has, or "missing". Looks for them in the runs of the last 63 days.
+-- Completeness of each of the last 28 days: the state and the row count of the latest export of
+-- each day window, or "missing". Reads the run records of the last 63 days.
 WITH latest AS (
   SELECT
     report,

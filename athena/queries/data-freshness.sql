@@ -1,5 +1,5 @@
--- Data freshness: for each report and region, the latest window that is there, the latest that is
--- final, and when the last export was, from the runs of the last 14 days.
+-- Data freshness: for each report and region, the latest exported window, the latest settled window
+-- and the time of the last export. Reads the run records of the last 14 days.
 SELECT
   report,
   region,

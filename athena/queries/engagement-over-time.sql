@@ -1,4 +1,4 @@
--- Engagement over time: per week, weighted by view time, of the sessions whose attendees are known.
+-- Engagement over time: per week, weighted by view time, of sessions whose attendees are known.
 SELECT
   region,
   date_format(date_trunc('week', start_time), '%Y-%m-%d') AS week,

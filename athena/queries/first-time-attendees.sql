@@ -1,4 +1,4 @@
--- First-time attendees: people whose first session within 16 weeks was in that week.
+-- First-time attendees: the number of users per week whose first session in 16 weeks was that week.
 WITH firsts AS (
   SELECT region, user_id, min(start_time) AS first_time
   FROM attendance

@@ -1,5 +1,5 @@
--- Late joiners: users who missed at least a third of a session, in the last 28 days. Kaltura says
--- how long they were there, not when: whoever left early or stepped out is among them.
+-- Late joiners: users who missed at least a third of a session, in the last 28 days. Kaltura
+-- reports how long a user was present, but not when, so the result includes users who left early.
 SELECT
   a.region,
   a.dt,

@@ -1,4 +1,4 @@
--- No-shows: breakouts that nobody joined, in the last 28 days.
+-- No-shows: breakout sessions without participants, in the last 28 days.
 SELECT region, dt, parent_entry_name, breakout_entry_name, cue_point_id, start_time, initiator_user_id
 FROM breakouts
 WHERE dt >= date_format(date_add('day', -28, current_date), '%Y-%m-%d')

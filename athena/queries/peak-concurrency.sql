@@ -1,5 +1,6 @@
--- Peak concurrency: the most sessions that ran at the same time, and the users in them, per day of
--- the last 28. Kaltura does not say who was there at which moment, so users is an upper bound.
+-- Peak concurrency: the maximum number of sessions that ran at the same time, and of the users in
+-- them, for each of the last 28 days. Kaltura does not report when a user was present, so the user
+-- count is an upper bound.
 WITH edges AS (
   SELECT region, dt, start_time AS moment, 1 AS sessions, unique_users AS users
   FROM sessions

@@ -1,5 +1,5 @@
--- Retention across a term of 16 weeks: of those who came to a course first in one week, how many
--- came in each week after it.
+-- Retention across a term of 16 weeks: of the users who first attended a course in one week, the
+-- number who attended it in each later week.
 WITH weeks AS (
   SELECT DISTINCT
     region,

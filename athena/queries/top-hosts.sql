@@ -1,4 +1,4 @@
--- Top hosts: who hosted the most hours of attendance in the last 28 days.
+-- Top hosts: the users who hosted the most hours of attendance in the last 28 days.
 SELECT
   region,
   host_user_id,

@@ -1,9 +1,10 @@
 -- One row per user in a session.
 --
--- Kaltura's rows are shares: what happened inside one day. A session that crosses midnight has a
--- share in both days, and both belong to the day on which it started. So each day is read twice:
--- for what started on it, and for what was left of the day before. Both readings are told by dt
--- alone, so that a condition on dt of this view chooses the files to read.
+-- A row in Kaltura's report covers only the part of a session that lies within one day. A session
+-- that crosses midnight has rows in both days, and this view assigns both to the day on which the
+-- session started. It therefore reads each day twice: for the sessions that started on it, and for
+-- the rest of the sessions that started on the day before. Both are selected by dt alone, so that a
+-- condition on dt of this view limits the files that are read.
 WITH shares AS (
   SELECT
     a.region,
@@ -65,21 +66,21 @@ SELECT
   cue_point_id AS cue_point_id, -- Session.
   from_unixtime(started, '${TimeZone}') AS start_time, -- Start of the session, in the deployment's time zone.
   CASE WHEN regexp_like(user_id, '^''[-=+@\t ]') THEN substr(user_id, 2) ELSE user_id END
-    AS user_id, -- User; NULL for all those that Kaltura does not know, who share one row.
+    AS user_id, -- User; NULL for users that Kaltura does not identify, who share one row.
   nullif(CASE WHEN regexp_like(user_name, '^''[-=+@\t ]') THEN substr(user_name, 2) ELSE user_name END, '')
     AS user_name, -- Name of the user, as it was at the latest export.
   CASE
     WHEN user_email IN ('', '0') THEN NULL
     WHEN regexp_like(user_email, '^''[-=+@\t ]') THEN substr(user_email, 2)
     ELSE user_email
-  END AS user_email, -- E-mail address, as it was at the latest export.
+  END AS user_email, -- Email address, as it was at the latest export.
   CASE
     WHEN user_type IN ('', '0') THEN NULL
     WHEN regexp_like(user_type, '^''[-=+@\t ]') THEN substr(user_type, 2)
     ELSE user_type
   END AS user_type, -- Role in the session, such as host or attendee.
-  minutes AS view_minutes, -- Minutes in the session, all days together.
+  minutes AS view_minutes, -- Minutes in the session, over all days.
   engagement AS engagement, -- Share of view_minutes in which the user was engaged.
   first_day AS first_day, -- First day window in which the user was seen in the session.
-  last_day AS last_day -- Last such day window: another day for a session across midnight.
+  last_day AS last_day -- Last such day window; differs from first_day if the session crosses midnight.
 FROM merged

@@ -1,8 +1,8 @@
 -- One row per breakout session.
 --
--- Days are read as in the view attendance: for what started on them, and for what was left of the
--- day before. Kaltura does not say who was in a breakout, so that the users of one that crosses
--- midnight cannot be counted, only bounded.
+-- Each day is read twice, as in the view attendance. Kaltura does not report which users were in a
+-- breakout session, so the users of one that crosses midnight cannot be counted. The view returns a
+-- lower and an upper bound instead.
 WITH shares AS (
   SELECT
     region,
@@ -54,8 +54,8 @@ merged AS (
 )
 SELECT
   region AS region, -- Kaltura data centre.
-  day AS dt, -- Day on which the breakout started. A condition on it limits what is scanned.
-  parent_entry_id AS parent_entry_id, -- Room that the breakout belongs to.
+  day AS dt, -- Day on which the breakout session started. A condition on it limits what is scanned.
+  parent_entry_id AS parent_entry_id, -- Room that the breakout room belongs to.
   nullif(CASE WHEN regexp_like(parent_entry_name, '^''[-=+@\t ]') THEN substr(parent_entry_name, 2) ELSE parent_entry_name END, '')
     AS parent_entry_name, -- Name of that room, as it was at the latest export.
   breakout_entry_id AS breakout_entry_id, -- Breakout room.
@@ -66,15 +66,15 @@ SELECT
     WHEN initiator IN ('', '0', 'Unknown', 'Error') THEN NULL
     WHEN regexp_like(initiator, '^''[-=+@\t ]') THEN substr(initiator, 2)
     ELSE initiator
-  END AS initiator_user_id, -- User who started it; NULL if Kaltura does not know.
+  END AS initiator_user_id, -- User who started it; NULL if Kaltura does not identify the user.
   from_unixtime(started, '${TimeZone}') AS start_time, -- Start, in the deployment's time zone.
-  from_unixtime(ended, '${TimeZone}') AS end_time, -- End; NULL while it runs and for one that nobody ended.
-  coalesce(seconds, ended - started) / 60 AS duration_minutes, -- Kaltura's duration; NULL where there is no end.
-  most_users AS participants, -- Kaltura's own count; at least so many where first_day and last_day differ.
-  all_users AS participants_at_most, -- The same, or an upper bound where first_day and last_day differ.
+  from_unixtime(ended, '${TimeZone}') AS end_time, -- End; NULL while it runs and if it was never ended.
+  coalesce(seconds, ended - started) / 60 AS duration_minutes, -- Duration that Kaltura reports; NULL if there is no end.
+  most_users AS participants, -- Kaltura's count; a lower bound if first_day and last_day differ.
+  all_users AS participants_at_most, -- The same count; an upper bound if first_day and last_day differ.
   CASE WHEN first_day = last_day THEN engagement ELSE weighted_engagement END
-    AS engagement, -- Kaltura's own rate; over midnight the two days' mean, weighted by participants.
-  first_day <> last_day AS estimated, -- true: the breakout crosses midnight, so that participants and engagement are bounds or means of Kaltura's figures.
-  first_day AS first_day, -- First day window in which the breakout has a row.
-  last_day AS last_day -- Last such day window: another day for a breakout across midnight.
+    AS engagement, -- Kaltura's rate; across midnight, the mean of the days weighted by participants.
+  first_day <> last_day AS estimated, -- true if the breakout session crosses midnight, so that participants and engagement are bounds or means of Kaltura's values.
+  first_day AS first_day, -- First day window in which the breakout session has a row.
+  last_day AS last_day -- Last such day window; differs from first_day if it crosses midnight.
 FROM merged

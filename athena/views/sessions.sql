@@ -1,8 +1,8 @@
 -- One row per session of a room.
 --
--- Days are read as in the view attendance: for the sessions that started on them, and for what was
--- left of those of the day before. Users are counted and engagement is weighted from attendance;
--- where the attendees of one of the session's days are missing, Kaltura's own figures stand in.
+-- Each day is read twice, as in the view attendance. Users are counted and engagement is weighted
+-- from attendance. If the attendees of any day of the session are missing, the view returns the
+-- values that Kaltura reports for the session instead.
 WITH shares AS (
   SELECT
     region,
@@ -85,20 +85,20 @@ SELECT
   CASE WHEN parent_entry_id NOT IN ('', '0') THEN parent_entry_id END AS parent_entry_id, -- Room that this room belongs to, if any.
   cue_point_id AS cue_point_id, -- Session.
   from_unixtime(started, '${TimeZone}') AS start_time, -- Start, in the deployment's time zone.
-  from_unixtime(ended, '${TimeZone}') AS end_time, -- End; NULL while it runs and for one that nobody ended.
-  (ended - started) / 60 AS duration_minutes, -- From start to end; NULL where there is no end.
+  from_unixtime(ended, '${TimeZone}') AS end_time, -- End; NULL while it runs and if it was never ended.
+  (ended - started) / 60 AS duration_minutes, -- Minutes from start to end; NULL if there is no end.
   CASE
     WHEN host IN ('', '0', 'Unknown', 'Error') THEN NULL
     WHEN regexp_like(host, '^''[-=+@\t ]') THEN substr(host, 2)
     ELSE host
-  END AS host_user_id, -- User who hosted it; NULL if Kaltura does not know.
+  END AS host_user_id, -- User who hosted it; NULL if Kaltura does not identify the user.
   CASE WHEN complete THEN users ELSE greatest(coalesce(users, 0), coalesce(most_users, 0)) END
-    AS unique_users, -- Users, each counted once, however many days the session has; all unknown ones count as one.
+    AS unique_users, -- Users, each counted once over all days; all unidentified users count as one.
   CASE WHEN complete THEN measured_engagement ELSE engagement END
     AS engagement, -- Share of the view time in which users were engaged, weighted by each user's view time.
-  minutes AS view_minutes, -- Minutes of all users together; NULL if no attendees were exported.
-  NOT complete AS estimated, -- true: attendees are missing, so that unique_users (at least so many) and engagement are Kaltura's own estimates.
-  all_users AS kaltura_unique_users, -- Kaltura's own estimate (about 2 % off), added up over days: an upper bound where first_day and last_day differ.
+  minutes AS view_minutes, -- Sum of the minutes of all users; NULL if no attendees were exported.
+  NOT complete AS estimated, -- true if attendees are missing, so that unique_users (a lower bound) and engagement are Kaltura's estimates.
+  all_users AS kaltura_unique_users, -- Kaltura's estimate (within about 2 %), summed over days: an upper bound if first_day and last_day differ.
   first_day AS first_day, -- First day window in which the session has a row.
-  last_day AS last_day -- Last such day window: another day for a session across midnight.
+  last_day AS last_day -- Last such day window; differs from first_day if the session crosses midnight.
 FROM joined

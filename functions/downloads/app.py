@@ -1,4 +1,4 @@
-"""The downloads' handler: an HTTP request in, what it asks for out."""
+"""The handler of the Downloads function: HTTP requests in, HTTP responses out."""
 
 import os
 from collections.abc import Callable
@@ -16,47 +16,46 @@ from room_reports.api.web_page import web_page
 from room_reports.telemetry import logger
 
 _METHODS = ["GET", "HEAD"]
+_ARTEFACT = Path(__file__).parent
 _origin = os.environ.get("CORS_ORIGIN")
 app = APIGatewayRestResolver(cors=CORSConfig(allow_origin=_origin) if _origin else None)
 
 
-def _answer(route: Callable[[Request], HttpResponse]) -> Response[str]:
+def _respond(route: Callable[[Request], HttpResponse]) -> Response[str]:
     request = Request.of(app.current_event.raw_event)
-    answer = route(request).for_request(request)
-    return Response(answer.status, answer.content_type, answer.body, dict(answer.headers))
+    response = route(request).for_request(request)
+    return Response(response.status, response.content_type, response.body, dict(response.headers))
 
 
 @app.route("/", method=_METHODS)
-def _show_page() -> Response[str]:
-    return _answer(
-        lambda _: web_page(Path(__file__).parent / "page/index.html", downloads_service().settings)
-    )
+def _page() -> Response[str]:
+    return _respond(lambda _: web_page(_ARTEFACT, downloads_service().settings))
 
 
 @app.route("/openapi.json", method=_METHODS)
-def _describe() -> Response[str]:
-    return _answer(downloads_service().openapi)
+def _openapi() -> Response[str]:
+    return _respond(downloads_service().openapi)
 
 
 @app.route("/exports", method=_METHODS)
-def _list() -> Response[str]:
-    return _answer(downloads_service().exports)
+def _exports() -> Response[str]:
+    return _respond(downloads_service().exports)
 
 
 @app.route("/exports/<report>/<region>/<granularity>/<start>", method=_METHODS)
 def _export(report: str, region: str, granularity: str, start: str) -> Response[str]:
-    return _answer(partial(downloads_service().export, report, region, granularity, start))
+    return _respond(partial(downloads_service().export, report, region, granularity, start))
 
 
 @app.route("/coverage", method=_METHODS)
 def _coverage() -> Response[str]:
-    return _answer(downloads_service().coverage)
+    return _respond(downloads_service().coverage)
 
 
-app.exception_handler(EXPECTED_ERRORS)(lambda error: _answer(lambda _: error_response(error)))
+app.exception_handler(EXPECTED_ERRORS)(lambda error: _respond(lambda _: error_response(error)))
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answers one request."""
+    """Respond to one request."""
     return app.resolve(event, context)

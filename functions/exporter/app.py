@@ -1,4 +1,4 @@
-"""The exporter's handler: an event in, what was exported out."""
+"""The handler of the exporter function."""
 
 import os
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from room_reports.telemetry import logger, metrics
 
 _SECRET_AGE = 300
 _RESERVE = 20.0
-"""Seconds of an invocation that are kept for the run record."""
+"""The seconds of an invocation that are reserved for the run record."""
 
 
 def _secret(secret_id: str) -> str:
@@ -42,6 +42,11 @@ _exporter = ExporterService(
 @logger.inject_lambda_context
 @metrics.log_metrics(raise_on_empty_metrics=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Exports what the event asks for; fails at the end when a task failed."""
+    """Export the windows that the event selects.
+
+    Raises:
+        ConfigurationError: If settings, secret or event are wrong; nothing was exported.
+        RunFailedError: If a task failed; the others were exported.
+    """
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - _RESERVE)
     return _exporter.invoke(event, context.aws_request_id, deadline)

@@ -16,7 +16,10 @@ from local.stack.servers import ROOT
 
 STACK_NAME = "kaltura-room-reports"
 BUILD = ROOT / ".aws-sam"
-_INPUTS = ("template.yaml", "samconfig.toml", "layers/room_reports")
+_INPUTS = (
+    *("template.yaml", "athena/template.yaml", "samconfig.toml"),
+    *("layers/room_reports", "functions/downloads"),
+)
 _STAMP = BUILD / "inputs.sha256"
 
 
@@ -50,7 +53,7 @@ def deploy(aws: Aws, parameters: Mapping[str, str], directory: Path) -> dict[str
 
 def _sam(environment: Mapping[str, str], *arguments: str) -> None:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "KALTURA_", "SAM_"))}
-    # The layer's makefile needs a python3 that has pip.
+    # The makefiles need a python3 that has pip.
     path = f"{ROOT / '.venvs/uv/bin'}{os.pathsep}{os.environ['PATH']}"
     # The SAM CLI leaves temporary files behind.
     with tempfile.TemporaryDirectory(prefix="room-reports-sam-") as temporary:

@@ -8,8 +8,8 @@
   ``x-amazon-apigateway-gateway-responses``. The workaround uses the public API.
 
 Private names can change in any release, so ``main`` refuses every version but ``VERSION``. When
-you raise the version in ``requirements/ministack.in``, check each patch, remove those that are no
-longer needed, and change ``VERSION``.
+you raise the version in the dependency group ``ministack`` of pyproject.toml, check each patch,
+remove those that are no longer needed, and change ``VERSION``.
 
 Run as a script, by ministack's own interpreter, this module starts ministack with the private
 patch. Import it to use the others.

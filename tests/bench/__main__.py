@@ -1,4 +1,4 @@
-"""``make bench``: runs every ``bench_*.py``, prints its table and writes all to RESULTS.md."""
+"""``make bench``: run every ``bench_*.py``, print its table and write all to RESULTS.md."""
 
 import platform
 from collections.abc import Iterable, Sequence
@@ -12,17 +12,17 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
 class Bench(Protocol):
-    """What each of the modules has."""
+    """What each benchmark module defines."""
 
     TITLE: str
     COLUMNS: Sequence[str]
 
     def rows(self) -> Iterable[Sequence[str]]:
-        """The table, a row at a time."""
+        """Yield the rows of the table."""
 
 
 def main() -> None:
-    """Measures everything."""
+    """Run all benchmarks."""
     machine = f"Python {platform.python_version()}, {cpu_count()} cores, {platform.machine()}"
     parts = [
         f"# Measurements\n\nMade by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {machine}.\n"

@@ -1,4 +1,4 @@
-"""What a result page of the listing costs, in requests to S3 and in time, as the bucket grows."""
+"""Requests to S3 and time for one result page of the listing, by the size of the bucket."""
 
 import time
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from room_reports.api.settings import ApiSettings, read_api_settings
 from room_reports.model.windows import Granularity
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.keys import Series
-from tests.support.listing_server import Shelf, shelf
+from tests.support.listing_server import ListingServer, listing_server
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 LIMIT = 200
-TITLE = "Listing: one result_page of 200 exports, from an S3 in memory"
+TITLE = "Listing: one result page of 200 exports, from an S3 in memory"
 COLUMNS = ("objects", "query", "LIST requests", "HEAD requests", "ms")
 _REGIONS = ",".join(f"r{number}=https://k{number}.example" for number in range(3))
 _QUERIES: dict[str, dict[str, list[str]]] = {
@@ -27,7 +27,7 @@ _QUERIES: dict[str, dict[str, list[str]]] = {
 
 
 def rows(sizes: tuple[int, ...] = SIZES) -> Iterator[tuple[str, ...]]:
-    """The table, a row at a time; buckets of three reports in three regions, by day and hour."""
+    """Yield the rows of the table, for three reports in three regions, by day and hour."""
     settings = read_api_settings(
         {
             "BUCKET_NAME": "bucket",
@@ -36,28 +36,28 @@ def rows(sizes: tuple[int, ...] = SIZES) -> Iterator[tuple[str, ...]]:
         }
     )
     for size in sizes:
-        with shelf(_keys(settings, size)) as held:
+        with listing_server(_keys(settings, size)) as server:
             for name, query in _QUERIES.items():
-                yield f"{len(held.keys):,}", name, *_measure(held, settings, query)
+                yield f"{len(server.keys):,}", name, *_measure(server, settings, query)
 
 
 def _measure(
-    held: Shelf, settings: ApiSettings, query: dict[str, list[str]]
+    server: ListingServer, settings: ApiSettings, query: dict[str, list[str]]
 ) -> tuple[str, str, str]:
-    held.asked.clear()
+    server.requests.clear()
     begun = time.perf_counter()
-    bucket = Bucket(held.client, settings.exporter.bucket)
-    asked = exports_query({**query, "limit": [str(LIMIT)]}, settings, NOW)
-    found = result_page(bucket, asked, settings).exports
+    bucket = Bucket(server.client, settings.exporter.bucket)
+    parsed = exports_query({**query, "limit": [str(LIMIT)]}, settings, NOW)
+    found = result_page(bucket, parsed, settings).exports
     wanted = [(each.stored.key, each.position.window) for each in found]
     describe(bucket, settings.exporter.settle, wanted)
     spent = time.perf_counter() - begun
-    lists, heads = held.asked.count("LIST"), held.asked.count("HEAD")
+    lists, heads = server.requests.count("LIST"), server.requests.count("HEAD")
     return str(lists), str(heads), f"{spent * 1000:.0f}"
 
 
 def _keys(settings: ApiSettings, size: int) -> list[str]:
-    """So many keys: as far back in time as it takes, days as far as there are."""
+    """Return about ``size`` keys: equally many days, with 24 hours each, back from ``NOW``."""
     pairs = [(slug, region) for slug in settings.slugs for region in settings.regions]
     days = max(1, size // (25 * len(pairs)))
     keys: list[str] = []

@@ -12,10 +12,10 @@ from local.kaltura.truth import UniversityTruth
 from local.kaltura.university import University
 from local.stack.stack import Stack
 from room_reports.model.reports import REPORTS, Report
-from tests.support.duck_athena import DuckLake
-from tools.athena.block import view_columns
+from tests.support.duck_athena import DuckAthena
 from tools.athena.sources import Source, queries, views
 from tools.athena.tables import RUNS
+from tools.athena.template import view_columns
 
 FIRST, AFTER = datetime(2025, 3, 28, tzinfo=UTC), datetime(2025, 3, 31, tzinfo=UTC)
 GZIPPED_FROM = datetime(2025, 3, 30, tzinfo=UTC)
@@ -47,7 +47,7 @@ def exported(stack: Stack) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def copied(exported: Stack, tmp_path_factory: pytest.TempPathFactory) -> DuckLake:
+def copied(exported: Stack, tmp_path_factory: pytest.TempPathFactory) -> DuckAthena:
     """Return the views over a copy of those days."""
     root = tmp_path_factory.mktemp("bucket")
     for report in REPORTS:
@@ -55,7 +55,7 @@ def copied(exported: Stack, tmp_path_factory: pytest.TempPathFactory) -> DuckLak
             if f"dt={FIRST:%Y-%m-%d}" <= key.split("/")[3] < f"dt={AFTER:%Y-%m-%d}":
                 (root / key).parent.mkdir(parents=True)
                 exported.aws.s3.download_file(exported.bucket, key, str(root / key))
-    return DuckLake(root)
+    return DuckAthena(root)
 
 
 def _keys(stack: Stack, slug: str) -> list[str]:
@@ -135,7 +135,7 @@ def test_run_records_can_be_queried_as_a_table(exported: Stack) -> None:
 
 
 def test_views_over_exported_files_equal_the_truth(
-    copied: DuckLake, truths: dict[str, UniversityTruth]
+    copied: DuckAthena, truths: dict[str, UniversityTruth]
 ) -> None:
     start, end = int(FIRST.timestamp()), int(AFTER.timestamp())
     true = {
@@ -154,7 +154,7 @@ def test_views_over_exported_files_equal_the_truth(
     assert any(row["first_day"] != row["last_day"] for row in found)
 
 
-def test_a_condition_on_dt_scans_only_those_days(copied: DuckLake) -> None:
+def test_a_condition_on_dt_scans_only_those_days(copied: DuckAthena) -> None:
     whole = copied.scan("SELECT * FROM attendees")
     day = copied.scan("SELECT * FROM attendees WHERE dt = '2025-03-28'")
     assert day.files * 3 == whole.files

@@ -17,7 +17,8 @@ from local.stack.stack import Stack
 from tests.chaos.scenario import KALTURA_FAULTS
 from tests.e2e.deployed import check, settings, simulation
 from tests.support.secrecy import leaks
-from tests.support.world import SLUGS, key
+from tests.support.world import SLUGS
+from tests.support.world import export_key as key
 
 SLOW = ("stall", "drip")
 

@@ -14,13 +14,13 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import pytest
 import requests
 
+from functions.downloads import build_page
 from local.stack.stack import Stack
 from room_reports.storage.keys import parse_key
 from tests.e2e.deployed import watched_stack
 from tests.e2e.hostile import event, hostile_requests
 
 ROOT = Path(__file__).parents[2]
-FUNCTION = ROOT / "functions/downloads"
 PROBE_TTL = timedelta(seconds=4)
 DAYS = ("2026-03-02", "2026-03-05")
 ONE = "/exports/attendees/us/day/2026-03-03"
@@ -74,15 +74,18 @@ def get(stack: Stack, exported: dict[str, int]) -> Get:
 
 
 @pytest.fixture(scope="module")
-def probe(stack: Stack, exported: dict[str, int]) -> Iterator[Probe]:
+def probe(
+    stack: Stack, exported: dict[str, int], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Probe]:
     """Return a function with the API's code and role that does what a test asks for."""
     configured = _downloads(stack)
     variables = configured["Environment"]["Variables"]
     archive = io.BytesIO()
+    artefact = tmp_path_factory.mktemp("downloads")
+    build_page.build(artefact)
     with zipfile.ZipFile(archive, "w") as code:
-        for path in FUNCTION.rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts:
-                code.write(path, path.relative_to(FUNCTION))
+        for path in artefact.iterdir():
+            code.write(path, path.name)
         code.write(ROOT / "tests/e2e/downloads_probe.py", "downloads_probe.py")
     stack.aws.functions.create_function(
         FunctionName="downloads-probe",

@@ -11,7 +11,8 @@ import pytest
 from local.stack.stack import Stack
 from tests.e2e.deployed import calls, check, settings, simulation
 from tests.support.secrecy import keep_secret, leaks
-from tests.support.world import SLUGS, key
+from tests.support.world import SLUGS
+from tests.support.world import export_key as key
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Collects these tests only where PySpark is, which is the environment of ``make test-hive``."""
+"""Collects these tests only if PySpark is installed, as it is for ``make test-hive``."""
 
 from importlib.util import find_spec
 

@@ -1,7 +1,5 @@
-"""The DDL made from the tables' definitions, in Hive's terms, and Spark over the same files."""
+"""Hive and Spark read the published files through the generated DDL."""
 
-import csv
-import gzip
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -14,7 +12,8 @@ from pyspark.sql import SparkSession
 from local.kaltura.campus import Size
 from room_reports.model.reports import ATTENDEES, REPORTS, Report
 from tests.hive.test_open_csv_serde import spark
-from tests.integration.term import Term
+from tests.support.csv_files import strict_rows
+from tests.support.term import Term
 from tools.athena.tables import create_table
 
 pytestmark = pytest.mark.hive
@@ -31,28 +30,27 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def lying(bucket: Path, report: Report) -> list[tuple[str, ...]]:
-    """Every line of a report's files as Python's csv module reads it, with its partitions."""
+def stored_rows(bucket: Path, report: Report) -> list[tuple[str, ...]]:
+    """Return every row of a report's files as Python's csv module reads it, with its partitions."""
     lines = []
     for path in sorted((bucket / report.slug).rglob("*.csv*")):
-        text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         partitions = [part.partition("=")[2] for part in path.parent.parts[-3:]]
-        rows = csv.reader(text.decode().removesuffix("\n").split("\n"), strict=True)
+        rows = strict_rows(path.read_bytes(), compressed=path.suffix == ".gz")
         lines += [(*row, *partitions) for row in rows]
     return lines
 
 
 @pytest.fixture
 def database(spark: SparkSession) -> Iterator[SparkSession]:
-    spark.sql("CREATE DATABASE made")
-    spark.sql("USE made")
+    spark.sql("CREATE DATABASE generated")
+    spark.sql("USE generated")
     yield spark
     spark.sql("USE default")
-    spark.sql("DROP DATABASE made CASCADE")
+    spark.sql("DROP DATABASE generated CASCADE")
 
 
 def partitions(bucket: Path, report: Report) -> str:
-    """The folders with files, as Hive's DDL adds them."""
+    """Return the partition clauses for all folders with files."""
     folders = sorted({path.parent for path in (bucket / report.slug).rglob("*.csv*")})
     specs = (
         ", ".join("{}='{}'".format(*part.split("=")) for part in folder.parts[-3:])
@@ -65,9 +63,9 @@ def partitions(bucket: Path, report: Report) -> str:
 def test_hive_reads_every_value_back(database: SparkSession, bucket: Path, report: Report) -> None:
     database.sql(create_table(report, (bucket / report.slug).as_uri()))
     database.sql(f"ALTER TABLE {report.slug} ADD {partitions(bucket, report)}")
-    # Unlike Athena, Spark has no use for the table property that leaves out the header.
+    # Unlike Athena, Spark ignores the table property that skips the header.
     found = [tuple(row) for row in database.table(report.slug).collect()]
-    wanted = lying(bucket, report)
+    wanted = stored_rows(bucket, report)
     assert len(wanted) > 12
     assert sorted(found) == sorted(wanted)
     day = "granularity = 'day' AND region = 'us' AND dt = '2026-11-01'"
@@ -75,19 +73,19 @@ def test_hive_reads_every_value_back(database: SparkSession, bucket: Path, repor
     assert counted[0][0] == sum(row[-3:] == ("day", "us", "2026-11-01") for row in wanted)
 
 
-def test_the_files_hold_what_is_difficult(bucket: Path) -> None:
-    names = {row[3] for row in lying(bucket, ATTENDEES)}
+def test_the_files_hold_the_difficult_values(bucket: Path) -> None:
+    names = {row[3] for row in stored_rows(bucket, ATTENDEES)}
     assert any("\\" in name for name in names)
     assert any('"' in name for name in names)
     assert any(re.match(r"'[=+@-]", name) for name in names)
 
 
-def test_spark_as_the_documentation_shows_it(spark: SparkSession, bucket: Path) -> None:
+def test_documented_spark_example(spark: SparkSession, bucket: Path) -> None:
     text = (ROOT / "docs/querying.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"^```python spark\n(.*?)^```", text, re.M | re.S)
     names: dict[str, Any] = {"spark": spark}
     exec(code.replace("s3a://BUCKET", bucket.as_uri()), names)
-    rows = [row for row in lying(bucket, ATTENDEES) if row[0] != "entry_id"]
+    rows = [row for row in stored_rows(bucket, ATTENDEES) if row[0] != "entry_id"]
     found = {(row[0], str(row[1])): row[2] for row in names["minutes"].collect()}
     assert found == {
         key: pytest.approx(sum(float(row[6]) for row in rows if (row[-2], row[-1]) == key))

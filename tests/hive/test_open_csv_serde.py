@@ -1,6 +1,5 @@
-"""The published CSV, read by the class that Athena's tables name: Hive's own OpenCSVSerde."""
+"""Hive's OpenCSVSerde, the class that Athena's tables use, reads the published CSV."""
 
-import io
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
@@ -10,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from pyspark.sql import SparkSession
 
-from room_reports.kaltura.csv_reader import KalturaCsvReader
 from room_reports.model.reports import ATTENDEES, Kind
-from room_reports.storage.csv_file import HIVE_ESCAPE, write_csv
-from tests.support.tables import AWKWARD, Table, tables
+from room_reports.storage.csv_file import HIVE_ESCAPE
+from tests.support.csv_files import publish
+from tests.support.tables import SPECIAL, Table, tables
 
 pytestmark = pytest.mark.hive
 
@@ -45,7 +44,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 @pytest.fixture(scope="session")
 def deserialise(spark: SparkSession) -> Callable[..., Rows]:
-    """Reads a file's lines with the class itself, as Athena does with one table's properties."""
+    """Return a function that reads a file's lines with the class, as Athena does."""
     jvm: Any = spark._jvm
 
     def read(data: bytes, escape: str = HIVE_ESCAPE) -> Rows:
@@ -63,7 +62,7 @@ def deserialise(spark: SparkSession) -> Callable[..., Rows]:
         rows = []
         for line in lines:
             text.set(bytearray(line))
-            # One call for a row: its values hold no U+E000, which the files never do.
+            # Joined to save calls into the JVM; published files never contain U+E000.
             rows.append(
                 jvm.java.lang.String.join("\ue000", serde.deserialize(text)).split("\ue000")
             )
@@ -72,16 +71,10 @@ def deserialise(spark: SparkSession) -> Callable[..., Rows]:
     return read
 
 
-def published(table: Table) -> bytes:
-    source, out = KalturaCsvReader([table.rendered()]), io.BytesIO()
-    write_csv(source.header, source, table.report, out)
-    return out.getvalue()
-
-
-def awkward_table() -> Table:
-    """Attendees whose names are all pairs of awkward pieces, at the start and inside."""
-    names = ["".join(pair) for pair in product(AWKWARD, repeat=2)]
-    names += [f"{one}name{two}" for one, two in product(AWKWARD, repeat=2)]
+def special_character_table() -> Table:
+    """Return attendees whose names have each pair of special characters, adjacent and apart."""
+    names = ["".join(pair) for pair in product(SPECIAL, repeat=2)]
+    names += [f"{one}name{two}" for one, two in product(SPECIAL, repeat=2)]
     known = {"entry_id": "1_room", "cue_point_id": "1_session", "user_type": "attendee"}
     rows = [
         tuple(
@@ -98,31 +91,29 @@ def awkward_table() -> Table:
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(table=tables())
-def test_any_published_table_is_read_back_equal(
-    deserialise: Callable[..., Rows], table: Table
-) -> None:
-    assert deserialise(published(table)) == table.published()
+def test_hive_reads_any_published_table(deserialise: Callable[..., Rows], table: Table) -> None:
+    assert deserialise(publish(table)[0]) == table.published()
 
 
-def test_every_pair_of_awkward_pieces_is_read_back_equal(deserialise: Callable[..., Rows]) -> None:
-    table = awkward_table()
+def test_hive_reads_every_pair_of_special_characters(deserialise: Callable[..., Rows]) -> None:
+    table = special_character_table()
 
-    assert deserialise(published(table)) == table.published()
+    assert deserialise(publish(table)[0]) == table.published()
 
 
-def test_the_serdes_own_escape_character_would_lose_data(
+def test_the_default_escape_character_would_lose_data(
     deserialise: Callable[..., Rows],
 ) -> None:
-    table = awkward_table()
+    table = special_character_table()
 
-    assert deserialise(published(table), escape="\\") != table.published()
+    assert deserialise(publish(table)[0], escape="\\") != table.published()
 
 
-def test_a_table_over_the_file_shows_the_same(spark: SparkSession, tmp_path: Path) -> None:
-    table = awkward_table()
+def test_a_hive_table_over_the_file_has_the_same_rows(spark: SparkSession, tmp_path: Path) -> None:
+    table = special_character_table()
     location = tmp_path / "attendees"
     location.mkdir()
-    (location / "attendees_us_2026-11-22.csv").write_bytes(published(table))
+    (location / "attendees_us_2026-11-22.csv").write_bytes(publish(table)[0])
     columns = ", ".join(f"`{column.name}` string" for column in ATTENDEES.columns)
     spark.sql(
         f"CREATE EXTERNAL TABLE attendees ({columns}) ROW FORMAT SERDE '{SERDE}' "
@@ -130,5 +121,5 @@ def test_a_table_over_the_file_shows_the_same(spark: SparkSession, tmp_path: Pat
         f""""escapeChar"="{HIVE_ESCAPE}") STORED AS TEXTFILE LOCATION '{location}'"""
     )
 
-    # Unlike Athena, Spark has no use for the table property that leaves out the header.
+    # Unlike Athena, Spark ignores the table property that skips the header.
     assert [list(row) for row in spark.table("attendees").collect()] == table.published()

@@ -1,4 +1,4 @@
-"""Whether EventBridge would take a schedule expression: the tools around it take anything."""
+"""Checks schedule expressions as EventBridge does; cfn-lint and SAM accept anything."""
 
 import re
 
@@ -15,7 +15,7 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
 
 
 def schedule_problem(expression: str) -> str | None:
-    """What is wrong with it, or None.
+    """Return what is wrong with an expression, or None.
 
     Source: Amazon EventBridge User Guide, "Setting a schedule pattern for scheduled rules".
     """

@@ -1,4 +1,4 @@
-"""The real client against servers whose answers are whole, cut off or slow."""
+"""The client against complete, truncated and slow responses."""
 
 import gzip
 import time
@@ -18,35 +18,35 @@ from room_reports.model.reports import ROOM_DATA
 from tests.support.kaltura_client import BODY, HALF, HEADER, READY, REPORT, TABLE, Client, cut_at
 from tests.support.scripted_server import (
     CSV,
-    Answer,
-    answer,
-    chunked_answer,
+    Response,
+    chunked_response,
     head,
+    response,
     serving,
 )
 
 
-def without_length(body: bytes) -> Answer:
-    return Answer((head(200, [("Content-Type", CSV)]), body), close=True)
+def without_length(body: bytes) -> Response:
+    return Response((head(200, [("Content-Type", CSV)]), body), close=True)
 
 
 @pytest.mark.parametrize(
-    "whole",
+    "complete",
     [
         REPORT,
-        chunked_answer(BODY),
-        answer(BODY, compress=True),
-        answer(BODY, headers=[("Connection", "close")]),
-        Answer((REPORT.parts[0], BODY[:1], 0.01, BODY[1:2], 0.01, BODY[2:])),
+        chunked_response(BODY),
+        response(BODY, compress=True),
+        response(BODY, headers=[("Connection", "close")]),
+        Response((REPORT.parts[0], BODY[:1], 0.01, BODY[1:2], 0.01, BODY[2:])),
     ],
     ids=["length", "chunks", "gzip", "close", "in pieces"],
 )
-def test_a_whole_report_is_read(whole: Answer) -> None:
-    with serving(whole) as server:
+def test_a_complete_report_is_read(complete: Response) -> None:
+    with serving(complete) as server:
         assert Client(server.url).fetch() == TABLE
 
 
-def test_the_call_is_a_post_that_shows_no_secret_and_asks_for_gzip() -> None:
+def test_the_request_is_a_post_with_secrets_in_the_body_and_accepts_gzip() -> None:
     with serving(REPORT) as server:
         Client(server.url).fetch()
         (request,) = server.requests
@@ -62,7 +62,7 @@ def test_the_call_is_a_post_that_shows_no_secret_and_asks_for_gzip() -> None:
     }
 
 
-def test_no_proxy_and_no_password_is_taken_from_the_environment(
+def test_proxies_and_netrc_are_ignored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
@@ -79,25 +79,27 @@ def test_no_proxy_and_no_password_is_taken_from_the_environment(
         cut_at(len(BODY) - 1),
         cut_at(3),
         cut_at(0),
-        chunked_answer(HALF, whole=False),
+        chunked_response(HALF, whole=False),
         without_length(BODY),
         without_length(HALF),
         cut_at(500, gzip.compress(BODY), **{"Content-Encoding": "gzip"}),
-        answer(gzip.compress(BODY)[:-30], headers=[("Content-Encoding", "gzip")]),
-        answer(gzip.compress(BODY)[:-8], headers=[("Content-Encoding", "gzip")]),
-        answer(gzip.compress(BODY)[:-1], headers=[("Content-Encoding", "gzip")]),
-        answer(b"no gzip", headers=[("Content-Encoding", "gzip")]),
-        Answer((head(200, [("Content-Type", CSV), ("Content-Length", "many")]), BODY), close=True),
+        response(gzip.compress(BODY)[:-30], headers=[("Content-Encoding", "gzip")]),
+        response(gzip.compress(BODY)[:-8], headers=[("Content-Encoding", "gzip")]),
+        response(gzip.compress(BODY)[:-1], headers=[("Content-Encoding", "gzip")]),
+        response(b"no gzip", headers=[("Content-Encoding", "gzip")]),
+        Response(
+            (head(200, [("Content-Type", CSV), ("Content-Length", "many")]), BODY), close=True
+        ),
     ],
     ids=[
-        *("at a row's end", "before the last byte", "after the mark", "before all"),
-        *("within chunks", "nowhere but without length", "without length", "compressed"),
-        *("within gzip", "before the checksum", "within the checksum", "garbled gzip"),
-        "of a length in words",
+        *("at a row's end", "before the last byte", "after the byte order mark", "empty"),
+        *("within chunks", "complete without length", "without length", "compressed"),
+        *("within gzip", "before the checksum", "within the checksum", "invalid gzip"),
+        "invalid length",
     ],
 )
-def test_a_report_that_was_cut_or_cannot_be_proven_whole_is_refused_and_tried_again(
-    cut: Answer,
+def test_incomplete_or_unverifiable_reports_are_rejected_and_retried(
+    cut: Response,
 ) -> None:
     with serving(cut) as server:
         client = Client(server.url)
@@ -113,21 +115,21 @@ def test_a_report_that_was_cut_or_cannot_be_proven_whole_is_refused_and_tried_ag
     assert len(client.waits) == 2
 
 
-def test_a_report_that_ends_within_a_row_is_tried_again() -> None:
-    with serving(answer(HALF[:-2]), REPORT) as server:
+def test_a_report_that_ends_within_a_row_is_retried() -> None:
+    with serving(response(HALF[:-2]), REPORT) as server:
         client = Client(server.url)
         assert client.fetch() == TABLE
     assert client.started == 2
 
 
-def test_whatever_follows_the_declared_length_is_not_read() -> None:
-    longer = answer(BODY + b"1_more", headers=[("Content-Length", str(len(BODY)))])
-    with serving(Answer(longer.parts, close=True)) as server:
+def test_bytes_after_the_content_length_are_not_read() -> None:
+    longer = response(BODY + b"1_more", headers=[("Content-Length", str(len(BODY)))])
+    with serving(Response(longer.parts, close=True)) as server:
         assert Client(server.url).fetch() == TABLE
 
 
-def test_a_report_that_nobody_can_read_is_refused_with_a_sample_without_secrets() -> None:
-    odd = answer(f"\ufeff{HEADER}\n1,2,3,4,5,6,7,8,9,10,{READY.ks}\n".encode())
+def test_a_malformed_report_is_rejected_with_a_redacted_sample() -> None:
+    odd = response(f"\ufeff{HEADER}\n1,2,3,4,5,6,7,8,9,10,{READY.ks}\n".encode())
     with serving(odd) as server, pytest.raises(MalformedReportError) as caught:
         Client(server.url).fetch()
 
@@ -137,11 +139,11 @@ def test_a_report_that_nobody_can_read_is_refused_with_a_sample_without_secrets(
     assert READY.ks.encode() not in caught.value.response_sample.body
 
 
-def test_a_server_that_drips_is_stopped_at_the_deadline() -> None:
+def test_a_slow_response_is_aborted_at_the_deadline() -> None:
     parts: list[bytes | float] = [REPORT.parts[0]]
     for place in range(400):
         parts += [BODY[place : place + 1], 0.05]
-    with serving(Answer(tuple(parts))) as server:
+    with serving(Response(tuple(parts))) as server:
         started = time.monotonic()
         with pytest.raises(DeadlineError):
             Client(server.url).fetch(seconds=1)
@@ -152,10 +154,10 @@ def test_a_server_that_drips_is_stopped_at_the_deadline() -> None:
 
 @pytest.mark.parametrize(
     "stalling",
-    [Answer((20.0,)), Answer((REPORT.parts[0], 20.0)), Answer((REPORT.parts[0], HALF, 20.0))],
+    [Response((20.0,)), Response((REPORT.parts[0], 20.0)), Response((REPORT.parts[0], HALF, 20.0))],
     ids=["before the headers", "before the body", "within the body"],
 )
-def test_a_server_that_falls_silent_runs_into_the_read_timeout(stalling: Answer) -> None:
+def test_a_stalled_response_hits_the_read_timeout(stalling: Response) -> None:
     with serving(stalling) as server:
         client = Client(server.url, http=HttpPolicy(2, 0.3, retries=2, backoff=0.01))
         started = time.monotonic()
@@ -168,8 +170,8 @@ def test_a_server_that_falls_silent_runs_into_the_read_timeout(stalling: Answer)
 
 
 @pytest.mark.parametrize("parts", [(), (REPORT.parts[0], HALF)], ids=["at once", "within"])
-def test_a_read_timeout_never_outlasts_the_deadline(parts: tuple[bytes, ...]) -> None:
-    with serving(Answer((*parts, 20.0))) as server:
+def test_the_read_timeout_does_not_exceed_the_deadline(parts: tuple[bytes, ...]) -> None:
+    with serving(Response((*parts, 20.0))) as server:
         started = time.monotonic()
         with pytest.raises(DeadlineError):
             Client(server.url).fetch(seconds=0.5)
@@ -177,8 +179,8 @@ def test_a_read_timeout_never_outlasts_the_deadline(parts: tuple[bytes, ...]) ->
     assert time.monotonic() - started < 1.5
 
 
-def test_retries_of_http_do_not_outlast_the_deadline_either() -> None:
-    slow_refusal = Answer((0.8, *answer(b"", status=503).parts))
+def test_http_retries_do_not_exceed_the_deadline() -> None:
+    slow_refusal = Response((0.8, *response(b"", status=503).parts))
     with serving(slow_refusal) as server:
         started = time.monotonic()
         with pytest.raises(TransientError):
@@ -187,13 +189,16 @@ def test_retries_of_http_do_not_outlast_the_deadline_either() -> None:
     assert time.monotonic() - started < 2
 
 
-def test_nothing_is_asked_when_the_time_is_up() -> None:
+def test_no_request_is_sent_after_the_deadline() -> None:
     with serving(REPORT) as server, pytest.raises(DeadlineError):
         Client(server.url).fetch(seconds=0)
 
     assert server.requests == []
 
 
-def test_a_report_that_was_not_read_to_its_end_counts_as_unproven() -> None:
-    with serving(REPORT) as server, pytest.raises(RuntimeError, match="not read to its end"):
+def test_a_report_that_was_not_read_to_its_end_raises() -> None:
+    with (
+        serving(REPORT) as server,
+        pytest.raises(RuntimeError, match="before the report was read to its end"),
+    ):
         Client(server.url).region.fetch(ReportRequest(ROOM_DATA, 0, 3600), next, Deadline.after(20))

@@ -1,4 +1,4 @@
-"""The real client at the simulated Kaltura, which checks sessions as the real one does."""
+"""The client against the simulated Kaltura, which checks sessions as the real one does."""
 
 import io
 from collections.abc import Iterator
@@ -49,21 +49,21 @@ def app_token(token_id: str) -> AppToken:
 
 
 class SettableTruth:
-    """A truth that is whatever was put there last."""
+    """Rows that the test sets, for every report and window."""
 
     def __init__(self) -> None:
-        self.kept: list[Row] = []
+        self.current: list[Row] = []
 
     def rows(
         self,
-        report: int,  # noqa: ARG002 - whatever is asked for
+        report: int,  # noqa: ARG002 - part of the protocol
         start: int,  # noqa: ARG002
         end: int,  # noqa: ARG002
         *,
         filters: Filters | None = None,  # noqa: ARG002
         as_of: float | None = None,  # noqa: ARG002
     ) -> list[Row]:
-        return self.kept
+        return self.current
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +90,11 @@ def region(kaltura: KalturaServer, credentials: Credentials) -> KalturaRegion:
 
 
 def fetch(source: KalturaRegion, report: Report) -> list[list[str]]:
-    """The report as it would be published."""
+    """Return the report as it would be published."""
 
     def consume(chunks: Iterator[bytes]) -> list[list[str]]:
-        answer, out = KalturaCsvReader(chunks), io.BytesIO()
-        write_csv(answer.header, answer, report, out)
+        reader, out = KalturaCsvReader(chunks), io.BytesIO()
+        write_csv(reader.header, reader, report, out)
         return list(read_csv(out))
 
     return source.fetch(ReportRequest(report, 0, 3600), consume, Deadline.after(30))
@@ -108,27 +108,27 @@ def one_row(report: Report) -> Row:
     "credentials",
     [
         ADMIN,
-        # The least that is asked for counts for more than what the user may do otherwise.
+        # The requested role takes precedence over the user's own.
         AdminSecret(PARTNER, ACCOUNT.admin_secrets[0], "limited"),
-        AdminSecret(PARTNER, ACCOUNT.admin_secrets[0], "nobody yet"),
+        AdminSecret(PARTNER, ACCOUNT.admin_secrets[0], "new user"),
         *(app_token(f"1_{name}") for name in HASHES),
         app_token("1_short"),
     ],
     ids=["admin", "of a limited user", "of an unknown user", *HASHES, "short"],
 )
-def test_a_session_of_every_kind_is_good_for_every_report(
+def test_every_kind_of_credentials_works_for_every_report(
     kaltura: KalturaServer, truth: SettableTruth, credentials: Credentials
 ) -> None:
     source = region(kaltura, credentials)
     for report in REPORTS:
-        truth.kept = [one_row(report)]
+        truth.current = [one_row(report)]
         assert fetch(source, report)[1:] == [list(one_row(report))]
 
 
-def test_an_app_token_of_the_lowest_rights_is_lifted_by_the_role_that_is_asked_for(
+def test_an_app_token_without_a_role_gets_the_requested_role(
     kaltura: KalturaServer, truth: SettableTruth
 ) -> None:
-    truth.kept = [one_row(ATTENDEES)]
+    truth.current = [one_row(ATTENDEES)]
 
     assert len(fetch(region(kaltura, app_token("1_weak")), ATTENDEES)) == 2
 
@@ -137,7 +137,7 @@ def test_an_app_token_of_the_lowest_rights_is_lifted_by_the_role_that_is_asked_f
 def test_a_session_is_renewed_before_or_after_it_expires(
     kaltura: KalturaServer, truth: SettableTruth, clock: Clock, credentials: Credentials
 ) -> None:
-    truth.kept = [one_row(ATTENDEES)]
+    truth.current = [one_row(ATTENDEES)]
     source = region(kaltura, credentials)
     for later in (0, 40, 3000, 3599, 3601, 10_000):
         clock.offset = later
@@ -156,7 +156,7 @@ def test_a_session_is_renewed_before_or_after_it_expires(
         (AppToken(1, "1_SHA1", "wrong"), "INVALID_WIDGET_ID"),
     ],
 )
-def test_wrong_credentials_are_named(
+def test_wrong_credentials_raise_region_error_with_the_code(
     kaltura: KalturaServer, credentials: Credentials, code: str
 ) -> None:
     with pytest.raises(RegionError) as caught:
@@ -165,14 +165,14 @@ def test_wrong_credentials_are_named(
     assert caught.value.code == code
 
 
-def test_any_table_arrives(kaltura: KalturaServer, truth: SettableTruth) -> None:
+def test_any_table_is_fetched_and_published(kaltura: KalturaServer, truth: SettableTruth) -> None:
     source = region(kaltura, ADMIN)
 
     @settings(deadline=None, max_examples=50, suppress_health_check=list(HealthCheck))
     @given(tables().filter(lambda table: bool(table.report.columns)))
     def arrives(table: Table) -> None:
         plain = Table(table.report, table.header, table.rows, frozenset())
-        truth.kept = list(plain.rows)
+        truth.current = list(plain.rows)
         assert fetch(source, plain.report) == plain.published()
 
     arrives()

@@ -1,4 +1,4 @@
-"""The real client against servers that refuse, redirect, hang up or are not there."""
+"""The client against servers that refuse, redirect, close the connection or do not exist."""
 
 import json
 import socket
@@ -29,16 +29,16 @@ from tests.support.kaltura_client import (
 )
 from tests.support.scripted_server import (
     JSON,
-    Answer,
     Request,
-    answer,
+    Response,
+    response,
     serving,
 )
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_a_passing_refusal_is_retried_after_the_time_it_asks_for(status: int) -> None:
-    refusal = answer(b"busy", "text/plain", status=status, headers=[("Retry-After", "1")])
+def test_a_transient_status_is_retried_after_retry_after(status: int) -> None:
+    refusal = response(b"busy", "text/plain", status=status, headers=[("Retry-After", "1")])
     with serving(refusal, REPORT) as server:
         client = Client(server.url)
         started = time.monotonic()
@@ -49,8 +49,8 @@ def test_a_passing_refusal_is_retried_after_the_time_it_asks_for(status: int) ->
     assert client.waits == []
 
 
-def test_nobody_can_make_us_wait_longer_than_we_want() -> None:
-    refusal = answer(b"", status=503, headers=[("Retry-After", "86400")])
+def test_retry_after_is_capped() -> None:
+    refusal = response(b"", status=503, headers=[("Retry-After", "86400")])
     with serving(refusal, REPORT) as server:
         started = time.monotonic()
         assert Client(server.url).fetch() == TABLE
@@ -58,8 +58,8 @@ def test_nobody_can_make_us_wait_longer_than_we_want() -> None:
     assert time.monotonic() - started < 3
 
 
-def test_a_lasting_refusal_says_how_often_it_was_tried() -> None:
-    with serving(answer(b"", status=503)) as server:
+def test_a_persistent_status_reports_the_number_of_attempts() -> None:
+    with serving(response(b"", status=503)) as server:
         client = Client(server.url)
         with pytest.raises(UnreachableError, match=r"HTTP_503.*refused 3 times"):
             client.fetch()
@@ -68,8 +68,8 @@ def test_a_lasting_refusal_says_how_often_it_was_tried() -> None:
     assert client.waits == []
 
 
-def test_an_empty_500_is_retried_with_growing_waits() -> None:
-    fatal = answer(b"", "text/html", status=500)
+def test_an_empty_500_is_retried_with_exponential_backoff() -> None:
+    fatal = response(b"", "text/html", status=500)
     with serving(fatal, fatal, REPORT) as server:
         client = Client(server.url)
         assert client.fetch() == TABLE
@@ -80,9 +80,9 @@ def test_an_empty_500_is_retried_with_growing_waits() -> None:
     assert len(server.requests) == 4
 
 
-def test_a_page_in_place_of_a_report_is_shown_without_the_secrets_it_repeats() -> None:
-    def echo(request: Request) -> Answer:
-        return answer(b"<html>Maintenance " + request.body, "text/html")
+def test_the_sample_of_an_html_response_is_redacted() -> None:
+    def echo(request: Request) -> Response:
+        return response(b"<html>Maintenance " + request.body, "text/html")
 
     with serving(echo) as server, pytest.raises(UnrecognisedResponseError) as caught:
         Client(server.url).fetch()
@@ -95,9 +95,9 @@ def test_a_page_in_place_of_a_report_is_shown_without_the_secrets_it_repeats() -
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed_but_reported(status: int) -> None:
+def test_redirects_are_not_followed(status: int) -> None:
     with serving(REPORT) as target:
-        moved = answer(b"", status=status, headers=[("Location", target.url)])
+        moved = response(b"", status=status, headers=[("Location", target.url)])
         with serving(moved) as server, pytest.raises(RegionError, match="redirects"):
             Client(server.url).fetch()
 
@@ -105,7 +105,7 @@ def test_a_redirect_is_not_followed_but_reported(status: int) -> None:
     assert len(server.requests) == 1
 
 
-def test_the_rate_limit_is_waited_out() -> None:
+def test_rate_limit_is_retried_after_at_least_ten_seconds() -> None:
     with serving(BLOCKED, BLOCKED, REPORT) as server:
         client = Client(server.url)
         assert client.fetch() == TABLE
@@ -114,7 +114,7 @@ def test_the_rate_limit_is_waited_out() -> None:
     assert min(client.waits) >= 10
 
 
-def test_there_is_no_waiting_beyond_the_deadline() -> None:
+def test_a_wait_beyond_the_deadline_is_not_started() -> None:
     with serving(BLOCKED) as server:
         client = Client(server.url)
         with pytest.raises(TransientError) as caught:
@@ -124,54 +124,54 @@ def test_there_is_no_waiting_beyond_the_deadline() -> None:
     assert client.waits == []
 
 
-def test_what_will_not_change_is_not_tried_again() -> None:
+def test_permanent_errors_are_not_retried() -> None:
     with serving(api_error("SEARCH_TOO_GENERAL")) as server, pytest.raises(TaskError):
         Client(server.url).fetch()
 
     assert len(server.requests) == 1
 
 
-def test_an_error_without_a_body_is_known_even_where_a_proxy_says_it_is_compressed() -> None:
+def test_an_empty_error_with_a_content_encoding_is_recognised() -> None:
     headers = [("X-Kaltura", "error- REPORT_NOT_FOUND"), ("Content-Encoding", "gzip")]
-    with serving(answer(b"", "text/html", headers=headers)) as server, pytest.raises(TaskError):
+    with serving(response(b"", "text/html", headers=headers)) as server, pytest.raises(TaskError):
         Client(server.url).fetch()
 
 
-def test_a_compressed_error_is_known() -> None:
+def test_a_compressed_error_is_recognised() -> None:
     body = json.dumps({"code": "SEARCH_TOO_GENERAL", "objectType": "KalturaAPIException"})
-    compressed = answer(body.encode(), JSON, compress=True)
+    compressed = response(body.encode(), JSON, compress=True)
     with serving(compressed) as server, pytest.raises(TaskError):
         Client(server.url).fetch()
 
 
-def test_a_region_that_cannot_be_reached_is_said_to_be() -> None:
+def test_connection_refused_raises_unreachable_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with pytest.raises(UnreachableError, match="refused"):
         Client(url).fetch()
 
 
-def test_a_name_that_does_not_exist_is_said_not_to() -> None:
+def test_an_unresolvable_name_raises_unreachable_error() -> None:
     with pytest.raises(UnreachableError, match="UNREACHABLE"):
         Client("http://kaltura.invalid", http=HttpPolicy(1, 1, retries=0)).fetch()
 
 
-def test_a_connection_that_breaks_before_the_answer_is_tried_again() -> None:
-    with serving(Answer((), close=True), REPORT) as server:
+def test_a_connection_closed_before_the_response_is_retried() -> None:
+    with serving(Response((), close=True), REPORT) as server:
         assert Client(server.url).fetch() == TABLE
 
     assert len(server.requests) == 2
 
 
-def test_a_connection_that_the_server_closed_meanwhile_is_replaced() -> None:
-    with serving(Answer(REPORT.parts, close=True)) as server:
+def test_a_connection_closed_by_the_server_is_replaced() -> None:
+    with serving(Response(REPORT.parts, close=True)) as server:
         client = Client(server.url)
         assert client.fetch() == TABLE
         time.sleep(0.1)
         assert client.fetch() == TABLE
 
 
-def test_connections_are_used_again() -> None:
+def test_connections_are_reused() -> None:
     with serving(REPORT) as server:
         client = Client(server.url)
         before = open_sockets()
@@ -184,13 +184,13 @@ def test_connections_are_used_again() -> None:
     "failure",
     [
         cut_at(len(HALF)),
-        answer(BODY.replace(b",,", b",,,")),
-        answer(b"x" * 10**6),
-        answer(b"x" * 10**6, compress=True),
+        response(BODY.replace(b",,", b",,,")),
+        response(b"x" * 10**6),
+        response(b"x" * 10**6, compress=True),
     ],
     ids=["cut", "malformed", "no report", "no report, compressed"],
 )
-def test_neither_sockets_nor_threads_are_left_behind_by_a_failure(failure: Answer) -> None:
+def test_failures_leave_no_sockets_or_threads(failure: Response) -> None:
     with serving(failure) as server:
         client = Client(server.url)
         before = open_sockets()
@@ -204,7 +204,7 @@ def test_neither_sockets_nor_threads_are_left_behind_by_a_failure(failure: Answe
 
         assert waiting == []
         assert open_sockets() - before <= 2
-        assert caught.value.__traceback__ is not None  # what would keep them is still here
+        assert caught.value.__traceback__ is not None  # the traceback would keep them open
 
 
 def open_sockets() -> int:

@@ -1,4 +1,4 @@
-"""The real client and its sessions, and that no failure shows a secret."""
+"""The client and its Kaltura sessions; no failure shows a secret."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,9 +26,9 @@ from tests.support.kaltura_client import (
     minting,
 )
 from tests.support.scripted_server import (
-    Answer,
     Request,
-    answer,
+    Response,
+    response,
     serving,
 )
 
@@ -36,7 +36,7 @@ from tests.support.scripted_server import (
 @pytest.mark.parametrize("credentials", [ADMIN, TOKEN], ids=["admin secret", "app token"])
 @pytest.mark.parametrize("reason", ["EXPIRED", "EXCEEDED_ACTIONS_LIMIT"])
 def test_an_expired_session_is_replaced_once(credentials: Credentials, reason: str) -> None:
-    def report(request: Request) -> Answer:
+    def report(request: Request) -> Response:
         spent = request.form["ks"] == f"{MINTED}1"
         return api_error("INVALID_KS", KSID=reason) if spent else REPORT
 
@@ -52,17 +52,17 @@ def test_an_expired_session_is_replaced_once(credentials: Credentials, reason: s
 
 
 @pytest.mark.parametrize("credentials", [ADMIN, TOKEN], ids=["admin secret", "app token"])
-def test_when_the_new_session_has_expired_too_the_region_is_given_up(
+def test_a_second_expired_session_raises_region_error(
     credentials: Credentials,
 ) -> None:
-    advice = "and so was a new one; check the clocks"
+    advice = "a new session was refused as well; check the clocks"
     with serving(minting(lambda _: EXPIRED)) as server, pytest.raises(RegionError, match=advice):
         Client(server.url, credentials).fetch()
 
     assert calls(server).count("getCsvFromStringParams") == 2
 
 
-def test_a_ready_session_that_expired_says_what_to_do() -> None:
+def test_an_expired_static_session_says_what_to_do() -> None:
     advice = "has expired; put a new one into the secret"
     with serving(EXPIRED) as server, pytest.raises(RegionError, match=advice):
         Client(server.url).fetch()
@@ -70,10 +70,10 @@ def test_a_ready_session_that_expired_says_what_to_do() -> None:
     assert len(server.requests) == 1
 
 
-def test_a_session_that_was_ended_is_not_used_by_the_next_run() -> None:
+def test_a_revoked_session_is_not_reused() -> None:
     ended = api_error("INVALID_KS", KSID="LOGOUT")
-    answers = iter([ended, REPORT])
-    with serving(minting(lambda _: next(answers))) as server:
+    reports = iter([ended, REPORT])
+    with serving(minting(lambda _: next(reports))) as server:
         client = Client(server.url, ADMIN)
         with pytest.raises(RegionError, match="was ended"):
             client.fetch()
@@ -83,10 +83,12 @@ def test_a_session_that_was_ended_is_not_used_by_the_next_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "hiccup", [api_error("INTERNAL_SERVERL_ERROR"), answer(b"", status=500)], ids=["error", "500"]
+    "failure",
+    [api_error("INTERNAL_SERVERL_ERROR"), response(b"", status=500)],
+    ids=["error", "500"],
 )
-def test_a_hiccup_while_a_session_is_minted_is_tried_again(hiccup: Answer) -> None:
-    with serving(hiccup, minting(lambda _: REPORT)) as server:
+def test_a_transient_error_at_session_start_is_retried(failure: Response) -> None:
+    with serving(failure, minting(lambda _: REPORT)) as server:
         client = Client(server.url, ADMIN)
         assert client.fetch() == TABLE
 
@@ -104,8 +106,8 @@ def test_many_threads_share_one_session() -> None:
     assert calls(server).count("start") == 1
 
 
-def test_when_it_expires_under_many_threads_one_new_session_is_minted() -> None:
-    def report(request: Request) -> Answer:
+def test_an_expired_session_is_replaced_once_for_all_threads() -> None:
+    def report(request: Request) -> Response:
         return EXPIRED if request.form["ks"] == f"{MINTED}1" else REPORT
 
     with serving(minting(report)) as server:
@@ -117,7 +119,7 @@ def test_when_it_expires_under_many_threads_one_new_session_is_minted() -> None:
     assert calls(server).count("start") == 2
 
 
-def repeat_everything(request: Request) -> Answer:
+def echo_credentials(request: Request) -> Response:
     form = request.form
     return api_error("INVALID_KS", KSID=form.get("ks", form.get("secret", "")))
 
@@ -127,17 +129,19 @@ def repeat_everything(request: Request) -> Answer:
     "report",
     [
         lambda _: cut_at(100),
-        lambda _: answer(b"", status=503),
-        lambda _: answer(b"<html>", "text/html"),
-        lambda _: answer(b"", status=302, headers=[("Location", "/elsewhere")]),
+        lambda _: response(b"", status=503),
+        lambda _: response(b"<html>", "text/html"),
+        lambda _: response(b"", status=302, headers=[("Location", "/elsewhere")]),
         lambda _: EXPIRED,
-        lambda _: Answer((), close=True),
-        repeat_everything,
+        lambda _: Response((), close=True),
+        echo_credentials,
     ],
-    ids=["cut", "503", "html", "redirect", "expired", "broken", "repeated"],
+    ids=["cut", "503", "html", "redirect", "expired", "closed", "echoed"],
 )
-def test_no_failure_shows_a_secret(
-    credentials: Credentials, report: Callable[[Request], Answer], caplog: pytest.LogCaptureFixture
+def test_failures_hide_secrets(
+    credentials: Credentials,
+    report: Callable[[Request], Response],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("DEBUG")
     with serving(minting(report)) as server:
@@ -156,11 +160,11 @@ def test_no_failure_shows_a_secret(
 
 
 @pytest.mark.parametrize("credentials", [ADMIN, TOKEN], ids=["admin", "token"])
-def test_no_refused_credential_is_shown(
+def test_refused_credentials_are_hidden(
     credentials: Credentials, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    with serving(repeat_everything) as server, pytest.raises(RegionError) as caught:
+    with serving(echo_credentials) as server, pytest.raises(RegionError) as caught:
         Client(server.url, credentials).fetch()
 
     assert_no_secret(f"{caught.value} {caught.value!r} {vars(caught.value)} {caplog.text}")

@@ -1,4 +1,4 @@
-"""The example queries over a term, against answers that are counted in Python."""
+"""The example queries over a term, compared with results computed in Python."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -8,27 +8,28 @@ from typing import Any
 
 import pytest
 
-from tests.integration.term import ZONE
-from tests.integration.term_truth import (
+from tests.support.duck_athena import DuckAthena
+from tests.support.term import ZONE
+from tests.support.term_expected import (
     NOW,
     SESSION,
     TERM,
     Row,
     assert_same,
     day,
-    true_attendance,
-    true_breakouts,
-    true_sessions,
+    expected_attendance,
+    expected_breakouts,
+    expected_sessions,
 )
-from tests.support.duck_athena import DuckLake
+from tests.support.world import export_key
 from tools.athena.sources import queries
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> DuckLake:
+def athena(tmp_path_factory: pytest.TempPathFactory) -> DuckAthena:
     root: Path = tmp_path_factory.mktemp("bucket")
     TERM.publish(root)
-    return DuckLake(root, ZONE.key, NOW, loaded=True)
+    return DuckAthena(root, ZONE.key, NOW, loaded=True)
 
 
 def since(rows: Iterable[Row], days: int) -> list[Row]:
@@ -41,9 +42,9 @@ def week(row: Row) -> str:
     return (local - timedelta(days=local.weekday())).isoformat()
 
 
-def run(lake: DuckLake, name: str) -> list[Row]:
+def run(athena: DuckAthena, name: str) -> list[Row]:
     (query,) = (query for query in queries() if query.name == name)
-    return lake.run(query)
+    return athena.run(query)
 
 
 def grouped(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:
@@ -53,8 +54,8 @@ def grouped(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row]
     return groups
 
 
-def test_attendance_per_course_and_week(lake: DuckLake) -> None:
-    true = [
+def test_attendance_per_course_and_week(athena: DuckAthena) -> None:
+    expected = [
         {
             "week": key[0],
             "entry_id": key[1],
@@ -64,17 +65,19 @@ def test_attendance_per_course_and_week(lake: DuckLake) -> None:
             "attendances": len(rows),
             "hours": sum(row["view_minutes"] for row in rows) / 60,
         }
-        for key, rows in grouped(since(true_attendance(), 112), "week", "entry_id").items()
+        for key, rows in grouped(since(expected_attendance(), 112), "week", "entry_id").items()
     ]
-    assert_same(run(lake, "attendance-per-course-and-week"), true, "week", "entry_id")
+    assert_same(run(athena, "attendance-per-course-and-week"), expected, "week", "entry_id")
 
 
-def test_engagement_over_time(lake: DuckLake) -> None:
-    true = []
-    for (region, monday), rows in grouped(since(true_sessions(), 112), "region", "week").items():
+def test_engagement_over_time(athena: DuckAthena) -> None:
+    expected = []
+    for (region, monday), rows in grouped(
+        since(expected_sessions(), 112), "region", "week"
+    ).items():
         minutes = sum(row["view_minutes"] for row in rows)
         engaged = sum(row["view_minutes"] * row["engagement"] for row in rows)
-        true.append(
+        expected.append(
             {
                 "region": region,
                 "week": monday,
@@ -82,30 +85,30 @@ def test_engagement_over_time(lake: DuckLake) -> None:
                 "engagement": engaged / minutes,
             }
         )
-    assert_same(run(lake, "engagement-over-time"), true, "region", "week")
+    assert_same(run(athena, "engagement-over-time"), expected, "region", "week")
 
 
-def test_no_shows(lake: DuckLake) -> None:
-    true = [row for row in since(true_breakouts(), 28) if not row["participants"]]
-    assert_same(run(lake, "no-shows"), true, "region", "cue_point_id")
+def test_no_shows(athena: DuckAthena) -> None:
+    expected = [row for row in since(expected_breakouts(), 28) if not row["participants"]]
+    assert_same(run(athena, "no-shows"), expected, "region", "cue_point_id")
 
 
-def test_first_time_attendees(lake: DuckLake) -> None:
+def test_first_time_attendees(athena: DuckAthena) -> None:
     firsts: dict[tuple[str, str], Row] = {}
-    for row in since(true_attendance(), 112):
+    for row in since(expected_attendance(), 112):
         key = (row["region"], row["user_id"])
         if row["user_id"] and (key not in firsts or row["start_time"] < firsts[key]["start_time"]):
             firsts[key] = row
-    true = [
+    expected = [
         {"region": region, "week": monday, "first_timers": len(rows)}
         for (region, monday), rows in grouped(firsts.values(), "region", "week").items()
     ]
-    assert_same(run(lake, "first-time-attendees"), true, "region", "week")
+    assert_same(run(athena, "first-time-attendees"), expected, "region", "week")
 
 
-def test_peak_concurrency(lake: DuckLake) -> None:
+def test_peak_concurrency(athena: DuckAthena) -> None:
     peaks: dict[tuple[str, str], tuple[int, int]] = {}
-    for (region,), rows in grouped(since(true_sessions(), 28), "region").items():
+    for (region,), rows in grouped(since(expected_sessions(), 28), "region").items():
         ended = [row for row in rows if row["end_time"]]
         for moment in {row[edge] for row in ended for edge in ("start_time", "end_time")}:
             at = [row for row in ended if row["start_time"] <= moment < row["end_time"]]
@@ -113,28 +116,28 @@ def test_peak_concurrency(lake: DuckLake) -> None:
             most = peaks.get(key, (0, 0))
             users = sum(row["unique_users"] for row in at)
             peaks[key] = (max(most[0], len(at)), max(most[1], users))
-    true = [
+    expected = [
         {"region": region, "day": local, "peak_sessions": most[0], "peak_users_at_most": most[1]}
         for (region, local), most in peaks.items()
     ]
-    assert_same(run(lake, "peak-concurrency"), true, "region", "day")
+    assert_same(run(athena, "peak-concurrency"), expected, "region", "day")
 
 
-def test_late_joiners(lake: DuckLake) -> None:
-    sessions = {tuple(row[name] for name in SESSION): row for row in true_sessions()}
-    true = []
-    for row in since(true_attendance(), 28):
+def test_late_joiners(athena: DuckAthena) -> None:
+    sessions = {tuple(row[name] for name in SESSION): row for row in expected_sessions()}
+    expected = []
+    for row in since(expected_attendance(), 28):
         length = sessions[tuple(row[name] for name in SESSION)]["duration_minutes"]
         if row["user_id"] and length and length - row["view_minutes"] >= length / 3:
             kept = ("region", "dt", "entry_name", "cue_point_id", "user_id", "user_name")
             missed = {"missed_minutes": length - row["view_minutes"]}
-            true.append({name: row[name] for name in kept} | missed)
-    assert_same(run(lake, "late-joiners"), true, "region", "cue_point_id", "user_id")
+            expected.append({name: row[name] for name in kept} | missed)
+    assert_same(run(athena, "late-joiners"), expected, "region", "cue_point_id", "user_id")
 
 
-def test_top_hosts(lake: DuckLake) -> None:
-    hosted = [row for row in since(true_sessions(), 28) if row["host_user_id"]]
-    true = [
+def test_top_hosts(athena: DuckAthena) -> None:
+    hosted = [row for row in since(expected_sessions(), 28) if row["host_user_id"]]
+    expected = [
         {
             "region": region,
             "host_user_id": host,
@@ -144,15 +147,15 @@ def test_top_hosts(lake: DuckLake) -> None:
         }
         for (region, host), rows in grouped(hosted, "region", "host_user_id").items()
     ]
-    true.sort(key=lambda row: -row["hours"])
-    found = run(lake, "top-hosts")
+    expected.sort(key=lambda row: -row["hours"])
+    found = run(athena, "top-hosts")
     assert [row["hours"] for row in found] == sorted((row["hours"] for row in found), reverse=True)
-    assert_same(found, true[:25], "region", "host_user_id")
+    assert_same(found, expected[:25], "region", "host_user_id")
 
 
-def test_retention_across_a_term(lake: DuckLake) -> None:
+def test_retention_across_a_term(athena: DuckAthena) -> None:
     weeks: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
-    for row in since(true_attendance(), 112):
+    for row in since(expected_attendance(), 112):
         if row["user_id"]:
             weeks[row["region"], row["entry_id"], row["user_id"]].add(week(row))
     people: Counter[tuple[Any, ...]] = Counter()
@@ -161,20 +164,20 @@ def test_retention_across_a_term(lake: DuckLake) -> None:
             later = (date.fromisoformat(monday) - date.fromisoformat(min(came))).days // 7
             people[region, room, min(came), later] += 1
     names = ("region", "entry_id", "first_week", "weeks_later")
-    true = [{**dict(zip(names, key, strict=True)), "people": n} for key, n in people.items()]
-    assert_same(run(lake, "retention-across-a-term"), true, *names)
+    expected = [{**dict(zip(names, key, strict=True)), "people": n} for key, n in people.items()]
+    assert_same(run(athena, "retention-across-a-term"), expected, *names)
 
 
-def test_breakouts_that_nobody_joined_are_found(tmp_path: Path) -> None:
+def test_no_shows_lists_a_breakout_without_participants(tmp_path: Path) -> None:
     start = int(NOW.timestamp()) - 86400
     dt = datetime.fromtimestamp(start, UTC).date().isoformat()
-    folder = tmp_path / f"breakout_sessions/granularity=day/region=us/dt={dt}"
-    folder.mkdir(parents=True)
+    path = tmp_path / export_key("breakout_sessions", "us", dt)
+    path.parent.mkdir(parents=True)
     lines = (
         "header",
         f"1_p,P,1_a,Empty,1_x,0,{start},{start + 60},60,0,0",
         f"1_p,P,1_b,Full,1_y,u,{start},{start + 60},60,3,0.5\n",
     )
-    (folder / "some.csv").write_text("\n".join(lines), encoding="utf-8")
-    (empty,) = run(DuckLake(tmp_path, now=NOW), "no-shows")
+    path.write_text("\n".join(lines), encoding="utf-8")
+    (empty,) = run(DuckAthena(tmp_path, now=NOW), "no-shows")
     assert (empty["breakout_entry_name"], empty["initiator_user_id"]) == ("Empty", None)

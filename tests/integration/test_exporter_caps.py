@@ -1,4 +1,4 @@
-"""Reports that Kaltura cuts off are put together exactly, or the task fails and says why."""
+"""Reports that Kaltura caps are assembled from pieces, or the task fails."""
 
 import gzip
 
@@ -7,11 +7,11 @@ import pytest
 from local.kaltura.campus import Size
 from local.kaltura.faults import Fault
 from local.kaltura.report_action import ReportSettings
-from tests.support.world import SLUGS, World, key, world
+from tests.support.world import SLUGS, World, export_key
 
 DAY = "2026-09-08"
 EVENT = {"from": DAY, "to": "2026-09-09"}
-ATTENDEES = key("attendees", "us", DAY)
+ATTENDEES = export_key("attendees", "us", DAY)
 BUSY = Size(rooms=12, attendees=8, weekly_sessions=3, busy={DAY: 3000})
 
 
@@ -20,94 +20,96 @@ def capped(**caps: int) -> ReportSettings:
     return ReportSettings(row_caps={ids[slug]: cap for slug, cap in caps.items()})
 
 
-def check(here: World, a_key: str) -> None:
-    """The export is the truth, in whatever order its pieces came."""
-    rows, truth = here.rows(a_key), here.truth(a_key)
-    assert rows[0] == truth[0]
-    assert sorted(rows[1:]) == sorted(truth[1:])
-    assert here.item(a_key).metadata["rows"] == str(len(truth) - 1)
+def check(world: World, key: str) -> None:
+    """Assert that the export has the expected rows, in any order."""
+    rows, expected = world.rows(key), world.expected_rows(key)
+    assert rows[0] == expected[0]
+    assert sorted(rows[1:]) == sorted(expected[1:])
+    assert world.item(key).metadata["rows"] == str(len(expected) - 1)
 
 
-def calls(here: World, report: int) -> int:
-    return sum(call.report == report for call in here.kaltura["us"].calls.reports())
+def calls(world: World, report: int) -> int:
+    return sum(call.report == report for call in world.regions["us"].calls.reports())
 
 
 @pytest.mark.parametrize("cap", [270, 500, 3000])
-def test_a_busy_day_is_put_together_from_pieces(cap: int) -> None:
-    with world(size=BUSY, settings=capped(attendees=cap), ROW_CAPS=str(cap)) as here:
-        answer = here.run(EVENT)
-        assert len(answer["exported"]) == 3
+def test_a_capped_report_is_assembled_from_pieces(cap: int) -> None:
+    with World(
+        size=BUSY, settings=capped(attendees=cap), variables={"ROW_CAPS": str(cap)}
+    ) as world:
+        result = world.run(EVENT)
+        assert len(result["exported"]) == 3
         for slug in SLUGS:
-            check(here, key(slug, "us", DAY))
-        assert int(here.item(ATTENDEES).metadata["pieces"]) > 1
-        assert len(here.rows(ATTENDEES)) > 3000
-        assert "pieces" not in here.item(key("room_data", "us", DAY)).metadata
-        entry = next(e for e in here.record()["exported"] if e["task"] == ATTENDEES)
-        assert entry["pieces"] == int(here.item(ATTENDEES).metadata["pieces"])
-        assert calls(here, 6001) < 40
+            check(world, export_key(slug, "us", DAY))
+        assert int(world.item(ATTENDEES).metadata["pieces"]) > 1
+        assert len(world.rows(ATTENDEES)) > 3000
+        assert "pieces" not in world.item(export_key("room_data", "us", DAY)).metadata
+        entry = next(e for e in world.latest_run_record()["exported"] if e["task"] == ATTENDEES)
+        assert entry["pieces"] == int(world.item(ATTENDEES).metadata["pieces"])
+        assert calls(world, 6001) < 40
 
 
-def test_every_report_can_be_cut_off_at_once() -> None:
+def test_all_reports_may_be_capped_at_the_same_time() -> None:
     settings = capped(room_data=14, attendees=300, breakout_sessions=7)
-    with world(size=BUSY, settings=settings, ROW_CAPS="7,14,300") as here:
-        here.run(EVENT)
+    with World(size=BUSY, settings=settings, variables={"ROW_CAPS": "7,14,300"}) as world:
+        world.run(EVENT)
         for slug in SLUGS:
-            check(here, key(slug, "us", DAY))
-            assert int(here.item(key(slug, "us", DAY)).metadata["pieces"]) > 1
+            check(world, export_key(slug, "us", DAY))
+            assert int(world.item(export_key(slug, "us", DAY)).metadata["pieces"]) > 1
 
 
-def test_a_private_cap_is_suspected_by_its_round_figure() -> None:
-    with world(size=BUSY, settings=capped(attendees=1000)) as here:
-        here.run(EVENT)
-        check(here, ATTENDEES)
-        assert len(here.rows(ATTENDEES)) > 3000
+def test_an_unknown_cap_is_detected_by_a_round_row_count() -> None:
+    with World(size=BUSY, settings=capped(attendees=1000)) as world:
+        world.run(EVENT)
+        check(world, ATTENDEES)
+        assert len(world.rows(ATTENDEES)) > 3000
 
 
-def test_a_whole_report_as_long_as_the_cap_is_only_asked_for_more_often() -> None:
-    with world(size=BUSY) as here:
-        here.run(EVENT)
-        rows = here.item(ATTENDEES).metadata["rows"]
-        whole = here.rows(ATTENDEES)
-        here.environment["ROW_CAPS"] = rows
-        here.run({**EVENT, "force": True, "reports": ["attendees"]})
-        assert sorted(here.rows(ATTENDEES)) == sorted(whole)
-        assert int(here.item(ATTENDEES).metadata["pieces"]) > 1
+def test_a_complete_report_of_exactly_the_cap_is_published() -> None:
+    with World(size=BUSY) as world:
+        world.run(EVENT)
+        rows = world.item(ATTENDEES).metadata["rows"]
+        whole = world.rows(ATTENDEES)
+        world.environment["ROW_CAPS"] = rows
+        world.run({**EVENT, "force": True, "reports": ["attendees"]})
+        assert sorted(world.rows(ATTENDEES)) == sorted(whole)
+        assert int(world.item(ATTENDEES).metadata["pieces"]) > 1
 
 
-def test_filters_and_compression_hold_in_the_pieces_too() -> None:
+def test_pieces_respect_filters_and_compression() -> None:
     rooms = [f"1_us{number:06x}" for number in range(4)]
     chosen = ", ".join(f'"{room}"' for room in rooms)
     filters = f'{{"attendees": {{"entry_ids": [{chosen}]}}}}'
     environment = {"REPORT_FILTERS": filters, "COMPRESSION": "gzip", "ROW_CAPS": "300"}
-    with world(size=BUSY, settings=capped(attendees=300), variables=environment) as here:
-        here.run(EVENT)
+    with World(size=BUSY, settings=capped(attendees=300), variables=environment) as world:
+        world.run(EVENT)
         packed = f"{ATTENDEES}.gz"
-        wanted = [row for row in here.truth(packed) if row[0] in (*rooms, "entry_id")]
+        wanted = [row for row in world.expected_rows(packed) if row[0] in (*rooms, "entry_id")]
         assert len(wanted) > 1000
-        assert sorted(here.rows(packed)) == sorted(wanted)
-        assert gzip.decompress(here.item(packed).body).startswith(b"entry_id,cue_point_id")
-        asked = [
+        assert sorted(world.rows(packed)) == sorted(wanted)
+        assert gzip.decompress(world.item(packed).body).startswith(b"entry_id,cue_point_id")
+        requested = [
             set(call.params["entry_ids"].split(","))
-            for call in here.kaltura["us"].calls.reports()
+            for call in world.regions["us"].calls.reports()
             if call.report == 6001
         ]
-        assert all(ids <= set(rooms) for ids in asked)
+        assert all(ids <= set(rooms) for ids in requested)
 
 
-def test_a_query_that_is_too_heavy_as_a_whole_is_asked_for_in_pieces() -> None:
-    with world(size=BUSY) as here:
-        here.kaltura["us"].faults.push(
+def test_a_timed_out_query_is_fetched_in_pieces() -> None:
+    with World(size=BUSY) as world:
+        world.regions["us"].faults.push(
             Fault("api_error", code="DRUID_QUERY_TIMED_OUT", times=4, report=6001)
         )
-        here.run(EVENT)
-        check(here, ATTENDEES)
-        assert int(here.item(ATTENDEES).metadata["pieces"]) > 1
+        world.run(EVENT)
+        check(world, ATTENDEES)
+        assert int(world.item(ATTENDEES).metadata["pieces"]) > 1
 
 
-def test_one_session_at_the_cap_fails_and_names_the_piece() -> None:
-    with world(size=BUSY, settings=capped(attendees=100), ROW_CAPS="100") as here:
-        answer = here.fail(EVENT)
-        (failure,) = answer["failed"]
+def test_one_session_at_the_cap_fails_and_the_error_names_the_piece() -> None:
+    with World(size=BUSY, settings=capped(attendees=100), variables={"ROW_CAPS": "100"}) as world:
+        result = world.run_and_fail(EVENT)
+        (failure,) = result["failed"]
         assert failure["task"] == ATTENDEES
         assert failure["retryable"] is False
         assert failure["error"].startswith(
@@ -115,22 +117,24 @@ def test_one_session_at_the_cap_fails_and_names_the_piece() -> None:
         )
         assert "attendees from 1788825600 to 1788912000; entry_ids=1_us" in failure["error"]
         assert "; cue_point_ids=1_c26090800" in failure["error"]
-        assert len(answer["exported"]) == 2
-        assert ATTENDEES not in here.exports()
+        assert len(result["exported"]) == 2
+        assert ATTENDEES not in world.export_keys()
 
 
-def test_a_report_nobody_can_divide_fails_at_the_cap() -> None:
+def test_an_indivisible_report_fails_at_the_cap() -> None:
     settings = ReportSettings(aliases={4021: 6001}, row_caps={4021: 100})
-    with world(size=BUSY, settings=settings, ROW_CAPS="100", REPORT_IDS="4021") as here:
-        (failure,) = here.fail(EVENT)["failed"]
+    with World(
+        size=BUSY, settings=settings, variables={"ROW_CAPS": "100", "REPORT_IDS": "4021"}
+    ) as world:
+        (failure,) = world.run_and_fail(EVENT)["failed"]
         assert failure["error"].startswith("ROW_CAP: exactly 100 rows came")
-        assert here.exports() == []
+        assert world.export_keys() == []
 
 
 def test_a_quarter_of_a_million_attendees_on_one_day() -> None:
     crowd = Size(rooms=12, attendees=8, busy={DAY: 250_000})
-    with world(size=crowd) as here:
-        here.run({**EVENT, "reports": ["attendees"]})
-        check(here, ATTENDEES)
-        assert len(here.rows(ATTENDEES)) > 250_000
-        assert calls(here, 6001) < 12
+    with World(size=crowd) as world:
+        world.run({**EVENT, "reports": ["attendees"]})
+        check(world, ATTENDEES)
+        assert len(world.rows(ATTENDEES)) > 250_000
+        assert calls(world, 6001) < 12

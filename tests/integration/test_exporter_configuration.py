@@ -1,4 +1,4 @@
-"""Whatever is wrong with settings, secret or event is said at once, before any export starts."""
+"""All mistakes in settings, secret and event are reported before any export starts."""
 
 import json
 
@@ -6,22 +6,22 @@ import pytest
 
 from room_reports.deadline import Deadline
 from room_reports.errors import ConfigurationError
-from tests.support.world import World, world
+from tests.support.world import World
 
 DIRECT = {"from": "2026-09-10", "to": "2026-09-11"}
 
 
-def refusal(here: World, event: dict[str, object] | None = None) -> str:
-    """The message of a run that must not start."""
+def refusal(world: World, event: dict[str, object] | None = None) -> str:
+    """Return the error message of a run that must not start."""
     with pytest.raises(ConfigurationError) as caught:
-        here.run(event or here.scheduled())
-    assert here.s3.requests == []
-    assert all(server.calls.all() == () for server in here.kaltura.values())
+        world.run(event or world.scheduled_event())
+    assert world.s3.requests == []
+    assert all(server.calls.all() == () for server in world.regions.values())
     return str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value", "expected"),
     [
         ("REPORT_FILTERS", '{"attendee": {"entry_ids": ["1_a"]}}', "unknown report 'attendee'"),
         ("REPORT_FILTERS", '{"attendees": {"entry_ids": ["1_a;x=1"]}}', "'1_a;x=1' contains a ';'"),
@@ -45,16 +45,16 @@ def refusal(here: World, event: dict[str, object] | None = None) -> str:
         ("SECRET_ID", "", "is missing; it should be the ARN of the secret"),
     ],
 )
-def test_a_wrong_setting_is_named(variable: str, value: str, said: str) -> None:
-    with world() as here:
-        here.environment[variable] = value
-        message = refusal(here)
+def test_error_names_the_invalid_variable(variable: str, value: str, expected: str) -> None:
+    with World() as world:
+        world.environment[variable] = value
+        message = refusal(world)
         assert message.startswith(f"{variable}: ")
-        assert said in message
+        assert expected in message
 
 
 @pytest.mark.parametrize(
-    ("secret", "said"),
+    ("secret", "expected"),
     [
         ("planted-not-json", "the secret is not a JSON object"),
         ("", "the secret is not a JSON object"),
@@ -70,16 +70,16 @@ def test_a_wrong_setting_is_named(variable: str, value: str, said: str) -> None:
         ),
     ],
 )
-def test_a_wrong_secret_is_described_and_never_quoted(secret: str, said: str) -> None:
-    with world() as here:
-        here.secret = secret
-        message = refusal(here)
-        assert said in message
+def test_an_invalid_secret_is_described_but_not_quoted(secret: str, expected: str) -> None:
+    with World() as world:
+        world.secret = secret
+        message = refusal(world)
+        assert expected in message
         assert "planted" not in message
 
 
 @pytest.mark.parametrize(
-    ("event", "said"),
+    ("event", "expected"),
     [
         ({"from": "2026-09-11", "to": "2026-09-10"}, "from: 2026-09-11 should be before to"),
         ({"from": "2026-09-10", "to": "2026-09-10"}, "should be before to, which is 2026-09-10"),
@@ -93,25 +93,27 @@ def test_a_wrong_secret_is_described_and_never_quoted(secret: str, said: str) ->
         ({**DIRECT, "regions": ["moon"]}, "regions: ['moon'] should be a list of some of: us"),
         ({**DIRECT, "granularity": "week"}, "granularity: 'week' should be day or hour"),
         ({**DIRECT, "force": "yes"}, "force: 'yes' should be true or false"),
-        ({**DIRECT, "form": 1}, "form: is not a field of the event; it has from, to"),
+        ({**DIRECT, "form": 1}, "form: is not a field of the event; its fields are from, to"),
         ({"detail-type": "Scheduled Event", "time": "now"}, "the scheduled event's time: 'now'"),
         ({"detail-type": "Scheduled Event"}, "the scheduled event's time: ''"),
     ],
 )
-def test_a_wrong_event_is_named(event: dict[str, object], said: str) -> None:
-    with world() as here:
-        assert said in refusal(here, event)
+def test_error_names_the_invalid_field_of_the_event(
+    event: dict[str, object], expected: str
+) -> None:
+    with World() as world:
+        assert expected in refusal(world, event)
 
 
-def test_everything_that_is_wrong_is_said_at_once() -> None:
-    with world(regions=("us", "eu")) as here:
-        here.secret = json.dumps({"us": {"ks": "planted"}})
-        here.environment |= {
+def test_all_configuration_problems_are_reported_together() -> None:
+    with World(regions=("us", "eu")) as world:
+        world.secret = json.dumps({"us": {"ks": "planted"}})
+        world.environment |= {
             "TIME_ZONE": "Mars/Olympus",
             "CONCURRENCY": "lots",
             "REPORT_FILTERS": '{"grades": {}, "attendees": {"entry_ids": ["a;b", ""]}}',
         }
-        message = refusal(here, {"from": "2026-09-12", "to": "2026-09-10", "regions": ["moon"]})
+        message = refusal(world, {"from": "2026-09-12", "to": "2026-09-10", "regions": ["moon"]})
         for part in (
             *("TIME_ZONE: 'Mars/Olympus'", "CONCURRENCY: 'lots'", "REPORT_FILTERS: "),
             *("unknown report 'grades'", "'a;b' contains a ';'"),
@@ -122,14 +124,14 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         assert "planted" not in message
 
 
-def test_a_secret_that_cannot_be_read_is_one_problem_among_others() -> None:
+def test_an_unreadable_secret_is_reported_with_other_problems() -> None:
     def unreadable(secret_id: str) -> str:
         raise ConfigurationError([f"the secret {secret_id} cannot be read"])
 
-    with world(TIME_ZONE="Mars/Olympus") as here:
-        service = here.service()
+    with World(variables={"TIME_ZONE": "Mars/Olympus"}) as world:
+        service = world.exporter()
         object.__setattr__(service._dependencies, "secret", unreadable)
         with pytest.raises(ConfigurationError) as caught:
-            service.invoke(here.scheduled(), "x", Deadline.after(800))
+            service.invoke(world.scheduled_event(), "x", Deadline.after(800))
         assert len(caught.value.problems) == 2
         assert caught.value.problems[1] == "the secret secret cannot be read"

@@ -1,4 +1,4 @@
-"""Each way in which Kaltura can fail leads to the outcome and the message promised for it."""
+"""Each failure of Kaltura leads to the documented result and message."""
 
 import json
 from typing import Any
@@ -7,12 +7,12 @@ import pytest
 
 from local.kaltura.campus import Size
 from local.kaltura.faults import Fault
-from tests.support.world import SLUGS, World, key, world
+from tests.support.world import SLUGS, World, export_key
 
 SMALL = Size(rooms=3, attendees=3)
 DAY = "2026-09-19"
-ATTENDEES = key("attendees", "us", DAY)
-OTHERS = [key(slug, "us", DAY) for slug in ("room_data", "breakout_sessions")]
+ATTENDEES = export_key("attendees", "us", DAY)
+OTHERS = [export_key(slug, "us", DAY) for slug in ("room_data", "breakout_sessions")]
 TRIES = 4
 
 RETRIED = (
@@ -34,81 +34,83 @@ def api_error(code: str, times: int | None = None) -> Fault:
     return Fault("api_error", code=code, times=times, report=6001)
 
 
-def only_failure(answer: dict[str, Any]) -> dict[str, Any]:
-    (failure,) = answer["failed"]
+def only_failure(result: dict[str, Any]) -> dict[str, Any]:
+    (failure,) = result["failed"]
     assert failure.keys() == {"task", "error", "retryable"}
     assert failure["task"] == ATTENDEES
     return dict(failure)
 
 
-def check_the_rest(here: World, answer: dict[str, Any], others: list[str]) -> None:
-    """The other tasks were done, nothing was written for the failed one, and all is on record."""
-    assert sorted(answer["exported"]) == sorted(others) == sorted(here.exports())
-    assert all(here.rows(a_key) == here.truth(a_key) for a_key in others)
-    record = here.record()
-    assert record["failed"] == answer["failed"]
-    assert record["run_id"] == answer["run_id"]
-    assert record["deferred"] == answer["deferred"]
+def check_the_rest(world: World, result: dict[str, Any], others: list[str]) -> None:
+    """Assert that only the failed task has no export, and that the run record says so."""
+    assert sorted(result["exported"]) == sorted(others) == sorted(world.export_keys())
+    assert all(world.rows(key) == world.expected_rows(key) for key in others)
+    record = world.latest_run_record()
+    assert record["failed"] == result["failed"]
+    assert record["run_id"] == result["run_id"]
+    assert record["deferred"] == result["deferred"]
 
 
 @pytest.mark.parametrize("code", RETRIED)
-def test_what_may_pass_is_tried_again_and_then_left_to_the_next_run(code: str) -> None:
-    with world(size=SMALL) as here:
-        here.kaltura["us"].faults.push(api_error(code))
-        answer = here.fail()
-        failure = only_failure(answer)
+def test_transient_errors_are_retried_and_then_reported_as_retryable(code: str) -> None:
+    with World(size=SMALL) as world:
+        world.regions["us"].faults.push(api_error(code))
+        result = world.run_and_fail()
+        failure = only_failure(result)
         assert failure["error"].startswith(f"{code}: ")
         assert failure["retryable"] is True
-        check_the_rest(here, answer, OTHERS)
-        calls = [call for call in here.kaltura["us"].calls.reports() if call.report == 6001]
+        check_the_rest(world, result, OTHERS)
+        calls = [call for call in world.regions["us"].calls.reports() if call.report == 6001]
         assert len(calls) == TRIES
-        waits = sorted(here.waits)
+        waits = sorted(world.waits)
         assert len(waits) == TRIES - 1
         least = 10 if code == "ACTION_BLOCKED" else 0
         for number, wait in enumerate(waits):
             assert least + 2**number / 2 <= wait <= least + 2**number
-        here.kaltura["us"].faults.clear()
-        assert here.schedule()["exported"] == [ATTENDEES]
+        world.regions["us"].faults.clear()
+        assert world.run_scheduled()["exported"] == [ATTENDEES]
 
 
 @pytest.mark.parametrize("code", [*RETRIED, "DRUID_QUERY_TIMED_OUT"])
-def test_what_passes_while_it_is_tried_again_is_no_failure(code: str) -> None:
-    with world(size=SMALL) as here:
-        here.kaltura["us"].faults.push(api_error(code, times=TRIES - 1))
-        assert here.schedule()["failed"] == []
-        assert here.rows(ATTENDEES) == here.truth(ATTENDEES)
+def test_a_successful_retry_is_not_a_failure(code: str) -> None:
+    with World(size=SMALL) as world:
+        world.regions["us"].faults.push(api_error(code, times=TRIES - 1))
+        assert world.run_scheduled()["failed"] == []
+        assert world.rows(ATTENDEES) == world.expected_rows(ATTENDEES)
 
 
 @pytest.mark.parametrize("code", OF_THE_TASK)
-def test_what_will_not_pass_is_not_tried_again(code: str) -> None:
-    with world(size=SMALL) as here:
-        here.kaltura["us"].faults.push(api_error(code))
-        answer = here.fail()
-        failure = only_failure(answer)
+def test_task_errors_are_not_retried(code: str) -> None:
+    with World(size=SMALL) as world:
+        world.regions["us"].faults.push(api_error(code))
+        result = world.run_and_fail()
+        failure = only_failure(result)
         assert failure["error"].startswith(f"{code}: ")
         assert failure["retryable"] is False
-        check_the_rest(here, answer, OTHERS)
-        calls = [call for call in here.kaltura["us"].calls.reports() if call.report == 6001]
+        check_the_rest(world, result, OTHERS)
+        calls = [call for call in world.regions["us"].calls.reports() if call.report == 6001]
         assert len(calls) == 1
-        assert here.waits == []
+        assert world.waits == []
 
 
 @pytest.mark.parametrize("code", OF_THE_REGION)
-def test_what_concerns_the_region_stops_it_and_no_other(code: str) -> None:
-    with world(regions=("us", "eu"), size=SMALL, CONCURRENCY="1", CATCH_UP_DAYS="3") as here:
-        here.kaltura["us"].faults.push(Fault("api_error", code=code, times=None))
-        answer = here.fail()
-        (failure,) = answer["failed"]
-        assert failure["task"] == key("room_data", "us", DAY)
+def test_region_errors_stop_only_that_region(code: str) -> None:
+    with World(
+        regions=("us", "eu"), size=SMALL, variables={"CONCURRENCY": "1", "CATCH_UP_DAYS": "3"}
+    ) as world:
+        world.regions["us"].faults.push(Fault("api_error", code=code, times=None))
+        result = world.run_and_fail()
+        (failure,) = result["failed"]
+        assert failure["task"] == export_key("room_data", "us", DAY)
         assert failure["error"].startswith(f"{code}: ")
         assert failure["retryable"] is False
-        assert len(here.kaltura["us"].calls.reports()) == 1
-        assert answer["deferred"] == 8
-        assert len(answer["exported"]) == 9
+        assert len(world.regions["us"].calls.reports()) == 1
+        assert result["deferred"] == 8
+        assert len(result["exported"]) == 9
         check_the_rest(
-            here,
-            answer,
-            [key(s, "eu", d) for s in SLUGS for d in ("2026-09-17", "2026-09-18", DAY)],
+            world,
+            result,
+            [export_key(s, "eu", d) for s in SLUGS for d in ("2026-09-17", "2026-09-18", DAY)],
         )
 
 
@@ -140,15 +142,15 @@ def test_what_concerns_the_region_stops_it_and_no_other(code: str) -> None:
     ],
     ids=lambda value: value.kind if isinstance(value, Fault) else "",
 )
-def test_what_comes_broken_is_never_published(fault: Fault, message: str, retryable: bool) -> None:
+def test_broken_responses_are_not_published(fault: Fault, message: str, retryable: bool) -> None:
     always = {**vars(fault), "times": None, "report": 6001}
-    with world(size=SMALL, READ_TIMEOUT_SECONDS="1") as here:
-        here.kaltura["us"].faults.push(Fault(**always))
-        answer = here.fail()
-        failure = only_failure(answer)
+    with World(size=SMALL, variables={"READ_TIMEOUT_SECONDS": "1"}) as world:
+        world.regions["us"].faults.push(Fault(**always))
+        result = world.run_and_fail()
+        failure = only_failure(result)
         assert failure["error"].startswith(message)
         assert failure["retryable"] is retryable
-        check_the_rest(here, answer, OTHERS)
+        check_the_rest(world, result, OTHERS)
 
 
 @pytest.mark.parametrize(
@@ -159,90 +161,92 @@ def test_what_comes_broken_is_never_published(fault: Fault, message: str, retrya
         *("http_status", "ks_expired", "chunked", "drip", "reordered_columns"),
     ],
 )
-def test_what_was_broken_once_is_whole_in_the_end(fault: str) -> None:
-    with world(size=SMALL) as here:
-        here.kaltura["us"].faults.push(Fault(fault, seconds=0.1))
-        assert here.schedule()["failed"] == []
-        assert len(here.exports()) == 3
-        assert all(here.rows(a_key) == here.truth(a_key) for a_key in here.exports())
+def test_a_single_broken_response_is_recovered(fault: str) -> None:
+    with World(size=SMALL) as world:
+        world.regions["us"].faults.push(Fault(fault, seconds=0.1))
+        assert world.run_scheduled()["failed"] == []
+        assert len(world.export_keys()) == 3
+        assert all(world.rows(key) == world.expected_rows(key) for key in world.export_keys())
 
 
-def test_a_report_that_nothing_is_known_of_is_not_taken_for_an_empty_one() -> None:
-    with world(size=SMALL) as here:
-        here.kaltura["us"].faults.push(
+def test_a_failed_report_is_not_published_as_empty() -> None:
+    with World(size=SMALL) as world:
+        world.regions["us"].faults.push(
             api_error("DRUID_QUERY_TIMED_OUT"), Fault("header_only", times=None, report=6000)
         )
-        failure = only_failure(here.fail())
+        failure = only_failure(world.run_and_fail())
         assert failure["error"].startswith("DRUID_QUERY_TIMED_OUT: ")
-        assert ATTENDEES not in here.exports()
+        assert ATTENDEES not in world.export_keys()
 
 
-def test_columns_nobody_knows_are_kept_at_the_end_and_reported() -> None:
-    with world(size=SMALL) as here:
-        here.kaltura["us"].faults.push(Fault("extra_column", text="new_metric", report=6001))
-        here.schedule()
-        rows, truth = here.rows(ATTENDEES), here.truth(ATTENDEES)
-        assert [row[:-1] for row in rows] == truth
-        assert [row[-1] for row in rows] == ["new_metric", *["7"] * (len(truth) - 1)]
-        entries = {entry["task"]: entry for entry in here.record()["exported"]}
+def test_unknown_columns_are_appended_and_reported() -> None:
+    with World(size=SMALL) as world:
+        world.regions["us"].faults.push(Fault("extra_column", text="new_metric", report=6001))
+        world.run_scheduled()
+        rows, expected = world.rows(ATTENDEES), world.expected_rows(ATTENDEES)
+        assert [row[:-1] for row in rows] == expected
+        assert [row[-1] for row in rows] == ["new_metric", *["7"] * (len(expected) - 1)]
+        entries = {entry["task"]: entry for entry in world.latest_run_record()["exported"]}
         assert entries[ATTENDEES]["unknown_columns"] == ["new_metric"]
         assert entries[OTHERS[0]]["unknown_columns"] == []
 
 
-def test_bytes_that_are_not_utf8_are_replaced_and_counted() -> None:
-    with world(size=SMALL) as here:
-        here.kaltura["us"].faults.push(Fault("invalid_utf8", report=6001))
-        here.schedule()
-        entries = {entry["task"]: entry for entry in here.record()["exported"]}
-        rows = here.rows(ATTENDEES)[1:]
+def test_invalid_utf8_is_replaced_and_counted() -> None:
+    with World(size=SMALL) as world:
+        world.regions["us"].faults.push(Fault("invalid_utf8", report=6001))
+        world.run_scheduled()
+        entries = {entry["task"]: entry for entry in world.latest_run_record()["exported"]}
+        rows = world.rows(ATTENDEES)[1:]
         assert rows
         assert entries[ATTENDEES]["replaced_bytes"] >= len(rows)
         assert all(row[1].startswith("\ufffd") for row in rows)
 
 
-def test_a_failed_task_leaves_the_older_good_object_alone() -> None:
-    with world(size=SMALL) as here:
-        here.schedule()
-        before = {a_key: here.s3.store.versions(a_key) for a_key in here.exports()}
-        here.kaltura["us"].faults.push(Fault("truncate_length", times=None))
-        answer = here.fail({"from": DAY, "to": "2026-09-20", "force": True})
-        assert len(answer["failed"]) == 3
-        assert {a_key: here.s3.store.versions(a_key) for a_key in here.exports()} == before
+def test_a_failed_task_keeps_the_older_export() -> None:
+    with World(size=SMALL) as world:
+        world.run_scheduled()
+        before = {key: world.s3.store.versions(key) for key in world.export_keys()}
+        world.regions["us"].faults.push(Fault("truncate_length", times=None))
+        result = world.run_and_fail({"from": DAY, "to": "2026-09-20", "force": True})
+        assert len(result["failed"]) == 3
+        assert {key: world.s3.store.versions(key) for key in world.export_keys()} == before
 
 
-def test_a_region_that_is_down_costs_three_tasks_and_no_other_region() -> None:
-    with world(regions=("us", "eu"), size=SMALL, CONCURRENCY="1", CATCH_UP_DAYS="5") as here:
-        here.kaltura["us"].stop()
-        answer = here.fail()
-        assert len(answer["failed"]) == 3
-        assert {failure["error"].split(":")[0] for failure in answer["failed"]} == {"UNREACHABLE"}
-        assert all(failure["retryable"] for failure in answer["failed"])
-        assert answer["deferred"] == 12
-        assert len(answer["exported"]) == 15
-        here.kaltura["us"].start()
-        healed = here.schedule()
-        assert len(healed["exported"]) == 15
-        assert healed["skipped"] >= 15
-        assert all(here.rows(a_key) == here.truth(a_key) for a_key in here.exports())
+def test_an_unreachable_region_fails_three_tasks_and_defers_the_rest() -> None:
+    with World(
+        regions=("us", "eu"), size=SMALL, variables={"CONCURRENCY": "1", "CATCH_UP_DAYS": "5"}
+    ) as world:
+        world.regions["us"].stop()
+        result = world.run_and_fail()
+        assert len(result["failed"]) == 3
+        assert {failure["error"].split(":")[0] for failure in result["failed"]} == {"UNREACHABLE"}
+        assert all(failure["retryable"] for failure in result["failed"])
+        assert result["deferred"] == 12
+        assert len(result["exported"]) == 15
+        world.regions["us"].start()
+        recovered = world.run_scheduled()
+        assert len(recovered["exported"]) == 15
+        assert recovered["skipped"] >= 15
+        assert all(world.rows(key) == world.expected_rows(key) for key in world.export_keys())
 
 
-def test_what_nobody_understands_is_quarantined_without_any_secret() -> None:
-    with world(size=SMALL) as here:
-        here.kaltura["us"].faults.push(
+def test_unrecognised_responses_are_quarantined() -> None:
+    with World(size=SMALL) as world:
+        world.regions["us"].faults.push(
             Fault("garbage_text", times=None, report=6001),
             Fault("proxy_html", times=None, report=6002),
         )
-        answer = here.fail()
-        assert len(answer["failed"]) == 2
-        folder = f"quarantine/dt=2026-09-20/{answer['run_id']}"
-        kept = here.s3.store.keys("quarantine/")
+        result = world.run_and_fail()
+        assert len(result["failed"]) == 2
+        folder = f"quarantine/dt=2026-09-20/{result['run_id']}"
+        kept = world.s3.store.keys("quarantine/")
         assert kept == [
             f"{folder}/attendees_us_{DAY}.json",
             f"{folder}/breakout_sessions_us_{DAY}.json",
         ]
-        document = json.loads(here.item(kept[0]).body)
+        document = json.loads(world.item(kept[0]).body)
         assert document.keys() == {"task", "error", "status", "headers", "body"}
         assert document["task"] == ATTENDEES
         assert document["status"] == 200
         assert "this,is,not" in document["body"]
-        assert "Please try again later" in json.loads(here.item(kept[1]).body)["body"]
+        assert "Please try again later" in json.loads(world.item(kept[1]).body)["body"]

@@ -1,4 +1,4 @@
-"""What a run exports, by its event: and nothing that the bucket holds already."""
+"""Which windows a run exports, by its event and by what the bucket holds."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from local.kaltura.campus import Size
-from tests.support.world import NOW, SLUGS, World, key, world
+from tests.support.world import NOW, SLUGS, World, export_key
 
 SMALL = Size(rooms=3, attendees=3)
 
 
 def day(label: str, region: str = "us") -> list[str]:
-    return [key(slug, region, label) for slug in SLUGS]
+    return [export_key(slug, region, label) for slug in SLUGS]
 
 
 def days(first: str, count: int) -> list[str]:
@@ -21,156 +21,167 @@ def days(first: str, count: int) -> list[str]:
     return [f"{start + timedelta(days=number):%Y-%m-%d}" for number in range(count)]
 
 
-def quiet(here: World) -> bool:
-    """Whether no export was written and Kaltura was not asked since the last ``hush``."""
-    return not here.written() and not any(server.calls.all() for server in here.kaltura.values())
+def is_idle(world: World) -> bool:
+    """Return whether there was no write and no request to Kaltura since ``forget_requests``."""
+    return not world.written_keys() and not any(
+        server.calls.all() for server in world.regions.values()
+    )
 
 
-def hush(here: World) -> None:
-    here.s3.requests.clear()
-    for server in here.kaltura.values():
+def forget_requests(world: World) -> None:
+    world.s3.requests.clear()
+    for server in world.regions.values():
         server.calls.clear()
 
 
 def test_a_scheduled_run_exports_the_last_closed_windows() -> None:
-    with world(regions=("us", "eu"), size=SMALL, GRANULARITIES="day,hour") as here:
-        answer = here.schedule()
-        assert answer["failed"] == []
-        assert answer["deferred"] == answer["skipped"] == 0
+    with World(regions=("us", "eu"), size=SMALL, variables={"GRANULARITIES": "day,hour"}) as world:
+        result = world.run_scheduled()
+        assert result["failed"] == []
+        assert result["deferred"] == result["skipped"] == 0
         hours = [f"2026-09-19T{hour:02}Z" for hour in range(24)]
-        # The horizon of one day begins at 00:07 the day before, within the first of them.
+        # One day of catch-up begins at 00:07 of the day before, within the first window.
         expected = [
-            key(slug, region, label)
+            export_key(slug, region, label)
             for slug, region, label in product(SLUGS, ("us", "eu"), ["2026-09-19", *hours])
         ]
-        assert sorted(answer["exported"]) == sorted(expected)
+        assert sorted(result["exported"]) == sorted(expected)
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 def test_a_second_run_changes_nothing(compression: str) -> None:
-    with world(size=SMALL, GRANULARITIES="day,hour", COMPRESSION=compression) as here:
+    with World(
+        size=SMALL, variables={"GRANULARITIES": "day,hour", "COMPRESSION": compression}
+    ) as world:
         event = {"from": "2026-09-17", "to": "2026-09-20"}
-        first = [here.schedule(), here.run(event)]
-        assert all(answer["exported"] for answer in first)
-        before = {a_key: here.s3.store.versions(a_key) for a_key in here.exports()}
-        hush(here)
-        second = [here.schedule(), here.run(event)]
-        assert quiet(here)
-        assert [answer["exported"] for answer in second] == [[], []]
-        assert [answer["skipped"] for answer in second] == [3 * 3 * 25, 3 * 3 * 25]
-        assert {a_key: here.s3.store.versions(a_key) for a_key in here.exports()} == before
+        first = [world.run_scheduled(), world.run(event)]
+        assert all(result["exported"] for result in first)
+        before = {key: world.s3.store.versions(key) for key in world.export_keys()}
+        forget_requests(world)
+        second = [world.run_scheduled(), world.run(event)]
+        assert is_idle(world)
+        assert [result["exported"] for result in second] == [[], []]
+        assert [result["skipped"] for result in second] == [3 * 3 * 25, 3 * 3 * 25]
+        assert {key: world.s3.store.versions(key) for key in world.export_keys()} == before
         assert all(len(versions) == 1 for versions in before.values())
 
 
 def test_a_direct_event_over_a_month_exports_the_month() -> None:
     now = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
-    with world(now=now, size=SMALL, TIME_ZONE="Europe/Warsaw") as here:
-        answer = here.run({"from": "2026-09-01", "to": "2026-10-01"})
-        expected = [a_key for label in days("2026-09-01", 30) for a_key in day(label)]
-        assert sorted(answer["exported"]) == sorted(expected) == sorted(here.exports())
-        assert all(here.rows(a_key) == here.truth(a_key) for a_key in expected)
-        states = {here.item(a_key).metadata["state"] for a_key in expected}
+    with World(now=now, size=SMALL, variables={"TIME_ZONE": "Europe/Warsaw"}) as world:
+        result = world.run({"from": "2026-09-01", "to": "2026-10-01"})
+        expected = [key for label in days("2026-09-01", 30) for key in day(label)]
+        assert sorted(result["exported"]) == sorted(expected) == sorted(world.export_keys())
+        assert all(world.rows(key) == world.expected_rows(key) for key in expected)
+        states = {world.item(key).metadata["state"] for key in expected}
         assert states == {"settled"}
-        assert len(here.kaltura["us"].calls.reports()) == 90
+        assert len(world.regions["us"].calls.reports()) == 90
 
 
 @pytest.mark.parametrize(
     ("chosen", "expected"),
     [
-        ({"reports": ["attendees"]}, [key("attendees", r, "2026-09-10") for r in ("us", "eu")]),
+        (
+            {"reports": ["attendees"]},
+            [export_key("attendees", r, "2026-09-10") for r in ("us", "eu")],
+        ),
         ({"regions": ["eu"]}, day("2026-09-10", "eu")),
         ({"reports": ["room_data", "room_data"], "regions": ["us"]}, day("2026-09-10")[:1]),
         ({"granularity": "day"}, day("2026-09-10") + day("2026-09-10", "eu")),
         (
             {"granularity": "hour", "reports": ["attendees"], "regions": ["us"]},
-            [key("attendees", "us", f"2026-09-10T{hour:02}Z") for hour in range(24)],
+            [export_key("attendees", "us", f"2026-09-10T{hour:02}Z") for hour in range(24)],
         ),
     ],
 )
-def test_a_direct_event_can_ask_for_less(chosen: dict[str, Any], expected: list[str]) -> None:
-    with world(regions=("us", "eu"), size=SMALL) as here:
-        answer = here.run({"from": "2026-09-10", "to": "2026-09-11", **chosen})
-        assert sorted(answer["exported"]) == sorted(expected)
-        assert here.record()["trigger"] == "event"
+def test_a_direct_event_can_select_reports_regions_and_granularity(
+    chosen: dict[str, Any], expected: list[str]
+) -> None:
+    with World(regions=("us", "eu"), size=SMALL) as world:
+        result = world.run({"from": "2026-09-10", "to": "2026-09-11", **chosen})
+        assert sorted(result["exported"]) == sorted(expected)
+        assert world.latest_run_record()["trigger"] == "event"
 
 
-def test_a_span_takes_in_every_window_that_it_touches() -> None:
-    with world(size=SMALL, GRANULARITIES="day,hour") as here:
-        answer = here.run(
+def test_a_time_range_includes_every_overlapping_window() -> None:
+    with World(size=SMALL, variables={"GRANULARITIES": "day,hour"}) as world:
+        result = world.run(
             {"from": "2026-09-10T22:30:00Z", "to": "2026-09-11T01:00:01Z", "reports": ["room_data"]}
         )
         labels = (
             *("2026-09-10", "2026-09-11", "2026-09-10T22Z", "2026-09-10T23Z"),
             *("2026-09-11T00Z", "2026-09-11T01Z"),
         )
-        assert sorted(answer["exported"]) == sorted(key("room_data", "us", x) for x in labels)
+        assert sorted(result["exported"]) == sorted(
+            export_key("room_data", "us", x) for x in labels
+        )
 
 
-def test_force_exports_again_and_says_that_nothing_changed() -> None:
-    with world(size=SMALL) as here:
+def test_force_exports_again_and_records_unchanged_exports() -> None:
+    with World(size=SMALL) as world:
         event = {"from": "2026-09-08", "to": "2026-09-10"}
-        first = here.run(event)
-        before = {a_key: here.item(a_key) for a_key in here.exports()}
-        here.now += timedelta(minutes=5)
-        again = here.run({**event, "force": True})
+        first = world.run(event)
+        before = {key: world.item(key) for key in world.export_keys()}
+        world.now += timedelta(minutes=5)
+        again = world.run({**event, "force": True})
         assert sorted(again["exported"]) == sorted(first["exported"])
-        assert {entry["reason"] for entry in here.record()["exported"]} == {"forced"}
-        assert all(entry["same"] for entry in here.record()["exported"])
-        for a_key, old in before.items():
-            new = here.item(a_key)
+        assert {entry["reason"] for entry in world.latest_run_record()["exported"]} == {"forced"}
+        assert all(entry["same"] for entry in world.latest_run_record()["exported"])
+        for key, old in before.items():
+            new = world.item(key)
             assert new.body == old.body
             assert new.last_modified > old.last_modified
             assert new.metadata["run-id"] == again["run_id"] != first["run_id"]
 
 
-def test_windows_that_have_not_ended_are_left_out_unless_wanted() -> None:
+def test_open_windows_are_exported_only_if_enabled_or_forced() -> None:
     today = {"from": "2026-09-19", "to": "2026-09-22", "reports": ["attendees"]}
     noon = datetime(2026, 9, 20, 12, 0, tzinfo=UTC)
-    with world(now=noon, size=SMALL) as here:
-        assert here.run(today)["exported"] == [key("attendees", "us", "2026-09-19")]
-        forced = here.run({**today, "force": True})["exported"]
-        assert sorted(forced) == [key("attendees", "us", f"2026-09-{d}") for d in (19, 20)]
-        assert here.item(key("attendees", "us", "2026-09-20")).metadata["state"] == "open"
-    with world(now=noon, size=SMALL, EXPORT_OPEN_WINDOW="true") as here:
-        assert key("attendees", "us", "2026-09-20") in here.schedule()["exported"]
-        here.now += timedelta(hours=1)
-        assert here.schedule()["exported"] == day("2026-09-20")
-        # Once it has ended it is missing as far as the schedule is concerned.
-        here.now = datetime(2026, 9, 21, 0, 7, tzinfo=UTC)
-        here.run({"from": "2026-09-20", "to": "2026-09-21"})
-        for a_key in day("2026-09-20"):
-            assert here.item(a_key).metadata["state"] == "settling"
-            assert here.rows(a_key) == here.truth(a_key)
+    with World(now=noon, size=SMALL) as world:
+        assert world.run(today)["exported"] == [export_key("attendees", "us", "2026-09-19")]
+        forced = world.run({**today, "force": True})["exported"]
+        assert sorted(forced) == [export_key("attendees", "us", f"2026-09-{d}") for d in (19, 20)]
+        assert world.item(export_key("attendees", "us", "2026-09-20")).metadata["state"] == "open"
+    with World(now=noon, size=SMALL, variables={"EXPORT_OPEN_WINDOW": "true"}) as world:
+        assert export_key("attendees", "us", "2026-09-20") in world.run_scheduled()["exported"]
+        world.now += timedelta(hours=1)
+        assert world.run_scheduled()["exported"] == day("2026-09-20")
+        # After its end, the window counts as missing for a scheduled run.
+        world.now = datetime(2026, 9, 21, 0, 7, tzinfo=UTC)
+        world.run({"from": "2026-09-20", "to": "2026-09-21"})
+        for key in day("2026-09-20"):
+            assert world.item(key).metadata["state"] == "settling"
+            assert world.rows(key) == world.expected_rows(key)
 
 
-def test_the_events_time_is_the_runs_now() -> None:
-    with world(size=SMALL) as here:
-        late = {**here.scheduled(), "time": "2026-09-10T05:00:00Z"}
-        assert sorted(here.run(late)["exported"]) == sorted(
-            [a_key for label in ("2026-09-09",) for a_key in day(label)]
+def test_the_time_of_the_event_is_the_time_of_the_run() -> None:
+    with World(size=SMALL) as world:
+        late = {**world.scheduled_event(), "time": "2026-09-10T05:00:00Z"}
+        assert sorted(world.run(late)["exported"]) == sorted(
+            [key for label in ("2026-09-09",) for key in day(label)]
         )
-        assert here.record()["now"] == "2026-09-10T05:00:00Z"
-        assert here.record()["trigger"] == "schedule"
+        assert world.latest_run_record()["now"] == "2026-09-10T05:00:00Z"
+        assert world.latest_run_record()["trigger"] == "schedule"
 
 
-def test_a_run_record_tells_all_about_the_run() -> None:
-    with world(size=SMALL) as here:
-        answer = here.schedule()
-        (record_key,) = here.s3.store.keys("runs/")
-        assert record_key == f"runs/dt=2026-09-20/{answer['run_id']}.json"
-        assert answer["run_id"] == "20260920T000700Z-01234567"
-        assert here.item(record_key).body.count(b"\n") == 1
-        record = here.record()
+def test_the_run_record_matches_the_contract() -> None:
+    with World(size=SMALL) as world:
+        result = world.run_scheduled()
+        (record_key,) = world.s3.store.keys("runs/")
+        assert record_key == f"runs/dt=2026-09-20/{result['run_id']}.json"
+        assert result["run_id"] == "20260920T000700Z-01234567"
+        assert world.item(record_key).body.count(b"\n") == 1
+        record = world.latest_run_record()
         assert record.keys() == {
             *("run_id", "exported", "skipped", "deferred", "failed"),
             *("trigger", "now", "started_at", "finished_at"),
         }
         assert record["started_at"] == record["finished_at"] == f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
-        assert [entry["task"] for entry in record["exported"]] == answer["exported"]
+        assert [entry["task"] for entry in record["exported"]] == result["exported"]
         for entry in record["exported"]:
-            item = here.item(entry["task"])
+            item = world.item(entry["task"])
             assert entry == {
-                "task": key(entry["report"], "us", "2026-09-19"),
+                "task": export_key(entry["report"], "us", "2026-09-19"),
                 "report": entry["report"],
                 "region": "us",
                 "granularity": "day",
@@ -188,11 +199,13 @@ def test_a_run_record_tells_all_about_the_run() -> None:
             }
 
 
-def test_an_event_that_is_delivered_late_makes_exports_as_fresh_as_they_are() -> None:
-    with world(SETTLE_HOURS="2", GRANULARITIES="hour") as here:
+def test_a_late_event_gives_the_state_at_the_actual_time() -> None:
+    with World(variables={"SETTLE_HOURS": "2", "GRANULARITIES": "hour"}) as world:
         event = {"detail-type": "Scheduled Event", "time": "2026-09-20T09:50:00Z"}
-        here.now = datetime(2026, 9, 20, 10, 30, tzinfo=UTC)
-        here.run(event)
-        state = here.item(key("attendees", "us", "2026-09-20T07Z")).metadata["state"]
+        world.now = datetime(2026, 9, 20, 10, 30, tzinfo=UTC)
+        world.run(event)
+        state = world.item(export_key("attendees", "us", "2026-09-20T07Z")).metadata["state"]
         assert state == "settled"
-        assert here.schedule()["exported"] == [key(slug, "us", "2026-09-20T09Z") for slug in SLUGS]
+        assert world.run_scheduled()["exported"] == [
+            export_key(slug, "us", "2026-09-20T09Z") for slug in SLUGS
+        ]

@@ -1,4 +1,4 @@
-"""Two runs on one bucket, and answers of S3 that are late, lost or refusals."""
+"""Concurrent runs on one bucket, and S3 responses that are late, lost or errors."""
 
 import time
 from collections.abc import Callable
@@ -12,169 +12,169 @@ from local.kaltura.campus import Size
 from local.kaltura.faults import Fault
 from room_reports.storage.errors import ConflictError, StorageError
 from tests.support.s3.store import Item, Store
-from tests.support.world import SLUGS, World, key, world
+from tests.support.world import SLUGS, World, export_key
 
 SMALL = Size(rooms=3, attendees=3)
 DAY = "2026-09-08"
 EVENT = {"from": DAY, "to": "2026-09-09", "reports": ["attendees"]}
-ATTENDEES = key("attendees", "us", DAY)
+ATTENDEES = export_key("attendees", "us", DAY)
 OLDER, NEWER = "older-run", "newer-run"
 
 
-def before_the_first_put(here: World, act: Callable[[], None]) -> None:
-    """Has something happen when an export is about to be written for the first time."""
+def before_the_first_put(world: World, act: Callable[[], None]) -> None:
+    """Call ``act`` just before the export is written for the first time."""
     lock, done = Lock(), list[bool]()
 
-    def fault(method: str, a_key: str) -> None:
+    def fault(method: str, key: str) -> None:
         with lock:
-            first = method == "PUT" and a_key == ATTENDEES and not done
+            first = method == "PUT" and key == ATTENDEES and not done
             done.extend([True] * first)
         if first:
             act()
 
-    here.s3.fault = fault
+    world.s3.fault = fault
 
 
-def run_ids(here: World) -> list[str]:
-    """Which runs wrote the export, the oldest first."""
-    return [item.metadata["run-id"][-8:] for item in here.s3.store.versions(ATTENDEES)]
+def run_ids(world: World) -> list[str]:
+    """Return the ids of the runs that wrote the export, oldest first."""
+    return [item.metadata["run-id"][-8:] for item in world.s3.store.versions(ATTENDEES)]
 
 
-def test_two_runs_at_the_same_time_do_everything_once() -> None:
-    with world(regions=("us", "eu"), size=SMALL, CATCH_UP_DAYS="20") as here:
+def test_two_concurrent_runs_export_every_window_once() -> None:
+    with World(regions=("us", "eu"), size=SMALL, variables={"CATCH_UP_DAYS": "20"}) as world:
         with ThreadPoolExecutor(2) as pool:
             runs = [
-                pool.submit(here.run, here.scheduled(), None, request_id)
+                pool.submit(world.run, world.scheduled_event(), None, request_id)
                 for request_id in ("aaaaaaaa", "bbbbbbbb")
             ]
-            answers = [run.result() for run in runs]
-        done = [a_key for answer in answers for a_key in answer["exported"]]
-        assert sorted(done) == sorted(here.exports())
+            results = [run.result() for run in runs]
+        done = [key for result in results for key in result["exported"]]
+        assert sorted(done) == sorted(world.export_keys())
         assert len(done) == len(set(done)) == 6 * 20
-        assert all(len(here.s3.store.versions(a_key)) == 1 for a_key in done)
-        assert all(here.rows(a_key) == here.truth(a_key) for a_key in done)
-        for answer in answers:
-            assert answer["failed"] == []
-            assert answer["skipped"] + len(answer["exported"]) == 6 * 20
-        assert len(here.s3.store.keys("runs/")) == 2
+        assert all(len(world.s3.store.versions(key)) == 1 for key in done)
+        assert all(world.rows(key) == world.expected_rows(key) for key in done)
+        for result in results:
+            assert result["failed"] == []
+            assert result["skipped"] + len(result["exported"]) == 6 * 20
+        assert len(world.s3.store.keys("runs/")) == 2
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_slow_old_run_does_not_overwrite_a_newer_one(force: bool) -> None:
+def test_a_slow_older_run_does_not_overwrite_a_newer_export(force: bool) -> None:
     event = {**EVENT, "force": force}
-    with world(size=SMALL) as here:
+    with World(size=SMALL) as world:
         if force:
-            here.kaltura["us"].faults.push(Fault("row_cap", amount=1))
-            here.run(EVENT, request_id="earliest")
-            here.now += timedelta(hours=1)
+            world.regions["us"].faults.push(Fault("row_cap", amount=1))
+            world.run(EVENT, request_id="earliest")
+            world.now += timedelta(hours=1)
 
         def overtake() -> None:
-            here.now += timedelta(minutes=3)
-            answer = here.run(event, request_id=NEWER)
-            assert answer["exported"] == [ATTENDEES]
+            world.now += timedelta(minutes=3)
+            result = world.run(event, request_id=NEWER)
+            assert result["exported"] == [ATTENDEES]
 
-        before_the_first_put(here, overtake)
-        answer = here.run(event, request_id=OLDER)
-        assert run_ids(here) == ["earliest"] * force + [NEWER[:8]]
-        assert answer["exported"] == answer["failed"] == []
-        assert answer["skipped"] == 1
+        before_the_first_put(world, overtake)
+        result = world.run(event, request_id=OLDER)
+        assert run_ids(world) == ["earliest"] * force + [NEWER[:8]]
+        assert result["exported"] == result["failed"] == []
+        assert result["skipped"] == 1
 
 
-def test_a_newer_run_overwrites_what_an_older_one_wrote_meanwhile() -> None:
-    with world(size=SMALL) as here:
+def test_a_newer_run_overwrites_a_concurrent_older_export() -> None:
+    with World(size=SMALL) as world:
 
         def fall_behind() -> None:
-            here.now -= timedelta(hours=1)
-            here.run(EVENT, request_id=OLDER)
-            here.now += timedelta(hours=1)
+            world.now -= timedelta(hours=1)
+            world.run(EVENT, request_id=OLDER)
+            world.now += timedelta(hours=1)
 
-        before_the_first_put(here, fall_behind)
-        assert here.run(EVENT, request_id=NEWER)["exported"] == [ATTENDEES]
-        assert run_ids(here) == [OLDER[:8], NEWER[:8]]
-        assert here.rows(ATTENDEES) == here.truth(ATTENDEES)
+        before_the_first_put(world, fall_behind)
+        assert world.run(EVENT, request_id=NEWER)["exported"] == [ATTENDEES]
+        assert run_ids(world) == [OLDER[:8], NEWER[:8]]
+        assert world.rows(ATTENDEES) == world.expected_rows(ATTENDEES)
 
 
-def test_an_export_that_vanished_meanwhile_is_written_anew() -> None:
-    with world(size=SMALL) as here:
-        here.run(EVENT)
-        here.now += timedelta(hours=1)
-        versions = here.s3.store._versions  # the exporter itself cannot delete
-        before_the_first_put(here, versions[ATTENDEES].clear)
-        assert here.run({**EVENT, "force": True})["exported"] == [ATTENDEES]
-        assert len(here.s3.store.versions(ATTENDEES)) == 1
-        assert here.rows(ATTENDEES) == here.truth(ATTENDEES)
+def test_an_export_deleted_during_the_run_is_written_again() -> None:
+    with World(size=SMALL) as world:
+        world.run(EVENT)
+        world.now += timedelta(hours=1)
+        versions = world.s3.store._versions  # S3Server has no DELETE
+        before_the_first_put(world, versions[ATTENDEES].clear)
+        assert world.run({**EVENT, "force": True})["exported"] == [ATTENDEES]
+        assert len(world.s3.store.versions(ATTENDEES)) == 1
+        assert world.rows(ATTENDEES) == world.expected_rows(ATTENDEES)
 
 
 @pytest.mark.parametrize("fault", ["lost", "reset", "SlowDown", "InternalError"])
 @pytest.mark.parametrize("method", ["PUT", "LIST"])
-def test_what_s3_answers_late_or_never_is_tried_again(fault: str, method: str) -> None:
-    with world(size=SMALL) as here:
+def test_transient_s3_errors_are_retried(fault: str, method: str) -> None:
+    with World(size=SMALL) as world:
         lock, met = Lock(), set[str]()
 
-        def once(a_method: str, a_key: str) -> str | None:
+        def once(a_method: str, key: str) -> str | None:
             with lock:
-                if a_method != method or a_key in met:
+                if a_method != method or key in met:
                     return None
-                met.add(a_key)
+                met.add(key)
                 return fault
 
-        here.s3.fault = once
-        answer = here.schedule()
-        assert len(answer["exported"]) == 3
+        world.s3.fault = once
+        result = world.run_scheduled()
+        assert len(result["exported"]) == 3
         assert met
-        assert all(len(here.s3.store.versions(a_key)) == 1 for a_key in here.exports())
-        assert all(here.rows(a_key) == here.truth(a_key) for a_key in here.exports())
-        again = here.schedule()
+        assert all(len(world.s3.store.versions(key)) == 1 for key in world.export_keys())
+        assert all(world.rows(key) == world.expected_rows(key) for key in world.export_keys())
+        again = world.run_scheduled()
         assert again["exported"] == []
 
 
-def test_a_forced_export_whose_answer_is_lost_is_done_all_the_same() -> None:
-    with world(size=SMALL) as here:
-        here.run(EVENT)
-        here.now += timedelta(hours=1)
+def test_a_forced_export_succeeds_if_the_put_response_is_lost() -> None:
+    with World(size=SMALL) as world:
+        world.run(EVENT)
+        world.now += timedelta(hours=1)
         lost = ["lost"]
-        here.s3.fault = lambda method, a_key: (
-            lost.pop() if lost and (method, a_key) == ("PUT", ATTENDEES) else None
+        world.s3.fault = lambda method, key: (
+            lost.pop() if lost and (method, key) == ("PUT", ATTENDEES) else None
         )
-        assert here.run({**EVENT, "force": True})["exported"] == [ATTENDEES]
-        assert here.item(ATTENDEES).metadata["exported-at"] == "2026-09-20T01:07:00Z"
+        assert world.run({**EVENT, "force": True})["exported"] == [ATTENDEES]
+        assert world.item(ATTENDEES).metadata["exported-at"] == "2026-09-20T01:07:00Z"
 
 
-def test_what_s3_refuses_is_a_failure_of_that_task_alone() -> None:
-    refused = key("room_data", "us", "2026-09-19")
-    with world(size=SMALL) as here:
-        here.s3.fault = lambda method, a_key: (
-            "AccessDenied" if (method, a_key) == ("PUT", refused) else None
+def test_an_s3_refusal_fails_only_that_task() -> None:
+    refused = export_key("room_data", "us", "2026-09-19")
+    with World(size=SMALL) as world:
+        world.s3.fault = lambda method, key: (
+            "AccessDenied" if (method, key) == ("PUT", refused) else None
         )
-        answer = here.fail()
-        (failure,) = answer["failed"]
+        result = world.run_and_fail()
+        (failure,) = result["failed"]
         assert failure["task"] == refused
         assert "S3 AccessDenied while writing room_data/" in failure["error"]
-        assert len(answer["exported"]) == len(SLUGS) - 1
-        assert here.record()["failed"] == [failure]
+        assert len(result["exported"]) == len(SLUGS) - 1
+        assert world.latest_run_record()["failed"] == [failure]
 
 
-def test_a_bucket_that_cannot_be_listed_stops_the_run_before_kaltura_is_asked() -> None:
-    with world(size=SMALL) as here:
-        here.s3.fault = lambda method, _: "AccessDenied" if method == "LIST" else None
+def test_a_failed_listing_stops_the_run_before_any_request_to_kaltura() -> None:
+    with World(size=SMALL) as world:
+        world.s3.fault = lambda method, _: "AccessDenied" if method == "LIST" else None
         with pytest.raises(StorageError, match="S3 AccessDenied while listing"):
-            here.schedule()
-        assert here.kaltura["us"].calls.all() == ()
-        assert here.written() == []
+            world.run_scheduled()
+        assert world.regions["us"].calls.all() == ()
+        assert world.written_keys() == []
 
 
-def test_a_run_record_that_cannot_be_written_fails_the_run_after_its_work() -> None:
-    with world(size=SMALL) as here:
-        here.s3.fault = lambda method, a_key: (
-            "AccessDenied" if method == "PUT" and a_key.startswith("runs/") else None
+def test_a_failed_write_of_the_run_record_fails_the_run() -> None:
+    with World(size=SMALL) as world:
+        world.s3.fault = lambda method, key: (
+            "AccessDenied" if method == "PUT" and key.startswith("runs/") else None
         )
         with pytest.raises(StorageError, match="S3 AccessDenied while writing runs/"):
-            here.schedule()
-        assert len(here.exports()) == 3
+            world.run_scheduled()
+        assert len(world.export_keys()) == 3
 
 
 class OvertakenStore(Store):
-    """Another run replaces an export between a copy's reading and its writing."""
+    """A store in which another run replaces an object between the read and the write of a copy."""
 
     def get(self, key: str) -> Item | None:
         item = super().get(key)
@@ -183,12 +183,12 @@ class OvertakenStore(Store):
         return item
 
 
-def test_new_metadata_never_bring_back_what_was_replaced_meanwhile() -> None:
-    with world(size=SMALL) as here:
-        here.s3.store = OvertakenStore(time.time)
-        older = here.s3.store.put(ATTENDEES, b"older", {}, {})
+def test_replacing_metadata_does_not_restore_an_older_body() -> None:
+    with World(size=SMALL) as world:
+        world.s3.store = OvertakenStore(time.time)
+        older = world.s3.store.put(ATTENDEES, b"older", {}, {})
         with pytest.raises(ConflictError):
-            here.service()._dependencies.bucket("lake").replace_metadata(
+            world.exporter()._dependencies.bucket("bucket").replace_metadata(
                 ATTENDEES, {"state": "settled"}, older.etag
             )
-        assert [item.body for item in here.s3.store.versions(ATTENDEES)] == [b"older", b"newer"]
+        assert [item.body for item in world.s3.store.versions(ATTENDEES)] == [b"older", b"newer"]

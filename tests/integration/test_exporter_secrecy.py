@@ -1,129 +1,82 @@
-"""No credential is ever printed, logged, raised or stored, whatever Kaltura answers."""
+"""No credential is printed, logged, raised or stored, for any response of Kaltura."""
 
 import json
 import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import pytest
 
 from local.kaltura.faults import KINDS, Fault
-from local.kaltura.ks import ADMIN, generate
+from tests.support.scripted_server import Request, Response, response, serving
 from tests.support.secrecy import keep_secret, leaks
-from tests.support.world import World, world
+from tests.support.world import SECRET_FORMS, SecretForm, World
 
 ROOT = Path(__file__).parents[2]
 HARMLESS = {"stall", "stall_in_body", "drip", "rate_limit"}
 
 
-def session(here: World) -> str:
-    """A session that is good for the region us."""
-    account = here.kaltura["us"].account
-    expires = int(here.now.timestamp()) + 86_400
-    return generate(account.partner_id, account.admin_secrets[0], expires, type=ADMIN)
+def entry_of(world: World, form: SecretForm) -> dict[str, object]:
+    """Return the secret's entry for the region us, as an operator may write it."""
+    entry = world.secret_entry("us", form)
+    return {**entry, "user_id": "analyst"} if form == "admin_secret" else entry
 
 
-def entries(here: World) -> dict[str, dict[str, object]]:
-    """The secret's entry for the region us in each of its three forms."""
-    account = here.kaltura["us"].account
-    token = account.app_tokens[0]
-    return {
-        "ks": {"ks": session(here)},
-        "app_token": {
-            "partner_id": account.partner_id,
-            "app_token_id": token.id,
-            "app_token": token.token,
-        },
-        "admin_secret": {
-            "partner_id": account.partner_id,
-            "admin_secret": account.admin_secrets[0],
-            "user_id": "analyst",
-        },
-    }
-
-
-def bucket_text(here: World) -> str:
-    store = here.s3.store
+def bucket_text(world: World) -> str:
+    store = world.s3.store
     return "\n".join(
-        f"{a_key} {dict(item.metadata)} {item.body!r}"
-        for a_key in store.keys("")
-        for item in store.versions(a_key)
+        f"{key} {dict(item.metadata)} {item.body!r}"
+        for key in store.keys("")
+        for item in store.versions(key)
     )
 
 
-@pytest.mark.parametrize("form", ["ks", "app_token", "admin_secret"])
-def test_each_form_of_the_secret_works_and_stays_secret_whatever_breaks(
-    form: str, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("form", SECRET_FORMS)
+def test_no_fault_leaks_any_form_of_the_secret(
+    form: SecretForm, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with world() as here:
-        entry = entries(here)[form]
-        here.secret = json.dumps({"us": entry})
+    with World() as world:
+        entry = entry_of(world, form)
+        world.secret = json.dumps({"us": entry})
         keep_secret(str(value) for name, value in entry.items() if name != "partner_id")
-        assert len(here.schedule()["exported"]) == 3
-        said: list[object] = []
+        assert len(world.run_scheduled()["exported"]) == 3
+        shown: list[object] = []
         for kind in sorted(set(KINDS) - HARMLESS):
-            # Kaltura repeats a session that it does not accept.
+            # Kaltura echoes a session that it does not accept.
             text = str(entry.get("ks", "")) if kind == "ks_revoked" else ""
-            here.kaltura["us"].faults.push(Fault(kind, times=None, service=None, text=text))
+            world.regions["us"].faults.push(Fault(kind, times=None, service=None, text=text))
             try:
-                said.append(here.run({"from": "2026-09-08", "to": "2026-09-09", "force": True}))
-            except Exception as error:  # noqa: BLE001 - its message is what is looked at
-                said.append(f"{type(error).__name__}: {error} {error.__cause__!r}")
-            here.kaltura["us"].faults.clear()
-        assert leaks(f"{said}") == []
-        assert leaks(bucket_text(here)) == []
+                shown.append(world.run({"from": "2026-09-08", "to": "2026-09-09", "force": True}))
+            except Exception as error:  # noqa: BLE001 - the message is checked
+                shown.append(f"{type(error).__name__}: {error} {error.__cause__!r}")
+            world.regions["us"].faults.clear()
+        assert leaks(f"{shown}") == []
+        assert leaks(bucket_text(world)) == []
         assert leaks(caplog.text) == []
-        assert "UNRECOGNISED_RESPONSE" in f"{said}"
+        assert "UNRECOGNISED_RESPONSE" in f"{shown}"
 
 
-class _Echo(BaseHTTPRequestHandler):
-    """A proxy that shows what it was sent, as some do when they fail."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        sent = self.rfile.read(int(self.headers["Content-Length"]))
-        body = b"<h1>Bad gateway</h1><pre>" + sent + b"</pre>"
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_request(self, *_: Any) -> None:
-        """Says nothing."""
+def echo(request: Request) -> Response:
+    """Respond as a proxy that shows what it received, as some do when they fail."""
+    return response(b"<h1>Bad gateway</h1><pre>" + request.body + b"</pre>", "text/html")
 
 
-@contextmanager
-def echo() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
-    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-@pytest.mark.parametrize("form", ["ks", "app_token", "admin_secret"])
-def test_a_proxy_that_repeats_the_request_does_not_get_it_into_the_bucket(form: str) -> None:
-    with world() as here, echo() as url:
-        entry = entries(here)[form]
+@pytest.mark.parametrize("form", SECRET_FORMS)
+def test_a_proxy_that_echoes_the_request_does_not_leak_secrets_into_the_bucket(
+    form: SecretForm,
+) -> None:
+    with World() as world, serving(echo) as proxy:
+        entry = entry_of(world, form)
         keep_secret(str(value) for name, value in entry.items() if name != "partner_id")
-        here.secret = json.dumps({"us": entry})
-        here.environment["KALTURA_REGIONS"] = f"us={url}"
-        answer = here.fail()
-        assert all("UNRECOGNISED_RESPONSE" in failure["error"] for failure in answer["failed"])
-        assert leaks(json.dumps(answer)) == []
-        kept = bucket_text(here)
+        world.secret = json.dumps({"us": entry})
+        world.environment["KALTURA_REGIONS"] = f"us={proxy.url}"
+        result = world.run_and_fail()
+        assert all("UNRECOGNISED_RESPONSE" in failure["error"] for failure in result["failed"])
+        assert leaks(json.dumps(result)) == []
+        kept = bucket_text(world)
         assert leaks(kept) == []
         if form == "ks":
             assert "Bad gateway" in kept
@@ -165,7 +118,7 @@ def test_innocent():
 """
 
 
-def test_a_planted_secret_fails_the_test_that_showed_it(tmp_path: Path) -> None:
+def test_a_test_that_leaks_a_secret_fails(tmp_path: Path) -> None:
     (tmp_path / "test_planted.py").write_text(PLANTED)
     done = subprocess.run(
         [

@@ -1,4 +1,4 @@
-"""A simulated month of hourly runs: each window once after its end, and once when it settled."""
+"""Hourly runs over a month: each window is exported after its end and when it has settled."""
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
@@ -6,54 +6,45 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from local.kaltura.campus import Size
-from local.kaltura.published import published_rows
 from room_reports.deadline import Deadline
 from room_reports.export.errors import RunFailedError
 from room_reports.export.service import ExporterService
-from room_reports.model.reports import REPORTS
-from tests.support.world import World, world
+from tests.support.world import World
 
 START = datetime(2026, 9, 1, 0, 7, tzinfo=UTC)
 LATE = Size(rooms=3, attendees=3, lag_hours=40)
 HOUR = timedelta(hours=1)
 
 
-def live(here: World, service: ExporterService, hours: int, step: int = 1) -> int:
-    """Runs every hour, or every so many; how many of the runs failed."""
+def run_hourly(world: World, service: ExporterService, hours: int, step: int = 1) -> int:
+    """Run every ``step`` hours for ``hours`` hours; return the number of failed runs."""
     failed = 0
     for _ in range(0, hours, step):
         try:
-            service.invoke(here.scheduled(), "0123456789", Deadline.after(800))
+            service.invoke(world.scheduled_event(), "0123456789", Deadline.after(800))
         except RunFailedError:
             failed += 1
-        here.now += step * HOUR
+        world.now += step * HOUR
     return failed
 
 
-def calls(here: World) -> dict[tuple[int, int, int], list[float]]:
-    """When Kaltura was asked for each report and window."""
-    asked: dict[tuple[int, int, int], list[float]] = defaultdict(list)
-    for call in here.kaltura["us"].calls.reports():
+def calls(world: World) -> dict[tuple[int, int, int], list[float]]:
+    """Return the times of the requests for each report and window."""
+    requests: dict[tuple[int, int, int], list[float]] = defaultdict(list)
+    for call in world.regions["us"].calls.reports():
         window = int(call.params["from_date"]), int(call.params["to_date"])
-        asked[call.report or 0, *window].append(call.time)
-    return asked
+        requests[call.report or 0, *window].append(call.time)
+    return requests
 
 
-def check_final(here: World, labels: set[str]) -> None:
-    """The settled exports are what Kaltura knows in the end."""
+def check_final(world: World, labels: set[str]) -> None:
+    """Assert that the settled exports have all rows, and that they include ``labels``."""
     seen = set()
-    for a_key in here.exports():
-        item = here.item(a_key)
+    for key in world.export_keys():
+        item = world.item(key)
         if item.metadata["state"] == "settled":
-            slug, _, region = a_key.split("/")[:3]
-            report = next(report for report in REPORTS if report.slug == slug)
-            start, end = (
-                int(datetime.fromisoformat(item.metadata[name]).timestamp())
-                for name in ("window-start", "window-end")
-            )
-            known = here.kaltura[region.removeprefix("region=")].truth
-            assert here.rows(a_key) == published_rows(report, known.rows(report.id, start, end))
-            seen.add(a_key.rsplit("_", 1)[1].removesuffix(".csv"))
+            assert world.rows(key) == world.expected_rows(key, final=True)
+            seen.add(key.rsplit("_", 1)[1].removesuffix(".csv"))
     assert labels <= seen
 
 
@@ -70,37 +61,37 @@ def test_each_window_is_exported_twice(
     granularity: str, span: int, days: int, environment: dict[str, str]
 ) -> None:
     environment = {"GRANULARITIES": granularity, "CATCH_UP_DAYS": "4", **environment}
-    with world(now=START, size=LATE, variables=environment) as here:
-        assert live(here, here.service(), days * 24) == 0
-        asked = calls(here)
-        first, last = START.timestamp(), (here.now - HOUR).timestamp()
+    with World(now=START, size=LATE, variables=environment) as world:
+        assert run_hourly(world, world.exporter(), days * 24) == 0
+        requests = calls(world)
+        first, last = START.timestamp(), (world.now - HOUR).timestamp()
         settle = 48 * 3600
-        for (_, _, end), times in asked.items():
+        for (_, _, end), times in requests.items():
             due = [max(end, first), max(end + settle, first)]
             expected = sorted({moment for moment in due if moment <= last})
             assert len(times) == len(expected)
             for time, moment in zip(times, expected, strict=True):
                 assert 0 <= time - moment < 3600
         reports = len(environment.get("REPORT_IDS", "1,2,3").split(","))
-        ends = {end for _, _, end in asked if end > first}
+        ends = {end for _, _, end in requests if end > first}
         assert len(ends) == int(last // span - first // span)
-        assert sum(end > first for _, _, end in asked) == reports * len(ends)
+        assert sum(end > first for _, _, end in requests) == reports * len(ends)
         labels = {f"{START + timedelta(days=day):%Y-%m-%d}" for day in range(days - 3)}
-        check_final(here, labels if granularity == "day" else set())
+        check_final(world, labels if granularity == "day" else set())
 
 
-def test_a_settled_export_says_what_it_changed() -> None:
-    with world(now=START, size=LATE, CATCH_UP_DAYS="4") as here:
-        live(here, here.service(), 24 * 6, step=6)
+def test_the_run_record_counts_changes_of_settled_exports() -> None:
+    with World(now=START, size=LATE, variables={"CATCH_UP_DAYS": "4"}) as world:
+        run_hourly(world, world.exporter(), 24 * 6, step=6)
         records = [
             entry
-            for a_key in here.s3.store.keys("runs/")
-            for entry in here.record_under(a_key)["exported"]
+            for key in world.s3.store.keys("runs/")
+            for entry in world.run_record(key)["exported"]
             if entry["reason"] == "settle"
         ]
         assert records
         for entry in records:
-            old, new = here.s3.store.versions(entry["task"])[-2:]
+            old, new = world.s3.store.versions(entry["task"])[-2:]
             grown = int(new.metadata["rows"]) - int(old.metadata["rows"])
             change = entry["change"]
             assert change["added"] - change["removed"] == grown
@@ -110,20 +101,22 @@ def test_a_settled_export_says_what_it_changed() -> None:
         assert any(entry["change"]["altered"] for entry in records)
 
 
-def test_an_outage_of_a_week_heals_in_one_run() -> None:
-    with world(now=START, size=LATE, regions=("us", "eu"), CATCH_UP_DAYS="14") as here:
-        service = here.service()
-        live(here, service, 24 * 3, step=6)
-        here.kaltura["us"].stop()
-        assert live(here, service, 24 * 7, step=6) == 4 * 7
+def test_one_run_recovers_from_an_outage_of_a_week() -> None:
+    with World(
+        now=START, size=LATE, regions=("us", "eu"), variables={"CATCH_UP_DAYS": "14"}
+    ) as world:
+        service = world.exporter()
+        run_hourly(world, service, 24 * 3, step=6)
+        world.regions["us"].stop()
+        assert run_hourly(world, service, 24 * 7, step=6) == 4 * 7
         us, eu = (f"attendees/granularity=day/region={region}" for region in ("us", "eu"))
-        assert len(here.s3.store.keys(eu)) == len(here.s3.store.keys(us)) + 7
-        here.kaltura["us"].start()
-        answer = service.invoke(here.scheduled(), "0123456789", Deadline.after(800))
-        assert answer["deferred"] == 0
-        assert len(here.s3.store.keys(us)) == len(here.s3.store.keys(eu))
-        again = service.invoke(here.scheduled(), "0123456789", Deadline.after(800))
+        assert len(world.s3.store.keys(eu)) == len(world.s3.store.keys(us)) + 7
+        world.regions["us"].start()
+        result = service.invoke(world.scheduled_event(), "0123456789", Deadline.after(800))
+        assert result["deferred"] == 0
+        assert len(world.s3.store.keys(us)) == len(world.s3.store.keys(eu))
+        again = service.invoke(world.scheduled_event(), "0123456789", Deadline.after(800))
         assert again["exported"] == []
-        here.now += timedelta(days=4)
-        service.invoke(here.scheduled(), "0123456789", Deadline.after(800))
-        check_final(here, {f"2026-09-{day:02}" for day in range(1, 12)})
+        world.now += timedelta(days=4)
+        service.invoke(world.scheduled_event(), "0123456789", Deadline.after(800))
+        check_final(world, {f"2026-09-{day:02}" for day in range(1, 12)})

@@ -1,4 +1,4 @@
-"""The links as another S3 sees them, which knows nothing of the one that they were made against."""
+"""Presigned links, checked by SeaweedFS, another implementation of S3."""
 
 import gzip
 import json
@@ -17,10 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.stack.process import free_port, start, wait_until
 from room_reports.api.presign import S3_CONFIG, ObjectVersion, Presigner, StsCredentials
+from tests.support.world import export_key
 
 ROOT = Path(__file__).parents[2]
 BUCKET = "reports"
-KEY = "attendees/granularity=day/region=us/dt=2026-11-22/attendees_us_2026-11-22.csv"
+KEY = export_key("attendees", "us", "2026-11-22")
 FOREIGN = "runs/dt=2026-11-22/run.json"
 NAME = "attendees_us_2026-11-22.csv"
 CSV = b"entry_id,user_name\n1_abc,\xc5\x81ucja\n"
@@ -29,7 +30,7 @@ TTL = timedelta(seconds=60)
 
 @pytest.fixture(scope="module")
 def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The version of each object in a server in which ``reader`` may only read reports."""
+    """Return the version of each object in a server where ``reader`` may only read reports."""
     directory = tmp_path_factory.mktemp("seaweedfs")
     identities = [
         {
@@ -114,40 +115,38 @@ def changed(url: str, name: str, value: str) -> str:
     return parts._replace(query=urlencode(query, quote_via=quote)).geturl()
 
 
-def test_a_link_gives_that_version_under_its_friendly_name(
+def test_a_link_returns_its_version_under_the_file_name(
     presigner: Presigner, versions: dict[str, str]
 ) -> None:
-    answer = requests.get(link(presigner, versions), timeout=10)
-    assert answer.status_code == 200
-    assert answer.content == CSV
-    assert answer.headers["Content-Disposition"] == f'attachment; filename="{NAME}"'
-    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    response = requests.get(link(presigner, versions), timeout=10)
+    assert response.status_code == 200
+    assert response.content == CSV
+    assert response.headers["Content-Disposition"] == f'attachment; filename="{NAME}"'
+    assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
 
 
-def test_what_is_stored_compressed_arrives_plain(
+def test_a_compressed_object_is_decoded_by_the_client(
     presigner: Presigner, versions: dict[str, str]
 ) -> None:
-    answer = requests.get(link(presigner, versions, f"{KEY}.gz"), timeout=10)
-    assert answer.headers["Content-Encoding"] == "gzip"
-    assert answer.content == CSV
+    response = requests.get(link(presigner, versions, f"{KEY}.gz"), timeout=10)
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert response.content == CSV
 
 
-def test_a_link_for_head_is_for_head_only(presigner: Presigner, versions: dict[str, str]) -> None:
+def test_a_link_for_head_does_not_allow_get(presigner: Presigner, versions: dict[str, str]) -> None:
     url = presigner.link(ObjectVersion(BUCKET, KEY, versions[KEY], NAME), "HEAD").url
     assert requests.head(url, timeout=10).status_code == 200
     assert requests.get(url, timeout=10).status_code == 403
 
 
-def test_a_link_that_was_tampered_with_is_refused(
-    presigner: Presigner, versions: dict[str, str]
-) -> None:
+def test_a_modified_link_is_refused(presigner: Presigner, versions: dict[str, str]) -> None:
     url = link(presigner, versions)
     names = [name for name, _ in parse_qsl(urlsplit(url).query)]
     assert len(names) == 9
     for name in names:
-        answer = requests.get(changed(url, name, "9"), timeout=10)
-        assert answer.status_code in {400, 403}, name
-        assert CSV not in answer.content
+        response = requests.get(changed(url, name, "9"), timeout=10)
+        assert response.status_code in {400, 403}, name
+        assert CSV not in response.content
     later = changed(url, "X-Amz-Expires", "86400")
     assert requests.get(later, timeout=10).status_code == 403
     elsewhere = url.replace("attendees_us", "attendees_eu")
@@ -156,8 +155,8 @@ def test_a_link_that_was_tampered_with_is_refused(
     assert requests.delete(url, timeout=10).status_code == 403
 
 
-def test_a_link_ends_when_it_says(versions: dict[str, str], presigner: Presigner) -> None:
-    del presigner  # whose environment is what is wanted of it
+def test_a_link_expires(versions: dict[str, str], presigner: Presigner) -> None:
+    del presigner  # only its environment variables are needed
     until = datetime.now(UTC) + timedelta(hours=1)
     brief = Presigner(
         lambda: StsCredentials("reader", "reader-secret", None, until),
@@ -170,7 +169,7 @@ def test_a_link_ends_when_it_says(versions: dict[str, str], presigner: Presigner
     assert requests.get(brief.url, timeout=10).status_code == 403
 
 
-def test_the_role_decides_what_a_link_can_reach(
+def test_a_link_reaches_only_what_its_role_allows(
     presigner: Presigner, versions: dict[str, str]
 ) -> None:
     assert requests.get(link(presigner, versions, FOREIGN), timeout=10).status_code == 403

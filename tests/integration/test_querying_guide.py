@@ -1,4 +1,4 @@
-"""What docs/querying.md shows, run as it stands there."""
+"""The examples of docs/querying.md, run as printed."""
 
 import re
 from datetime import date
@@ -11,8 +11,8 @@ import trino_sql_validator
 
 from local.kaltura.campus import Size
 from room_reports.model.reports import ATTENDEES, REPORTS
-from tests.integration.term import ZONE, Term, shown
-from tests.support.duck_athena import DuckLake
+from tests.support.duck_athena import DuckAthena
+from tests.support.term import ZONE, Term, shown
 from tools.athena.sources import queries, views
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -32,15 +32,15 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("sql", fenced("sql"))
-def test_each_query_is_athenas_and_its_columns_exist(sql: str, bucket: Path) -> None:
+def test_documented_queries_are_valid_athena_sql(sql: str, bucket: Path) -> None:
     assert trino_sql_validator.validate(sql).valid
-    DuckLake(bucket, ZONE.key).query(sql)
+    DuckAthena(bucket, ZONE.key).query(sql)
 
 
-def test_duckdb_reads_the_files_as_shown(bucket: Path) -> None:
+def test_documented_duckdb_example(bucket: Path) -> None:
     (sql,) = fenced("sql duckdb")
     found = duckdb.execute(sql.replace("s3://BUCKET", str(bucket))).fetchall()
-    counted = DuckLake(bucket).query(
+    counted = DuckAthena(bucket).query(
         "SELECT region, dt, count(*) AS users, sum(CAST(meeting_view_time AS double)) AS minutes "
         "FROM attendees WHERE granularity = 'day' GROUP BY region, dt ORDER BY region, dt"
     )
@@ -50,7 +50,7 @@ def test_duckdb_reads_the_files_as_shown(bucket: Path) -> None:
     assert [row[3] for row in found] == pytest.approx([row["minutes"] for row in counted])
 
 
-def test_pandas_reads_a_file_as_shown(bucket: Path) -> None:
+def test_documented_pandas_example(bucket: Path) -> None:
     (code,) = fenced("python pandas")
     names: dict[str, Any] = {}
     exec(code.replace("s3://BUCKET", str(bucket)), names)
@@ -58,15 +58,15 @@ def test_pandas_reads_a_file_as_shown(bucket: Path) -> None:
     assert list(found.columns) == [column.name for column in ATTENDEES.columns]
     (window,) = (window for window in TERM.days() if window.label == "2026-11-01")
     start, end = int(window.start.timestamp()), int(window.end.timestamp())
-    true = TERM.truth("us").rows(ATTENDEES.id, start, end)
+    expected = TERM.truth("us").rows(ATTENDEES.id, start, end)
     names_of = found["user_name"].str.removeprefix("'")
-    plain = {row[3] for row in true if shown(row[3]) == row[3] and row[3].isalnum()}
-    assert len(found) == len(true)
+    plain = {row[3] for row in expected if shown(row[3]) == row[3] and row[3].isalnum()}
+    assert len(found) == len(expected)
     assert set(names_of) >= plain
     assert plain
 
 
-def test_everything_that_there_is_is_named() -> None:
+def test_guide_names_every_query_view_and_table() -> None:
     text = (DOCS / "querying.md").read_text(encoding="utf-8")
     for query in queries():
         name = query.name.replace("-", " ").capitalize()
@@ -76,7 +76,7 @@ def test_everything_that_there_is_is_named() -> None:
 
 
 @pytest.mark.parametrize("name", ["querying.md", "data-dictionary.md", "cost.md"])
-def test_links_lead_somewhere(name: str) -> None:
+def test_links_in_the_documentation_resolve(name: str) -> None:
     document = DOCS / name
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text(encoding="utf-8")):
         assert (document.parent / target).exists(), target

@@ -1,4 +1,4 @@
-"""The table of run records and what is asked of it, over records that real runs left."""
+"""The table of run records and its queries, over the records of real runs."""
 
 import json
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from local.kaltura.campus import Size
-from tests.support.duck_athena import DuckLake
-from tests.support.world import SLUGS, Answer, World, world
+from tests.support.duck_athena import DuckAthena
+from tests.support.world import SLUGS, Result, World
 from tools.athena.sources import queries
 from tools.athena.tables import CHANGE, EXPORTED, FAILED, RUNS
 
@@ -21,50 +21,53 @@ REGIONS = ("us", "eu")
 
 
 @dataclass(frozen=True)
-class Story:
-    """Some days of runs, and a copy of the bucket that they left."""
+class History:
+    """A world after some days of runs, and a copy of its bucket."""
 
     world: World
     root: Path
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """Four days: runs on all but the third, and on the last Kaltura's eu refuses the secret."""
+def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    """Run on the first, second and fourth of four days; on the last, eu refuses the secret."""
     size = Size(rooms=10, attendees=3)
-    with world(
-        now=FIRST, regions=REGIONS, size=size, COMPRESSION="gzip", SETTLE_HOURS="24"
-    ) as made:
-        made.schedule()
-        made.now = FIRST + timedelta(days=1)
-        made.schedule()
-        made.now = FIRST + timedelta(days=3)
-        secret = json.loads(made.secret)
-        made.secret = json.dumps(secret | {"eu": {**secret["eu"], "admin_secret": "wrong"}})
-        made.fail()
+    with World(
+        now=FIRST,
+        regions=REGIONS,
+        size=size,
+        variables={"COMPRESSION": "gzip", "SETTLE_HOURS": "24"},
+    ) as world:
+        world.run_scheduled()
+        world.now = FIRST + timedelta(days=1)
+        world.run_scheduled()
+        world.now = FIRST + timedelta(days=3)
+        secret = json.loads(world.secret)
+        world.secret = json.dumps(secret | {"eu": {**secret["eu"], "admin_secret": "wrong"}})
+        world.run_and_fail()
         root = tmp_path_factory.mktemp("bucket")
-        for key in made.s3.store.keys(""):
+        for key in world.s3.store.keys(""):
             (root / key).parent.mkdir(parents=True, exist_ok=True)
-            (root / key).write_bytes(made.item(key).body)
-        yield Story(made, root)
+            (root / key).write_bytes(world.item(key).body)
+        yield History(world, root)
 
 
 @pytest.fixture(scope="module")
-def records(story: Story) -> list[Answer]:
-    return [story.world.record_under(key) for key in story.world.s3.store.keys("runs/")]
+def records(history: History) -> list[Result]:
+    return [history.world.run_record(key) for key in history.world.s3.store.keys("runs/")]
 
 
 @pytest.fixture(scope="module")
-def lake(story: Story) -> DuckLake:
-    return DuckLake(story.root, now=NOW, loaded=True)
+def athena(history: History) -> DuckAthena:
+    return DuckAthena(history.root, now=NOW, loaded=True)
 
 
-def run(lake: DuckLake, name: str) -> list[dict[str, Any]]:
+def run(athena: DuckAthena, name: str) -> list[dict[str, Any]]:
     (query,) = (query for query in queries() if query.name == name)
-    return lake.run(query)
+    return athena.run(query)
 
 
-def test_the_table_has_the_fields_that_runs_record_in_their_order(records: list[Answer]) -> None:
+def test_table_fields_match_the_run_records(records: list[Result]) -> None:
     assert len(records) == 3
     for record in records:
         assert set(record) == {field.name for field in RUNS}
@@ -77,8 +80,8 @@ def test_the_table_has_the_fields_that_runs_record_in_their_order(records: list[
     assert any(exported["change"] for exported in records[1]["exported"])
 
 
-def test_each_export_is_a_row(lake: DuckLake, records: list[Answer]) -> None:
-    found = lake.query("SELECT * FROM exports")
+def test_exports_view_has_one_row_per_export(athena: DuckAthena, records: list[Result]) -> None:
+    found = athena.query("SELECT * FROM exports")
     wanted = [
         {
             "dt": record["finished_at"][:10],
@@ -105,8 +108,8 @@ def _sorted(row: dict[str, Any]) -> str:
     return repr(sorted(row.items()))
 
 
-def test_data_freshness(lake: DuckLake, records: list[Answer]) -> None:
-    found = {(row["report"], row["region"]): row for row in run(lake, "data-freshness")}
+def test_data_freshness(athena: DuckAthena, records: list[Result]) -> None:
+    found = {(row["report"], row["region"]): row for row in run(athena, "data-freshness")}
     assert set(found) == {(slug, region) for slug in SLUGS for region in REGIONS}
     for (slug, region), row in found.items():
         done = [
@@ -124,7 +127,7 @@ def test_data_freshness(lake: DuckLake, records: list[Answer]) -> None:
     assert found["attendees", "us"]["last_export"] > found["attendees", "eu"]["last_export"]
 
 
-def test_completeness_per_day(lake: DuckLake, records: list[Answer]) -> None:
+def test_completeness_per_day(athena: DuckAthena, records: list[Result]) -> None:
     latest = {
         (done["report"], done["region"], done["start"]): (done["state"], done["rows"])
         for record in records
@@ -137,7 +140,7 @@ def test_completeness_per_day(lake: DuckLake, records: list[Answer]) -> None:
         for region in REGIONS
         for day in days
     }
-    found = run(lake, "completeness-per-day")
+    found = run(athena, "completeness-per-day")
     assert len(found) == len(wanted)
     assert wanted == {
         (row["report"], row["region"], row["day"]): (row["state"], row["row_count"])
@@ -146,10 +149,12 @@ def test_completeness_per_day(lake: DuckLake, records: list[Answer]) -> None:
     assert {state for state, _ in wanted.values()} == {"settled", "settling", "missing"}
 
 
-def test_what_was_published_with_gzip_is_read(lake: DuckLake, story: Story) -> None:
-    exports = story.world.exports()
+def test_compressed_exports_are_read(athena: DuckAthena, history: History) -> None:
+    exports = history.world.export_keys()
     assert exports
     assert all(key.endswith(".csv.gz") for key in exports)
     for slug in SLUGS:
-        rows = sum(len(story.world.rows(key)) - 1 for key in exports if key.startswith(f"{slug}/"))
-        assert lake.query(f"SELECT count(*) AS n FROM {slug}") == [{"n": rows}]
+        rows = sum(
+            len(history.world.rows(key)) - 1 for key in exports if key.startswith(f"{slug}/")
+        )
+        assert athena.query(f"SELECT count(*) AS n FROM {slug}") == [{"n": rows}]

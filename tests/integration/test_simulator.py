@@ -1,4 +1,4 @@
-"""The simulated Kaltura beyond what was recorded: sessions, forms of a request, faults, control."""
+"""The simulated Kaltura beyond the recordings: sessions, request forms, faults, control API."""
 
 import base64
 import json
@@ -33,7 +33,7 @@ ACCOUNT = Account(
     users={"limited": "CONTENT_UPLOADER_ROLE", "analyst": "REPORT_VIEWER_ROLE"},
 )
 HARMLESS = {"stall", "stall_in_body", "drip", "close_delimited", "chunked"}
-"""Faults after which the whole report has arrived."""
+"""Faults after which the complete report has arrived."""
 HTTP = urllib3.PoolManager(retries=False, timeout=10)
 UNIVERSITY = University(7, "us", Size())
 
@@ -63,11 +63,11 @@ def ask(server: KalturaServer, path: str = REPORT, **form: object) -> urllib3.Ba
 
 
 def error(response: urllib3.BaseHTTPResponse) -> str:
-    """The code of an API error with the KS's fate, or ``ok`` for a report."""
+    """Return the code of an API error, the KSID of an INVALID_KS, or ``ok`` for a report."""
     if response.data.startswith(b"\xef\xbb\xbf"):
         return "ok"
-    told = json.loads(response.data)
-    return str(told["args"]["KSID"] if told["code"] == "INVALID_KS" else told["code"])
+    document = json.loads(response.data)
+    return str(document["args"]["KSID"] if document["code"] == "INVALID_KS" else document["code"])
 
 
 @pytest.mark.parametrize(
@@ -89,19 +89,19 @@ def error(response: urllib3.BaseHTTPResponse) -> str:
         ({"expires_in": 0}, "EXPIRED"),
     ],
 )
-def test_a_session_is_taken_for_what_it_says(
+def test_privileges_of_a_session_are_checked(
     server: KalturaServer, session: dict[str, Any], outcome: str
 ) -> None:
     assert error(ask(server, ks=ks(**session))) == outcome
 
 
 @pytest.mark.parametrize("session", [{"secret": "wrong"}, {"partner_id": 103}])
-def test_a_foreign_session_is_echoed(server: KalturaServer, session: dict[str, Any]) -> None:
+def test_an_invalid_session_is_echoed(server: KalturaServer, session: dict[str, Any]) -> None:
     foreign = ks(**session)
     assert error(ask(server, ks=foreign)) == foreign
 
 
-def test_v1_sessions_and_other_spellings_are_read(server: KalturaServer) -> None:
+def test_v1_sessions_and_other_encodings_are_accepted(server: KalturaServer) -> None:
     info = f"{PARTNER};{PARTNER};{NOW + 60};2;0.5;;;;"
     digest = sha1((SECRET + info).encode()).hexdigest()
     v1 = base64.b64encode(f"{digest}|{info}".encode()).decode()
@@ -122,7 +122,7 @@ def widget_ks(server: KalturaServer) -> str:
 
 
 @pytest.mark.parametrize("algorithm", HASHES)
-def test_an_app_token_becomes_a_session(server: KalturaServer, algorithm: str) -> None:
+def test_an_app_token_starts_a_session(server: KalturaServer, algorithm: str) -> None:
     widget = widget_ks(server)
     token_hash = new_hash(algorithm.lower(), (widget + "token").encode()).hexdigest()
     form = {"id": f"1_{algorithm}", "tokenHash": token_hash, "ks": widget, "expiry": 600}
@@ -157,13 +157,13 @@ def test_session_start(server: KalturaServer, form: dict[str, Any], outcome: str
     assert (result["code"] if isinstance(result, dict) else None) == outcome
 
 
-def test_every_form_of_a_request_is_the_same_request(server: KalturaServer) -> None:
+def test_all_request_forms_are_equivalent(server: KalturaServer) -> None:
     expected = ask(server).data
     fields = {"id": "6001", "ks": ks(), "params": DAY}
     named = {"service": "Report", "action": "GETCSVFROMSTRINGPARAMS", **fields}
     url = server.url
     path = f"/id/6001/ks/{ks()}/params/{DAY}"
-    answers = [
+    replies = [
         HTTP.request("GET", url + REPORT + path),
         HTTP.request("GET", url + REPORT.replace("/service", "/index.php/service") + path),
         HTTP.request("GET", url + "/api_v3/", fields=named),
@@ -171,9 +171,9 @@ def test_every_form_of_a_request_is_the_same_request(server: KalturaServer) -> N
         HTTP.request("POST", url + REPORT, fields=fields, encode_multipart=True),
         HTTP.request("POST", url + REPORT, fields={"json": json.dumps(fields)}),
         HTTP.request("POST", url + REPORT, json={**fields, "id": 6001}),
-        ask(server, id="6001abc", params=f"x;entry_ids=;{DAY};limit=x;entryIds=nobody"),
+        ask(server, id="6001abc", params=f"x;entry_ids=;{DAY};limit=x;entryIds=none"),
     ]
-    assert [answer.data for answer in answers] == [expected] * len(answers)
+    assert [reply.data for reply in replies] == [expected] * len(replies)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_parameters(server: KalturaServer, form: dict[str, Any], outcome: str) -
     assert error(ask(server, **form)) == outcome
 
 
-def test_caps_limits_aliases_and_forms_of_nothing() -> None:
+def test_caps_limits_aliases_and_empty_reports() -> None:
     settings = ReportSettings(
         row_cap=5,
         row_caps={6000: 3},
@@ -217,7 +217,7 @@ def test_caps_limits_aliases_and_forms_of_nothing() -> None:
     assert b',"' in bodies[6001]
 
 
-def test_late_events_appear_and_running_sessions_have_no_end() -> None:
+def test_late_events_appear_over_time() -> None:
     clock = Clock()
     university = University(7, "us", Size(lag_hours=40))
     end = MONDAY + 86_400
@@ -233,16 +233,16 @@ def test_late_events_appear_and_running_sessions_have_no_end() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_fault_strikes_once(server: KalturaServer, kind: str) -> None:
+def test_every_kind_of_fault_is_injected_once(server: KalturaServer, kind: str) -> None:
     good = ask(server).data
     server.faults.push(Fault(kind, amount=0 if kind == "rate_limit" else 2, seconds=0.02))
-    assert (fate(server) == (200, good)) == (kind in HARMLESS)
+    assert (outcome_of(server) == (200, good)) == (kind in HARMLESS)
     assert server.faults.pending() == []
-    assert fate(server) == (200, good)
+    assert outcome_of(server) == (200, good)
     assert [call.fault for call in server.calls.reports()] == ["", kind, ""]
 
 
-def fate(server: KalturaServer) -> tuple[int, bytes]:
+def outcome_of(server: KalturaServer) -> tuple[int, bytes]:
     try:
         response = ask(server)
     except urllib3.exceptions.HTTPError:
@@ -251,42 +251,42 @@ def fate(server: KalturaServer) -> tuple[int, bytes]:
 
 
 @pytest.mark.parametrize("code", REFUSALS)
-def test_every_error_can_be_had(server: KalturaServer, code: str) -> None:
+def test_every_error_code_can_be_injected(server: KalturaServer, code: str) -> None:
     server.faults.push(Fault("api_error", code=code))
     ask(server)
     assert server.calls.all()[-1].outcome == code
 
 
-def test_faults_keep_to_their_report_and_time(server: KalturaServer) -> None:
+def test_faults_are_limited_to_their_report_and_time(server: KalturaServer) -> None:
     server.faults.push(
         Fault("php_fatal", times=None, report=6002),
         Fault("http_status", times=None, after=NOW + 10, until=NOW + 20, seconds=7),
     )
-    assert [fate(server)[0], ask(server, id=6002).status] == [200, 500]
+    assert [outcome_of(server)[0], ask(server, id=6002).status] == [200, 500]
     server.clock.pin(NOW + 10)
     refused = ask(server)
     assert (refused.status, refused.headers["Retry-After"]) == (503, "7")
     server.clock.pin(NOW + 20)
-    assert fate(server)[0] == 200
+    assert outcome_of(server)[0] == 200
 
 
-def test_a_rate_limit_counts_in_windows(server: KalturaServer) -> None:
+def test_a_rate_limit_counts_per_time_window(server: KalturaServer) -> None:
     server.faults.push(Fault("rate_limit", times=None, amount=2, seconds=10))
     outcomes = [error(ask(server)) for _ in range(3)]
     server.clock.pin(NOW + 10)
     assert [*outcomes, error(ask(server))] == ["ok", "ok", "ACTION_BLOCKED", "ok"]
 
 
-def test_faults_at_random_follow_from_the_seed(server: KalturaServer) -> None:
-    fates = []
+def test_random_faults_are_reproducible(server: KalturaServer) -> None:
+    runs = []
     for _ in range(2):
         server.faults.at_random(RandomFaults(3, 0.5, [Fault("http_status"), Fault("ks_expired")]))
-        fates.append([fate(server)[1] for _ in range(20)])
-    assert fates[0] == fates[1]
-    assert 2 < fates[0].count(b"") < 15
+        runs.append([outcome_of(server)[1] for _ in range(20)])
+    assert runs[0] == runs[1]
+    assert 2 < runs[0].count(b"") < 15
 
 
-def test_a_stopped_region_refuses_and_comes_back(server: KalturaServer) -> None:
+def test_a_stopped_region_can_be_started_again(server: KalturaServer) -> None:
     server.stop()
     with pytest.raises(urllib3.exceptions.NewConnectionError):
         ask(server)
@@ -294,7 +294,7 @@ def test_a_stopped_region_refuses_and_comes_back(server: KalturaServer) -> None:
     assert error(ask(server)) == "ok"
 
 
-def test_gzip_is_sent_to_who_asks() -> None:
+def test_gzip_is_sent_if_accepted() -> None:
     with KalturaServer(UNIVERSITY, account=ACCOUNT, clock=lambda: NOW, use_gzip=True) as server:
         form = {"id": "6001", "ks": ks(), "params": DAY}
         plain = HTTP.request("POST", server.url + REPORT, fields=form)
@@ -305,14 +305,14 @@ def test_gzip_is_sent_to_who_asks() -> None:
     assert packed.data == plain.data
 
 
-def test_another_process_can_steer(server: KalturaServer) -> None:
+def test_the_control_api(server: KalturaServer) -> None:
     def steer(method: str, path: str, body: object = None) -> Any:
         return json.loads(HTTP.request(method, f"{server.url}/_sim/{path}", json=body).data)
 
     steer("PUT", "clock", {"now": NOW, "offset": 60})
     assert server.clock() == NOW + 60
     steer("POST", "faults", [{"kind": "http_status", "status": 429}])
-    assert (fate(server)[0], fate(server)[0]) == (429, 200)
+    assert (outcome_of(server)[0], outcome_of(server)[0]) == (429, 200)
     assert [call["outcome"] for call in steer("GET", "calls?since=0")] == ["http 429", "ok"]
     truth = steer("GET", f"truth?report=6001&start={MONDAY}&end={MONDAY + 86_400}")
     assert len(truth["rows"]) == steer("GET", "calls")[-1]["rows"]
@@ -320,7 +320,7 @@ def test_another_process_can_steer(server: KalturaServer) -> None:
     assert steer("GET", "nothing") == {"error": "no such control"}
 
 
-def test_no_secret_is_in_the_log_of_calls(server: KalturaServer) -> None:
+def test_the_call_log_has_no_secrets(server: KalturaServer) -> None:
     session = ks()
     ask(server, ks=session)
     HTTP.request("GET", f"{server.url}{REPORT}/id/6001/ks/{session}/params/{DAY}")

@@ -1,4 +1,4 @@
-"""The simulated Kaltura answers every recorded request as the real server did."""
+"""The simulated Kaltura responds to every recorded request as the real server did."""
 
 import json
 import re
@@ -44,11 +44,11 @@ FAULTS = {
     "rate_limited": Fault("rate_limit", amount=0, seconds=10),
 }
 MINTED = {"session_start", "start_widget_session", "app_token_session"}
-"""Their answers hold a KS, which is random."""
+"""Recordings whose response has a KS, which is random."""
 
 
 class RecordedTruth:
-    """The rows of the recorded reports; Kaltura has blanked the commas in them already."""
+    """The rows of the recorded reports, in which Kaltura has replaced the commas by spaces."""
 
     def rows(
         self,
@@ -57,9 +57,9 @@ class RecordedTruth:
         end: int,
         *,
         filters: Filters | None = None,
-        as_of: float | None = None,  # noqa: ARG002 - all of it is in
+        as_of: float | None = None,  # noqa: ARG002 - all rows are known
     ) -> list[Row]:
-        """The recorded rows if the window is the recorded day."""
+        """Return the recorded rows if the window is the recorded day."""
         wanted = (filters or {}).get("entry_ids")
         if (start, end) != DAY:
             return []
@@ -91,7 +91,7 @@ def server() -> Iterator[KalturaServer]:
 def ask(
     server: KalturaServer, method: str, path: str, form: dict[str, Any] | None
 ) -> tuple[int, dict[str, str], bytes]:
-    """One request as recorded: status, headers by lower-case name, body."""
+    """Send a request; return status, headers by lower-case name, and body."""
     connection = HTTPConnection(urlsplit(server.url).netloc, timeout=10)
     headers = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
     connection.request(method, path, urlencode(form) if form else None, headers)
@@ -116,7 +116,7 @@ def replay(server: KalturaServer, recording: dict[str, Any]) -> tuple[int, dict[
 
 
 @pytest.mark.parametrize("recording", RECORDED, ids=lambda recording: recording["name"])
-def test_answers_as_recorded(server: KalturaServer, recording: dict[str, Any]) -> None:
+def test_responses_match_the_recordings(server: KalturaServer, recording: dict[str, Any]) -> None:
     status, headers, body = replay(server, recording)
     expected = recording["response"]
     assert status == expected["status"]
@@ -132,7 +132,7 @@ def test_answers_as_recorded(server: KalturaServer, recording: dict[str, Any]) -
 
 
 def same_header(name: str, ours: str, theirs: str) -> bool:
-    """Whether two values agree but for what is random in them."""
+    """Return whether two values agree except for their random parts."""
     if name == "X-Kaltura-Session":
         return re.fullmatch(r"\d+, " + theirs.rpartition(" ")[2], ours) is not None
     if name == "X-Kaltura" and "," in theirs:
@@ -145,7 +145,7 @@ def timeless(body: str) -> str:
 
 
 @pytest.mark.parametrize("name", sorted(MINTED))
-def test_a_minted_session_says_what_the_recorded_one_says(server: KalturaServer, name: str) -> None:
+def test_new_sessions_match_the_recorded_ones(server: KalturaServer, name: str) -> None:
     recording = BY_NAME[name]
     theirs = json.loads(recording["response"]["body"])
     ours = json.loads(replay(server, recording)[2])

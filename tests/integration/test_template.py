@@ -1,8 +1,9 @@
-"""template.yaml against the catalogue, the contract, and what AWS would refuse too late."""
+"""template.yaml against the catalogue, the contract, and what AWS rejects only at deployment."""
 
 import json
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from local.stack.deployment import BUILD, build
-from local.stack.template import load_template
+from local.stack.template import ATHENA_TEMPLATE, load_template
 from room_reports.model.reports import REPORTS, Report
 from tests.integration.schedule import schedule_problem
 from tests.support.settings import read_settings
@@ -56,9 +57,18 @@ def resources(template: dict[str, Any], kind: str) -> dict[str, Any]:
     }
 
 
-def test_the_contracts_parameters_and_outputs_are_there(template: dict[str, Any]) -> None:
+def test_the_parameters_and_outputs_of_the_contract_exist(template: dict[str, Any]) -> None:
     assert set(template["Parameters"]) >= CONTRACT_PARAMETERS
     assert set(template["Outputs"]) >= CONTRACT_OUTPUTS
+
+
+def test_every_parameter_is_in_one_group_and_has_a_label(template: dict[str, Any]) -> None:
+    interface = template["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+    assert grouped == list(template["Parameters"])
+    assert list(interface["ParameterLabels"]) == grouped
+    labels = [label["default"] for label in interface["ParameterLabels"].values()]
+    assert len(set(labels)) == len(labels)
 
 
 def test_every_parameter_has_a_default_that_its_own_rules_accept(template: dict[str, Any]) -> None:
@@ -75,7 +85,7 @@ def test_every_parameter_has_a_default_that_its_own_rules_accept(template: dict[
             assert parameter.get("MinValue", 0) <= float(default), name
 
 
-def test_the_exporter_accepts_the_defaults_and_means_the_same_by_them(
+def test_the_defaults_are_those_of_the_exporter(
     template: dict[str, Any],
 ) -> None:
     variables = resources(template, "AWS::Serverless::Function")["Exporter"]["Environment"]
@@ -96,7 +106,7 @@ def test_the_exporter_accepts_the_defaults_and_means_the_same_by_them(
         "a=http://127.0.0.1:8080,b-2=https://k.example:8443",
     ],
 )
-def test_regions_that_are_right_are_accepted(template: dict[str, Any], regions: str) -> None:
+def test_valid_regions_are_accepted(template: dict[str, Any], regions: str) -> None:
     assert re.fullmatch(template["Parameters"]["KalturaRegions"]["AllowedPattern"], regions)
 
 
@@ -111,11 +121,11 @@ def test_regions_that_are_right_are_accepted(template: dict[str, Any], regions: 
         ",".join(f"r{n}=https://k{n}.example" for n in range(7)),
     ],
 )
-def test_regions_that_are_wrong_are_refused(template: dict[str, Any], regions: str) -> None:
+def test_invalid_regions_are_rejected(template: dict[str, Any], regions: str) -> None:
     assert not re.fullmatch(template["Parameters"]["KalturaRegions"]["AllowedPattern"], regions)
 
 
-def test_the_schedule_is_one_that_eventbridge_takes(template: dict[str, Any]) -> None:
+def test_the_default_schedule_is_valid_for_eventbridge(template: dict[str, Any]) -> None:
     assert schedule_problem(template["Parameters"]["ScheduleExpression"]["Default"]) is None
 
 
@@ -128,7 +138,7 @@ def test_the_schedule_is_one_that_eventbridge_takes(template: dict[str, Any]) ->
         "rate(1 hour)",
     ],
 )
-def test_schedules_that_are_right(expression: str) -> None:
+def test_valid_schedules(expression: str) -> None:
     assert schedule_problem(expression) is None
 
 
@@ -149,17 +159,15 @@ def test_schedules_that_are_right(expression: str) -> None:
         "0 * * * *",
     ],
 )
-def test_schedules_that_are_wrong(expression: str) -> None:
+def test_invalid_schedules(expression: str) -> None:
     assert schedule_problem(expression)
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.slug)
-def test_each_report_has_a_table_that_agrees_with_the_catalogue(
-    template: dict[str, Any], report: Report
-) -> None:
+def test_each_report_has_a_table_that_agrees_with_the_catalogue(report: Report) -> None:
     tables = {
         table["TableInput"]["Name"]: table["TableInput"]
-        for table in resources(template, "AWS::Glue::Table").values()
+        for table in resources(load_template(ATHENA_TEMPLATE), "AWS::Glue::Table").values()
     }
     assert set(tables) >= {each.slug for each in REPORTS}
     table = tables[report.slug]
@@ -168,9 +176,9 @@ def test_each_report_has_a_table_that_agrees_with_the_catalogue(
         {"Name": column.name, "Type": "string"} for column in report.columns
     ]
     assert [key["Name"] for key in table["PartitionKeys"]] == ["granularity", "region", "dt"]
-    assert storage["Location"] == {"Fn::Sub": f"s3://${{Bucket}}/{report.slug}/"}
+    assert storage["Location"] == {"Fn::Sub": f"s3://${{BucketName}}/{report.slug}/"}
     assert table["Parameters"]["storage.location.template"] == {
-        "Fn::Sub": f"s3://${{Bucket}}/{report.slug}/"
+        "Fn::Sub": f"s3://${{BucketName}}/{report.slug}/"
         "granularity=${!granularity}/region=${!region}/dt=${!dt}/"
     }
     assert storage["SerdeInfo"]["Parameters"] == {
@@ -178,6 +186,14 @@ def test_each_report_has_a_table_that_agrees_with_the_catalogue(
         "quoteChar": '"',
         "escapeChar": "\ue000",
     }
+
+
+def test_the_tables_read_the_bucket_that_the_exporter_writes_to(template: dict[str, Any]) -> None:
+    nested = template["Resources"]["AthenaTables"]["Properties"]["Parameters"]
+    exporter = resources(template, "AWS::Serverless::Function")["Exporter"]["Environment"]
+    assert nested["BucketName"] == exporter["Variables"]["BUCKET_NAME"] == {"Ref": "Bucket"}
+    assert nested["TimeZone"] == exporter["Variables"]["TIME_ZONE"]
+    assert nested["RegionNames"] == {"Fn::GetAtt": ["RegionNames", "Value"]}
 
 
 def statements(template: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -197,21 +213,21 @@ def test_no_permission_is_granted_on_everything_or_to_delete_anything(
             assert "Delete" not in action, statement
         granted = statement["Resource"]
         for resource in granted if isinstance(granted, list) else [granted]:
-            # Each is a resource of this stack, or named objects in one, never a pattern of ARNs.
+            # A resource of this stack or objects with a prefix in its bucket, never an ARN pattern.
             assert set(resource) <= {"Fn::GetAtt", "Fn::Sub"}, statement
             assert re.match(
                 r"\$\{Bucket\.Arn\}/[a-z]", str(resource.get("Fn::Sub", "${Bucket.Arn}/a"))
             )
 
 
-def test_the_exporter_may_touch_each_reports_objects(template: dict[str, Any]) -> None:
+def test_the_exporter_may_access_the_objects_of_each_report(template: dict[str, Any]) -> None:
     text = json.dumps(list(statements(template)))
     for slug in [*(report.slug for report in REPORTS), "report_*"]:
         assert f"${{Bucket.Arn}}/{slug}/granularity=*" in text
 
 
 @pytest.mark.parametrize("policy", ["BucketPolicy", "QueryResultsPolicy"])
-def test_buckets_are_private_encrypted_and_refuse_plain_http(
+def test_buckets_are_private_and_encrypted_and_deny_plain_http(
     template: dict[str, Any], policy: str
 ) -> None:
     for bucket in resources(template, "AWS::S3::Bucket").values():
@@ -222,20 +238,26 @@ def test_buckets_are_private_encrypted_and_refuse_plain_http(
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_the_layer_holds_nothing_compiled_and_all_that_is_needed() -> None:
+def test_the_layer_has_no_compiled_code_and_every_dependency() -> None:
     build()
     layer = BUILD / "build" / "RoomReportsLayer" / "python"
     assert not [path for path in layer.rglob("*") if path.suffix in {".so", ".pyd", ".pyc"}]
     for package in ("room_reports", "boto3", "requests", "aws_lambda_powertools", "tzdata"):
         assert (layer / package / "__init__.py").exists()
     unzipped = sum(path.stat().st_size for path in layer.rglob("*") if path.is_file())
-    assert unzipped < 100 * 2**20, "a layer and a function may have 250 MiB together"
+    assert unzipped < 100 * 2**20, "the limit for a function with its layers is 250 MiB"
 
 
-def test_locks_name_no_registry_and_no_place_on_a_machine() -> None:
-    wanted = [*ROOT.glob("requirements/*.in"), ROOT / "layers/room_reports/requirements.in"]
-    for lock in [path.with_suffix(".txt") for path in wanted]:
+def test_locks_contain_no_registry_and_no_local_path() -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    locks = {group: ROOT / "requirements" / f"{group}.txt" for group in groups}
+    locks["layer"] = ROOT / "layers/room_reports/requirements.txt"
+    assert {*ROOT.glob("requirements/*"), locks["layer"]} == set(locks.values())
+    for group, lock in locks.items():
         text = lock.read_text(encoding="utf-8")
+        for wanted in (each for each in groups[group] if isinstance(each, str)):
+            name = re.split(r"[\[=]", wanted)[0]
+            assert re.search(rf"^{name}(\[.+\])?==", text, re.MULTILINE), f"{lock} lacks {name}"
         assert not re.search(r"://|--index|--find-links|/home/|/tmp/", text), lock
         assert text.count("--hash=sha256:") >= len(re.findall(r"^\S+==", text, re.MULTILINE)), lock
     assert not (ROOT / "uv.lock").exists()
@@ -245,7 +267,7 @@ def test_locks_name_no_registry_and_no_place_on_a_machine() -> None:
     "command",
     [
         [".venvs/sam/bin/sam", "validate", "--lint", "--region", "us-east-1"],
-        [".venvs/dev/bin/cfn-lint", "template.yaml"],
+        [".venvs/dev/bin/cfn-lint", "template.yaml", "athena/template.yaml"],
     ],
     ids=["sam", "cfn-lint"],
 )

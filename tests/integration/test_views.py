@@ -1,4 +1,4 @@
-"""The views against what is true about a term, counted by other means."""
+"""The views over a term, compared with expected rows that are computed in Python."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -6,18 +6,19 @@ from pathlib import Path
 import pytest
 
 from local.kaltura.campus import Size
-from tests.integration.term import ZONE, Term
-from tests.integration.term_truth import (
+from tests.support.duck_athena import DuckAthena
+from tests.support.term import ZONE, Term
+from tests.support.term_expected import (
     NOW,
     SESSION,
     TERM,
     assert_same,
     day,
-    true_attendance,
-    true_breakouts,
-    true_sessions,
+    expected_attendance,
+    expected_breakouts,
+    expected_sessions,
 )
-from tests.support.duck_athena import DuckLake
+from tests.support.world import export_key
 
 
 @pytest.fixture(scope="module")
@@ -28,57 +29,59 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def lake(bucket: Path) -> DuckLake:
-    return DuckLake(bucket, ZONE.key, NOW, loaded=True)
+def athena(bucket: Path) -> DuckAthena:
+    return DuckAthena(bucket, ZONE.key, NOW, loaded=True)
 
 
-def test_the_term_has_what_is_difficult() -> None:
-    sessions = list(true_sessions())
+def test_the_term_has_the_difficult_cases() -> None:
+    sessions = list(expected_sessions())
     crossing = [row for row in sessions if row["end_time"] and day(row["end_time"]) != row["dt"]]
     assert {row["region"] for row in crossing} == {"us", "ca"}
     assert len(crossing) > 50
     assert {row["dt"] for row in sessions} >= {"2026-10-31", "2026-11-01"}
     assert any(row["end_time"] is None for row in sessions)
     assert any(row["host_user_id"] is None for row in sessions)
-    names = {row["user_name"] or "" for row in true_attendance()}
+    names = {row["user_name"] or "" for row in expected_attendance()}
     assert {name[:1] for name in names} >= set("=+-@\t'\"\\")
 
 
-def test_each_session_is_there_once_and_whole(lake: DuckLake) -> None:
-    assert_same(lake.query("SELECT * FROM sessions"), true_sessions(), *SESSION)
+def test_sessions_view_has_each_session_once(athena: DuckAthena) -> None:
+    assert_same(athena.query("SELECT * FROM sessions"), expected_sessions(), *SESSION)
 
 
-def test_each_user_in_a_session_is_there_once_and_whole(lake: DuckLake) -> None:
-    found = lake.query("SELECT * FROM attendance")
-    assert_same(found, true_attendance(), *SESSION, "user_id")
+def test_attendance_view_has_each_user_of_a_session_once(athena: DuckAthena) -> None:
+    found = athena.query("SELECT * FROM attendance")
+    assert_same(found, expected_attendance(), *SESSION, "user_id")
 
 
-def test_each_breakout_is_there_once_and_its_users_are_bounded(lake: DuckLake) -> None:
+def test_breakouts_view_has_each_breakout_once_with_bounded_participants(
+    athena: DuckAthena,
+) -> None:
     key = ("region", "breakout_entry_id", "cue_point_id")
-    true = {tuple(row[name] for name in key): row for row in true_breakouts()}
-    found = lake.query("SELECT * FROM breakouts")
+    expected = {tuple(row[name] for name in key): row for row in expected_breakouts()}
+    found = athena.query("SELECT * FROM breakouts")
     crossing = 0
     for row in found:
-        wanted = true[tuple(row[name] for name in key)]
+        wanted = expected[tuple(row[name] for name in key)]
         assert row["participants"] <= wanted["participants"] <= row["participants_at_most"]
         assert row["estimated"] == (row["first_day"] != row["last_day"])
         if row["estimated"]:
             crossing += 1
             wanted["participants"], wanted["engagement"] = row["participants"], row["engagement"]
     assert crossing > 5
-    assert_same(found, true.values(), *key)
+    assert_same(found, expected.values(), *key)
 
 
-def test_the_day_of_23_hours_is_as_right(tmp_path: Path) -> None:
+def test_views_are_correct_on_a_day_of_23_hours(tmp_path: Path) -> None:
     term = Term(date(2026, 3, 6), date(2026, 3, 9), Size(rooms=12, attendees=5))
     term.publish(tmp_path)
-    lake = DuckLake(tmp_path, ZONE.key)
-    sessions = list(true_sessions(term))
+    athena = DuckAthena(tmp_path, ZONE.key)
+    sessions = list(expected_sessions(term))
     assert any(day(row["end_time"]) != row["dt"] for row in sessions if row["end_time"])
     assert any(row["dt"] == "2026-03-08" for row in sessions)
-    assert_same(lake.query("SELECT * FROM sessions"), sessions, *SESSION)
-    found = lake.query("SELECT * FROM attendance")
-    assert_same(found, true_attendance(term), *SESSION, "user_id")
+    assert_same(athena.query("SELECT * FROM sessions"), sessions, *SESSION)
+    found = athena.query("SELECT * FROM attendance")
+    assert_same(found, expected_attendance(term), *SESSION, "user_id")
 
 
 @pytest.mark.parametrize(
@@ -89,35 +92,31 @@ def test_the_day_of_23_hours_is_as_right(tmp_path: Path) -> None:
         ("breakouts", ("region", "breakout_entry_id", "cue_point_id")),
     ],
 )
-def test_a_day_is_the_same_alone_as_in_the_whole(
-    lake: DuckLake, view: str, key: tuple[str, ...]
+def test_one_day_has_the_same_rows_as_in_the_whole_view(
+    athena: DuckAthena, view: str, key: tuple[str, ...]
 ) -> None:
-    everything = lake.query(f"SELECT * FROM {view}")
+    everything = athena.query(f"SELECT * FROM {view}")
     crossing = sorted(row["dt"] for row in everything if row["first_day"] != row["last_day"])
     for chosen in {everything[0]["dt"], crossing[0], crossing[-1]}:
-        alone = lake.query(f"SELECT * FROM {view} WHERE dt = '{chosen}'")
+        alone = athena.query(f"SELECT * FROM {view} WHERE dt = '{chosen}'")
         assert_same(alone, [row for row in everything if row["dt"] == chosen], *key)
 
 
 @pytest.mark.parametrize("view", ["sessions", "attendance", "breakouts"])
-def test_a_condition_on_dt_reads_that_day_and_the_next(bucket: Path, view: str) -> None:
-    lake = DuckLake(bucket, ZONE.key, NOW)
-    everything = lake.scan(f"SELECT * FROM {view}")
-    one = lake.scan(f"SELECT * FROM {view} WHERE dt = '2026-11-01'")
+def test_a_condition_on_dt_limits_the_files_read(bucket: Path, view: str) -> None:
+    athena = DuckAthena(bucket, ZONE.key, NOW)
+    everything = athena.scan(f"SELECT * FROM {view}")
+    one = athena.scan(f"SELECT * FROM {view} WHERE dt = '2026-11-01'")
     days = len(list(TERM.days()))
     assert one.files * days == everything.files
     assert one.bytes * 20 < everything.bytes
-    one_region = lake.scan(f"SELECT * FROM {view} WHERE dt = '2026-11-01' AND region = 'us'")
+    one_region = athena.scan(f"SELECT * FROM {view} WHERE dt = '2026-11-01' AND region = 'us'")
     assert one_region.files * 2 == one.files
 
 
-# ---- figures that are Kaltura's own
-
-
 def write(root: Path, slug: str, dt: str, *lines: str) -> None:
-    folder = root / slug / "granularity=day" / "region=us" / f"dt={dt}"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{slug}_us_{dt}.csv"
+    path = root / export_key(slug, "us", dt)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(("header", *lines, "")), encoding="utf-8")
 
 
@@ -125,7 +124,7 @@ def start_of(hour: int) -> int:
     return int(datetime(2026, 3, 1, hour, tzinfo=UTC).timestamp())
 
 
-def test_where_attendees_are_missing_kalturas_figures_stand_in_and_say_so(tmp_path: Path) -> None:
+def test_sessions_without_attendees_are_marked_as_estimated(tmp_path: Path) -> None:
     late = f"{start_of(23)},{start_of(23) + 7200}"
     write(
         tmp_path,
@@ -136,7 +135,7 @@ def test_where_attendees_are_missing_kalturas_figures_stand_in_and_say_so(tmp_pa
     )
     write(tmp_path, "room_data", "2026-03-02", f"1_r,New name,0,1_half,{late},'=cmd,4,0.8")
     write(tmp_path, "attendees", "2026-03-01", "1_r,1_half,u1,Ann,0,host,30,0.5")
-    none, half = DuckLake(tmp_path).query("SELECT * FROM sessions ORDER BY start_time")
+    none, half = DuckAthena(tmp_path).query("SELECT * FROM sessions ORDER BY start_time")
     assert (none["estimated"], none["unique_users"], none["engagement"]) == (True, 7, 0.25)
     assert (none["end_time"], none["duration_minutes"], none["view_minutes"]) == (None,) * 3
     assert (none["host_user_id"], none["parent_entry_id"]) == (None, None)
@@ -147,9 +146,9 @@ def test_where_attendees_are_missing_kalturas_figures_stand_in_and_say_so(tmp_pa
     )
 
 
-def test_attendees_without_their_session_are_there_on_their_own_day(tmp_path: Path) -> None:
+def test_attendees_without_a_session_are_listed_on_their_day(tmp_path: Path) -> None:
     write(tmp_path, "attendees", "2026-03-01", "1_r,1_c,Unknown,,,0,30,0.5", "1_r,1_c,u,'-5,,x,,")
-    unknown, known = DuckLake(tmp_path).query(
+    unknown, known = DuckAthena(tmp_path).query(
         "SELECT * FROM attendance ORDER BY user_id NULLS FIRST"
     )
     assert (unknown["dt"], unknown["start_time"], unknown["entry_name"]) == (
@@ -159,22 +158,22 @@ def test_attendees_without_their_session_are_there_on_their_own_day(tmp_path: Pa
     assert (known["user_name"], known["view_minutes"], known["engagement"]) == ("-5", None, None)
 
 
-def test_all_users_that_kaltura_does_not_know_share_one_row(tmp_path: Path) -> None:
+def test_unknown_users_share_one_row(tmp_path: Path) -> None:
     start = start_of(9)
     write(tmp_path, "room_data", "2026-03-01", f"1_r,Room,0,1_c,{start},{start + 3600},h,2,0.5")
     unknown = [f"1_r,1_c,{name},,,0,10,0.5" for name in ("Unknown", "Error", "0", "")]
     write(tmp_path, "attendees", "2026-03-01", *unknown, "1_r,1_c,u1,Ann,0,host,30,0.5")
-    lake = DuckLake(tmp_path)
-    rows = lake.query("SELECT user_id, view_minutes FROM attendance ORDER BY view_minutes")
+    athena = DuckAthena(tmp_path)
+    rows = athena.query("SELECT user_id, view_minutes FROM attendance ORDER BY view_minutes")
     assert rows == [
         {"user_id": "u1", "view_minutes": 30},
         {"user_id": None, "view_minutes": 40},
     ]
-    (session,) = lake.query("SELECT * FROM sessions")
+    (session,) = athena.query("SELECT * FROM sessions")
     assert (session["unique_users"], session["estimated"]) == (2, False)
 
 
-def test_time_whose_engagement_is_unknown_has_no_weight(tmp_path: Path) -> None:
+def test_minutes_without_engagement_have_no_weight(tmp_path: Path) -> None:
     start = start_of(9)
     write(tmp_path, "room_data", "2026-03-01", f"1_r,Room,0,1_c,{start},{start + 3600},h,2,0.5")
     write(
@@ -184,5 +183,5 @@ def test_time_whose_engagement_is_unknown_has_no_weight(tmp_path: Path) -> None:
         "1_r,1_c,u1,Ann,0,host,30,0.5",
         "1_r,1_c,u2,Bob,0,attendee,30,",
     )
-    (session,) = DuckLake(tmp_path).query("SELECT * FROM sessions")
+    (session,) = DuckAthena(tmp_path).query("SELECT * FROM sessions")
     assert (session["engagement"], session["view_minutes"]) == (0.5, 60)

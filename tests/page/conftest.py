@@ -1,4 +1,4 @@
-"""The web page in Chromium, on a local stack whose calendars nothing else fills."""
+"""Fixtures: Chromium, and a local stack with a year of exports."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ FLAGS = (
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """A stack of its own, whose calendars nothing else fills."""
+    """A stack that only the tests of the page use, so its calendars hold what they export."""
     with local_stack({"TimeZone": ZONE, "Granularities": "day,hour"}) as deployed:
         yield deployed
 
@@ -45,8 +45,8 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def browse(chromium: Any, stack: Stack, year: Year) -> Iterator[Open]:
-    """Opens the page; at the end nothing may have gone wrong in it or to anywhere else."""
-    opened, asked, problems = [], [], []
+    """Open the page; at the end, check for errors and for requests to other hosts."""
+    contexts, requested, problems = [], [], []
 
     def browse(route: str = "", *, key: str | None = "", **options: Any) -> Page:
         context = chromium.new_context(
@@ -55,23 +55,23 @@ def browse(chromium: Any, stack: Stack, year: Year) -> Iterator[Open]:
             permissions=["clipboard-read", "clipboard-write"],
             **{"viewport": DESKTOP, **options},
         )
-        opened.append(context)
+        contexts.append(context)
         if key is not None:
-            held = json.dumps(key or stack.api_key)
-            context.add_init_script(f"sessionStorage.setItem('room-reports-key', {held})")
+            stored_key = json.dumps(key or stack.api_key)
+            context.add_init_script(f"sessionStorage.setItem('room-reports-key', {stored_key})")
         page = context.new_page()
         page.set_default_timeout(30_000)
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("request", lambda request: requested.append(request.url))
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda line: problems.append(line.text) if line.type == "error" else 0)
         page.goto(f"{stack.api_url}/{route}")
         return page
 
     yield browse
-    for context in opened:
+    for context in contexts:
         context.close()
-    # A refused request is a line on the console as well.
+    # Chromium logs each error response to the console as well.
     assert [line for line in problems if "Failed to load resource" not in line] == []
-    assert not [url for url in asked if stack.api_key in url]
+    assert not [url for url in requested if stack.api_key in url]
     hosts = {urlsplit(stack.api_url).netloc}
-    assert {urlsplit(url).netloc for url in asked if not url.startswith("data:")} == hosts
+    assert {urlsplit(url).netloc for url in requested if not url.startswith("data:")} == hosts

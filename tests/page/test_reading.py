@@ -1,4 +1,4 @@
-"""The page as readers use it."""
+"""The page as users use it: signing in, filtering, downloading, with a mouse or a keyboard."""
 
 import re
 from pathlib import Path
@@ -8,17 +8,19 @@ import requests
 from playwright.sync_api import expect
 
 from local.stack.stack import Stack
-from tests.page.reader import Open, grave_faults, loaded, picture, stored
+from tests.page.reader import Open, accessibility_problems, loaded, screenshot, stored
 from tests.page.year import GAP, Year
 
 
-def test_a_reader_enters_the_key_and_sees_a_year(browse: Open, stack: Stack, year: Year) -> None:
+def test_a_user_signs_in_and_sees_a_year_of_coverage(
+    browse: Open, stack: Stack, year: Year
+) -> None:
     page = browse(key=None)
-    assert grave_faults(page) == []
+    assert accessibility_problems(page) == []
     for wrong, problem in (
-        ("", "Paste the key first"),
+        ("", "Enter the API key"),
         ("clé", "does not look like an API key"),
-        ("0123456789abcdef0123", "not accepted"),
+        ("0123456789abcdef0123", "not accepted. Check that you copied all of it"),
     ):
         page.get_by_label("API key").fill(wrong)
         page.keyboard.press("Enter")
@@ -28,9 +30,9 @@ def test_a_reader_enters_the_key_and_sees_a_year(browse: Open, stack: Stack, yea
     loaded(page)
     assert page.locator("article.series").count() == 6
     grid = page.get_by_role("grid", name="Coverage of Attendees, eu")
-    asked = {"report": "attendees", "region": "eu", "from": year.ago(300), "to": year.ago(-1)}
+    parameters = {"report": "attendees", "region": "eu", "from": year.ago(300), "to": year.ago(-1)}
     windows = requests.get(
-        f"{stack.api_url}/coverage", asked, headers={"x-api-key": stack.api_key}, timeout=30
+        f"{stack.api_url}/coverage", parameters, headers={"x-api-key": stack.api_key}, timeout=30
     ).json()["windows"]
     assert {each["state"] for each in windows} == {"settled", "settling", "open", "missing"}
     marks = grid.locator("td[data-start]").evaluate_all(
@@ -73,7 +75,7 @@ def test_filters_find_a_file_and_its_bytes_come_down(
     expect(page.get_by_role("button", name="Show more")).to_be_hidden()
 
 
-def test_the_latest_file_is_one_button_away(browse: Open, stack: Stack, year: Year) -> None:
+def test_a_button_downloads_the_latest_file(browse: Open, stack: Stack, year: Year) -> None:
     page = loaded(browse("#/breakout_sessions/eu"))
     with page.expect_download() as started:
         page.get_by_role("button", name="Download latest of Breakout sessions, eu").click()
@@ -82,31 +84,31 @@ def test_the_latest_file_is_one_button_away(browse: Open, stack: Stack, year: Ye
     assert Path(started.value.path()).read_bytes() == stored(stack, name)
 
 
-def test_an_address_leads_to_a_file(browse: Open, year: Year) -> None:
+def test_an_address_opens_a_file(browse: Open, year: Year) -> None:
     page = loaded(browse(f"#/attendees/eu/day/{year.ago(3)}"))
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text(f"attendees_eu_{year.ago(3)}.csv")
     expect(dialog).to_contain_text(re.compile(r"00:00 CES?T to .* 00:00 CES?T"))
-    picture(page, "file")
-    assert grave_faults(page) == []
+    screenshot(page, "file")
+    assert accessibility_problems(page) == []
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(page).to_have_url(re.compile("#/attendees/eu/day$"))
-    for route, told in (
-        (f"#/attendees/eu/day/{year.ago(GAP[0])}", "was not exported"),
+    for route, message in (
+        (f"#/attendees/eu/day/{year.ago(GAP[0])}", "has not been exported"),
         ("#/attendees/eu/day/2098-01-01", "There is no"),
         ("#/nothing/eu/day/2026-01-01", "There is no report"),
         ("#/attendees/eu/day/%E0%A4%A", "Nothing"),
         ("#/attendees/eu/day/%3Cb%3E", "should be the start of a window"),
     ):
         page.goto(f"{page.url.partition('#')[0]}{route}")
-        if told == "Nothing":
+        if message == "Nothing":
             loaded(page)
         else:
-            expect(page.get_by_role("dialog")).to_contain_text(told)
+            expect(page.get_by_role("dialog")).to_contain_text(message)
 
 
-def test_a_keyboard_is_enough(browse: Open, stack: Stack, year: Year) -> None:
+def test_the_page_works_with_a_keyboard_alone(browse: Open, stack: Stack, year: Year) -> None:
     page = browse("#/attendees/us", key=None)
     press = page.keyboard.press
     page.keyboard.type(stack.api_key)
@@ -135,11 +137,11 @@ def test_a_keyboard_is_enough(browse: Open, stack: Stack, year: Year) -> None:
     expect(label).to_have_attribute("data-start", year.ago(14))
 
 
-def test_hours_have_a_calendar_too(browse: Open, year: Year) -> None:
+def test_hours_have_a_calendar(browse: Open, year: Year) -> None:
     page = loaded(browse("#/attendees/us/hour"))
     cell = page.locator(f"td[data-start='{year.ago(1)}T12Z']")
     expect(cell).to_have_class(re.compile("settling"))
     expect(cell).to_have_attribute("aria-label", re.compile("12:00 to 13:00 UTC"))
-    assert grave_faults(page) == []
+    assert accessibility_problems(page) == []
     page.get_by_role("button", name="Earlier").click()
-    expect(page.locator(".summary")).to_have_text("Nothing was exported in this time.")
+    expect(page.locator(".summary")).to_have_text("No exports in this period.")

@@ -1,4 +1,4 @@
-"""How the page looks, and what it says when something is not there or fails."""
+"""Readability, and the page's messages for missing files and errors."""
 
 import re
 
@@ -6,43 +6,53 @@ import pytest
 from playwright.sync_api import Request, Route, expect
 
 from local.stack.stack import Stack
-from tests.page.reader import DESKTOP, PHONE, Open, answered, grave_faults, loaded, picture
+from tests.page.reader import (
+    DESKTOP,
+    PHONE,
+    Open,
+    accessibility_problems,
+    intercepted,
+    loaded,
+    screenshot,
+)
 from tests.page.year import Year
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
-def test_every_screen_is_readable(browse: Open, scheme: str, viewport: dict[str, int]) -> None:
+def test_the_page_is_readable_on_every_screen(
+    browse: Open, scheme: str, viewport: dict[str, int]
+) -> None:
     page = loaded(browse("#/attendees", color_scheme=scheme, viewport=viewport))
     assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", paper))) < 200) == (scheme == "dark")
-    assert grave_faults(page) == []
+    assert accessibility_problems(page) == []
     names = {("light", 1200): "overview", ("dark", 1200): "dark", ("light", 390): "phone"}
     if name := names.get((scheme, viewport["width"])):
-        picture(page, name)
+        screenshot(page, name)
 
 
-def test_what_is_not_there_is_said_calmly(browse: Open, year: Year) -> None:
+def test_filters_without_files_show_a_message(browse: Open, year: Year) -> None:
     page = loaded(browse(f"#/attendees/us/day?from={year.ago(-8)}&to={year.ago(-9)}"))
-    expect(page.locator("#files")).to_contain_text("No files here")
-    assert grave_faults(page) == []
+    expect(page.locator("#files")).to_contain_text("No files match the filters")
+    assert accessibility_problems(page) == []
     page.get_by_role("button", name="Clear the filters").click()
     expect(page.locator("table.files tbody tr")).to_have_count(25)
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "told"),
+    ("status", "body", "message"),
     [
-        (429, '{"message":"Limit Exceeded"}', "used up its requests for today"),
-        (403, '{"error": {"code": "ACCESS_DENIED", "message": "no"}}', "it may not do this"),
+        (429, '{"message":"Limit Exceeded"}', "used its request quota for today"),
+        (403, '{"error": {"code": "ACCESS_DENIED", "message": "no"}}', "not allowed to do this"),
         (404, '{"error": {"code": "no_such_route"}}', "signed with IAM"),
-        (503, "<html>bad gateway</html>", "cannot be reached at the moment"),
-        (None, "", "There is no connection"),
+        (503, "<html>bad gateway</html>", "temporarily unavailable"),
+        (None, "", "cannot be reached"),
     ],
 )
-def test_failures_are_said_and_can_be_tried_again(
-    browse: Open, status: int | None, body: str, told: str
+def test_errors_are_shown_and_can_be_retried(
+    browse: Open, status: int | None, body: str, message: str
 ) -> None:
     page = loaded(browse("#/attendees/us"))
 
@@ -52,45 +62,47 @@ def test_failures_are_said_and_can_be_tried_again(
         else:
             route.fulfill(status=status, body=body)
 
-    with answered(page, fail):
+    with intercepted(page, fail):
         page.get_by_role("combobox", name="Region").select_option("eu")
-        expect(page.locator("#banner")).to_contain_text(told)
-        assert grave_faults(page) == []
+        expect(page.locator("#banner")).to_contain_text(message)
+        assert accessibility_problems(page) == []
     page.get_by_role("button", name="Try again").click()
     loaded(page)
     expect(page.locator("#banner")).to_be_hidden()
     expect(page.locator("table.files tbody tr")).to_have_count(25)
 
 
-def test_a_busy_api_is_asked_again(browse: Open) -> None:
+def test_throttled_requests_are_retried(browse: Open) -> None:
     page = loaded(browse("#/attendees/us"))
-    refused: list[str] = []
+    throttled: list[str] = []
 
-    def refuse_once(route: Route, request: Request) -> None:
-        if request.url in refused:
+    def throttle_once(route: Route, request: Request) -> None:
+        if request.url in throttled:
             route.continue_()
         else:
-            refused.append(request.url)
+            throttled.append(request.url)
             route.fulfill(status=429, body='{"message":"Too Many Requests"}')
 
-    with answered(page, refuse_once):
+    with intercepted(page, throttle_once):
         page.get_by_role("combobox", name="Region").select_option("eu")
         expect(page.locator(".region")).to_have_text("eu")
         loaded(page)
         expect(page.locator("table.files tbody")).to_contain_text("Attendees · eu")
         expect(page.locator("#banner")).to_be_hidden()
-    assert len(refused) == 2
+    assert len(throttled) == 2
 
 
-def test_a_key_that_ended_is_asked_for_again(browse: Open, stack: Stack) -> None:
+def test_an_expired_key_leads_to_the_sign_in(browse: Open, stack: Stack) -> None:
     page = browse("#/attendees/eu", key="0123456789abcdef0123")
-    expect(page.get_by_role("alert").first).to_contain_text("expired or was withdrawn")
+    expect(page.get_by_role("alert").first).to_contain_text("expired or was revoked")
     expect(page.get_by_label("API key")).to_be_focused()
     page.get_by_label("API key").fill(stack.api_key)
     page.keyboard.press("Enter")
     loaded(page)
     expect(page.get_by_role("combobox", name="Region")).to_have_value("eu")
-    with answered(page, lambda route, _: route.fulfill(status=403, body='{"message":"Forbidden"}')):
+    with intercepted(
+        page, lambda route, _: route.fulfill(status=403, body='{"message":"Forbidden"}')
+    ):
         page.get_by_role("combobox", name="Region").select_option("us")
-        expect(page.get_by_role("alert").first).to_contain_text("expired or was withdrawn")
+        expect(page.get_by_role("alert").first).to_contain_text("expired or was revoked")
     assert page.evaluate("sessionStorage.length") == 0

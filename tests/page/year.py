@@ -1,4 +1,4 @@
-"""A year of exports on the local stack: the last days by the exporter, the rest put there."""
+"""A year of exports on the local stack: the last days by the exporter, the rest generated."""
 
 import hashlib
 from collections.abc import Iterator
@@ -14,20 +14,20 @@ from room_reports.storage.keys import Series
 
 EXPORTED_DAYS = 4
 FIRST_DAYS = {"room_data": 20, "attendees": 300, "breakout_sessions": EXPORTED_DAYS}
-"""How many days ago the first file of each report is from."""
+"""The age of the first file of each report, in days."""
 GAP = (96, 95)
-"""The days ago that are missing of the attendees in eu."""
+"""The ages, in days, of the missing attendees files in eu."""
 _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Year:
-    """What there is, seen from today."""
+    """The exported days, counted back from today."""
 
     today: date
 
     def ago(self, days: int) -> str:
-        """The label of a day."""
+        """Return the label of the day that was ``days`` ago."""
         return str(self.today - days * _DAY)
 
 
@@ -48,8 +48,8 @@ def export_year(stack: Stack, calendar: Calendar) -> Year:
             "regions": ["us"],
         },
     ):
-        answer = stack.invoke(event)
-        assert answer.error is None, answer.error
+        response = stack.invoke(event)
+        assert response.error is None, response.error
     return year
 
 
@@ -65,7 +65,7 @@ def _settled(year: Year, calendar: Calendar) -> Iterator[tuple[Series, Window]]:
 def _put(stack: Stack, what: tuple[Series, Window]) -> None:
     series, window = what
     (report,) = (each for each in REPORTS if each.slug == series.slug)
-    # As many rows as a term has ups and downs.
+    # The number of rows varies by day, and is 0 to 22 at weekends.
     rows = (0 if window.start.weekday() >= 5 else 40) + window.start.toordinal() * 7 % 23
     row = ",".join("1_8gk2xq0z" for _ in report.columns)
     body = "\n".join([",".join(column.name for column in report.columns), *[row] * rows, ""])

@@ -1,4 +1,4 @@
-"""Athena's SQL run by DuckDB, over files in a folder: the views, the queries, and their types."""
+"""Runs Athena's SQL with DuckDB over the files of a folder: tables, views and queries."""
 
 import json
 import re
@@ -22,7 +22,7 @@ _DAY_BEFORE = "date_format(date_add('day', -1, CAST(dt AS date)), '%Y-%m-%d')"
 
 @dataclass(frozen=True)
 class OutputColumn:
-    """A column of an answer, with DuckDB's type."""
+    """A column of a query's result, with DuckDB's type."""
 
     name: str
     type: str
@@ -30,21 +30,21 @@ class OutputColumn:
 
 @dataclass(frozen=True)
 class Scan:
-    """What was read to answer a query."""
+    """What a query read."""
 
     files: int
-    """Files opened, each as often as it was."""
+    """Opened files; a file that was opened twice counts twice."""
     bytes: int
 
 
-class DuckLake:
-    """The tables over the files under ``root`` (a copy of the bucket), and the views over them.
+class DuckAthena:
+    """The tables over the files under ``root`` (a copy of the bucket), and the views.
 
     Args:
-        root: a folder with objects under their keys; None for tables without any.
+        root: a folder with the objects under their keys; None for empty tables.
         zone: the deployment's time zone.
-        now: what the queries take for the present; must be aware.
-        loaded: read the files once, instead of for each query.
+        now: the current time of the queries; must be timezone-aware.
+        loaded: read the files once instead of for each query.
     """
 
     def __init__(
@@ -89,16 +89,16 @@ class DuckLake:
         )
 
     def transpile(self, sql: str) -> str:
-        """Athena's SQL as DuckDB's, for this lake's time zone and present."""
+        """Translate Athena's SQL to DuckDB's, for the given time zone and current time."""
         sql = sql.replace(_ZONE, self._zone).replace(_DAY_BEFORE, self._day_before())
         tree = sqlglot.parse_one(sql, read="athena")
         return _inlined(tree.transform(self._translate)).sql("duckdb", comments=False)
 
     def _day_before(self) -> str:
-        """The day before ``dt``, in a form that DuckDB, too, computes per folder.
+        """Return SQL for the day before ``dt`` that DuckDB can evaluate per folder.
 
-        Trino evaluates any condition on partition columns before it opens a file; DuckDB none that
-        might raise, such as a cast to a date.
+        Trino evaluates every condition on partition columns before it opens a file. DuckDB skips
+        conditions that might raise, such as a cast to a date.
         """
         if not self._days:
             return _DAY_BEFORE
@@ -117,11 +117,11 @@ class DuckLake:
         return node
 
     def run(self, source: Source) -> list[dict[str, Any]]:
-        """The rows that a query answers."""
+        """Return the rows of a stored query."""
         return self.query(source.sql)
 
     def query(self, sql: str) -> list[dict[str, Any]]:
-        """The rows that Athena's SQL answers; points in time as Unix seconds."""
+        """Return the rows of a query in Athena's SQL; timestamps are Unix seconds."""
         translated = self.transpile(sql)
         columns = self._describe(translated)
         chosen = ", ".join(
@@ -132,14 +132,14 @@ class DuckLake:
         return [dict(zip((c.name for c in columns), row, strict=True)) for row in rows]
 
     def scan(self, sql: str) -> Scan:
-        """What is read of the lake to answer Athena's SQL."""
+        """Return what a query in Athena's SQL reads."""
         explain = f"EXPLAIN (ANALYZE, FORMAT json) {self.transpile(sql)}"
         text = self._connection.execute(explain).fetchall()[0][1]
         read = re.findall(r'"Total Files Read": "(\d+)"', text)
         return Scan(sum(map(int, read)), json.loads(text)["io"]["total_bytes_read"])
 
     def columns(self, table: str) -> list[OutputColumn]:
-        """The columns of a table or view."""
+        """Return the columns of a table or view."""
         return self._describe(f"FROM {table}")
 
     def _describe(self, sql: str) -> list[OutputColumn]:
@@ -152,7 +152,7 @@ def _duck_type(hive_type: str) -> str:
 
 
 def _unnested(join: exp.Join) -> exp.Expression:
-    """Athena unnests an array of rows to their fields, DuckDB to rows."""
+    """Unnest an array of rows to their fields, as Athena does; DuckDB unnests it to rows."""
     unnest = join.this
     alias = unnest.args["alias"]
     if len(alias.columns) < 2:
@@ -163,7 +163,10 @@ def _unnested(join: exp.Join) -> exp.Expression:
 
 
 def _inlined(tree: exp.Expression) -> exp.Expression:
-    """The query without WITH, as Athena runs it: each use has its own conditions and files."""
+    """Return the query with its WITH clauses inlined, as Athena runs it.
+
+    Each use of a clause then has its own conditions and reads its own files.
+    """
     clause = tree.args.pop("with_", None)
     for cte in clause.expressions if clause else ():
         for later in (tree, *clause.expressions):

@@ -1,4 +1,4 @@
-"""A region's real client, and what a test server may answer it with."""
+"""The library's Kaltura client against a scripted server, and responses for that server."""
 
 import json
 import time
@@ -20,11 +20,11 @@ from room_reports.model.reports import ROOM_DATA
 from tests.support.scripted_server import (
     CSV,
     JSON,
-    Answer,
     Request,
+    Response,
     ScriptedServer,
-    answer,
     head,
+    response,
 )
 
 READY = StaticSession("djJ8MTAyfready_session_of_a_customer")
@@ -37,14 +37,14 @@ HEADER = ",".join(column.name for column in ROOM_DATA.columns)
 ROWS = [f"1_{place},Room {place},,1_c{place},1,2,host,3,0.5" for place in range(2000)]
 BODY = ("\ufeff" + "\n".join([HEADER, *ROWS]) + "\n").encode()
 TABLE = [line.split(",") for line in (HEADER, *ROWS)]
-REPORT = answer(BODY)
+REPORT = response(BODY)
 HALF = BODY[: BODY.index(b"\n", len(BODY) // 2) + 1]
-"""Ends where a row ends, so that only the transport can tell that it was cut."""
+"""Ends at the end of a row, so that only the transport can detect the truncation."""
 
 
 @dataclass
 class Client:
-    """A region's client that notes its waits instead of waiting."""
+    """The client of one region; records the waits between its attempts instead of sleeping."""
 
     url: str
     credentials: Credentials = READY
@@ -53,7 +53,7 @@ class Client:
     )
     waits: list[float] = field(default_factory=list)
     started: int = 0
-    """How often the report was begun to be read."""
+    """How often reading of a report started."""
 
     def __post_init__(self) -> None:
         transport = Transport(self.url, self.http)
@@ -72,32 +72,32 @@ class Client:
         return [source.header, *source]
 
 
-def api_error(code: str, **args: str) -> Answer:
+def api_error(code: str, **args: str) -> Response:
     value: dict[str, object] = {
         "code": code,
         "message": code,
         "objectType": "KalturaAPIException",
         "args": args or [],
     }
-    return answer(json.dumps(value).encode(), JSON)
+    return response(json.dumps(value).encode(), JSON)
 
 
 EXPIRED = api_error("INVALID_KS", KSID="EXPIRED")
 BLOCKED = api_error("ACTION_BLOCKED")
 
 
-def minting(report: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
-    """Answers requests for sessions with numbered ones, and those for reports by ``report``."""
+def minting(report: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    """Respond to session requests with numbered sessions, to report requests by ``report``."""
     numbers = iter(range(1, 1000))
 
-    def respond(request: Request) -> Answer:
+    def respond(request: Request) -> Response:
         if request.action == "start":
-            return answer(json.dumps(f"{MINTED}{next(numbers)}").encode(), JSON)
+            return response(json.dumps(f"{MINTED}{next(numbers)}").encode(), JSON)
         if request.action == "startWidgetSession":
-            return answer(json.dumps({"ks": f"{MINTED}0"}).encode(), JSON)
+            return response(json.dumps({"ks": f"{MINTED}0"}).encode(), JSON)
         if request.action == "startSession":
             ks = {"ks": f"{MINTED}{next(numbers)}", "expiry": int(time.time()) + 3600}
-            return answer(json.dumps(ks).encode(), JSON)
+            return response(json.dumps(ks).encode(), JSON)
         return report(request)
 
     return respond
@@ -107,12 +107,12 @@ def calls(server: ScriptedServer) -> list[str]:
     return [request.action for request in server.requests]
 
 
-def cut_at(length: int, body: bytes = BODY, **headers: str) -> Answer:
+def cut_at(length: int, body: bytes = BODY, **headers: str) -> Response:
     given = [("Content-Type", CSV), ("Content-Length", str(len(body))), *headers.items()]
-    return Answer((head(200, given), body[:length]), close=True)
+    return Response((head(200, given), body[:length]), close=True)
 
 
 def assert_no_secret(text: str) -> None:
-    # Compared one by one, so that a failure does not print the text either.
+    # Compared one by one, so that pytest does not print the text on failure.
     shown = [secret[:12] for secret in (*SECRETS, MINTED) if secret in text]
     assert shown == []

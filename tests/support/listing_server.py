@@ -1,4 +1,4 @@
-"""A bucket of any size that only lists and describes, and counts what it is asked."""
+"""An S3 server for LIST and HEAD only: holds any number of keys and records each request."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
@@ -22,21 +22,22 @@ _MODIFIED = "2026-11-23T00:00:00.000Z"
 
 
 @dataclass
-class Shelf:
-    """The keys, in S3's order."""
+class ListingServer:
+    """A bucket of objects of five bytes each, all modified at the same time."""
 
     keys: list[str]
+    """In S3's order."""
     client: "S3Client"
-    asked: list[str] = field(default_factory=list)
-    """``LIST`` or ``HEAD`` of each request."""
+    requests: list[str] = field(default_factory=list)
+    """``LIST`` or ``HEAD``, for each request."""
 
     def holds(self, key: str) -> bool:
-        """Whether there is such an object."""
+        """Return whether an object with this key exists."""
         place = bisect_left(self.keys, key)
         return place < len(self.keys) and self.keys[place] == key
 
     def list(self, prefix: str, after: str, delimiter: str) -> tuple[list[str], list[str], str]:
-        """One answer: keys, common prefixes, and where to go on, if anywhere."""
+        """Return the keys, common prefixes and continuation token (or "") of one response."""
         keys: list[str] = []
         groups: list[str] = []
         place = bisect_left(self.keys, prefix)
@@ -57,8 +58,8 @@ class Shelf:
 
 
 @contextmanager
-def shelf(keys: Iterable[str]) -> Iterator[Shelf]:
-    """A bucket that holds ``keys``, behind HTTP."""
+def listing_server(keys: Iterable[str]) -> Iterator[ListingServer]:
+    """Serve a bucket that holds ``keys``."""
 
     class Handler(_Handler):
         pass
@@ -72,11 +73,11 @@ def shelf(keys: Iterable[str]) -> Iterator[Shelf]:
         region_name="us-east-1",
         config=Config(max_pool_connections=64, retries={"total_max_attempts": 1}),
     )
-    Handler.shelf = Shelf(sorted(keys), client)
+    Handler.listing = ListingServer(sorted(keys), client)
     thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
-        yield Handler.shelf
+        yield Handler.listing
     finally:
         server.shutdown()
         server.server_close()
@@ -87,13 +88,13 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1
-    shelf: Shelf
+    listing: ListingServer
 
     def do_GET(self) -> None:
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
         after = query.get("continuation-token") or query.get("start-after", "")
-        self.shelf.asked.append("LIST")
-        keys, groups, token = self.shelf.list(
+        self.listing.requests.append("LIST")
+        keys, groups, token = self.listing.list(
             query.get("prefix", ""), after, query.get("delimiter", "")
         )
         more = f"<NextContinuationToken>{escape(token)}</NextContinuationToken>" if token else ""
@@ -112,9 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def do_HEAD(self) -> None:
-        self.shelf.asked.append("HEAD")
+        self.listing.requests.append("HEAD")
         key = unquote(urlsplit(self.path).path).split("/", 2)[2]
-        self.send_response(200 if self.shelf.holds(key) else 404)
+        self.send_response(200 if self.listing.holds(key) else 404)
         self.send_header("Content-Length", "5")
         self.send_header("Last-Modified", "Mon, 23 Nov 2026 00:00:00 GMT")
         self.send_header("ETag", '"x"')
@@ -130,4 +131,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Says nothing."""
+        """Suppress the log."""

@@ -1,4 +1,4 @@
-"""Small HTTP servers that answer as they are told, byte for byte, broken ways included."""
+"""An HTTP server that sends scripted responses byte for byte, valid or broken."""
 
 import gzip
 import socket
@@ -14,7 +14,7 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it came."""
+    """One received request."""
 
     method: str
     path: str
@@ -24,60 +24,60 @@ class Request:
 
     @property
     def form(self) -> dict[str, str]:
-        """The fields of its form."""
+        """The form fields of the body."""
         return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
 
     @property
     def action(self) -> str:
-        """The last part of its path, which is the API's action."""
+        """The last part of the path, which is the API's action."""
         return self.path.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What to send: bytes, and pauses in seconds between them."""
+class Response:
+    """A scripted response: bytes, and pauses in seconds between them."""
 
     parts: tuple[bytes | float, ...]
     close: bool = False
-    """Whether to hang up afterwards."""
+    """Whether to close the connection afterwards."""
 
 
-def answer(
+def response(
     body: bytes,
     content_type: str = CSV,
     *,
     status: int = 200,
     headers: Sequence[tuple[str, str]] = (),
     compress: bool = False,
-) -> Answer:
-    """A whole answer with its length."""
+) -> Response:
+    """Return a complete response with its length."""
     if compress:
         body = gzip.compress(body)
         headers = (*headers, ("Content-Encoding", "gzip"))
     if not any(name.lower() == "content-length" for name, _ in headers):
         headers = (*headers, ("Content-Length", str(len(body))))
-    return Answer((head(status, (("Content-Type", content_type), *headers)), body))
+    return Response((head(status, (("Content-Type", content_type), *headers)), body))
 
 
-def chunked_answer(body: bytes, content_type: str = CSV, *, whole: bool = True) -> Answer:
-    """An answer in chunks; without its last chunk when it is not ``whole``."""
+def chunked_response(body: bytes, content_type: str = CSV, *, whole: bool = True) -> Response:
+    """Return a chunked response; without its last chunk if not ``whole``."""
     headers = (("Content-Type", content_type), ("Transfer-Encoding", "chunked"))
     end = b"0\r\n\r\n" if whole else b""
     chunk = b"%x\r\n%s\r\n" % (len(body), body) if body else b""
-    return Answer((head(200, headers), chunk + end), close=not whole)
+    return Response((head(200, headers), chunk + end), close=not whole)
 
 
 def head(status: int, headers: Sequence[tuple[str, str]]) -> bytes:
-    """The status line and the headers of an answer."""
-    lines = [f"HTTP/1.1 {status} Whatever", *(f"{name}: {value}" for name, value in headers)]
+    """Return the status line and the headers of a response."""
+    lines = [f"HTTP/1.1 {status} Reason", *(f"{name}: {value}" for name, value in headers)]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
 @dataclass
 class ScriptedServer:
-    """Answers each request by calling ``respond``, and remembers the requests."""
+    """Responds to each request by calling ``respond``, and records the requests."""
 
-    respond: Callable[[Request], Answer]
+    respond: Callable[[Request], Response]
     requests: list[Request] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _listener: socket.socket = field(init=False)
@@ -88,11 +88,11 @@ class ScriptedServer:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The base URL."""
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def run(self) -> None:
-        """Serves until stopped."""
+        """Serve until stopped."""
         with self._listener:
             while not self._stopping.is_set():
                 with suppress(TimeoutError):
@@ -100,7 +100,7 @@ class ScriptedServer:
                     threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def stop(self) -> None:
-        """Makes ``run`` and all pauses end soon."""
+        """Make ``run`` and all pauses end soon."""
         self._stopping.set()
 
     def _serve(self, connection: socket.socket) -> None:
@@ -120,15 +120,15 @@ class ScriptedServer:
 
 
 @contextmanager
-def serving(*answers: Answer | Callable[[Request], Answer]) -> Iterator[ScriptedServer]:
-    """A server that gives these answers in turn, and the last one from then on."""
-    turns = iter(range(len(answers)))
+def serving(*responses: Response | Callable[[Request], Response]) -> Iterator[ScriptedServer]:
+    """Serve these responses in turn, and repeat the last one."""
+    turns = iter(range(len(responses)))
     lock = threading.Lock()
 
-    def respond(request: Request) -> Answer:
+    def respond(request: Request) -> Response:
         with lock:
-            given = answers[next(turns, len(answers) - 1)]
-        return given if isinstance(given, Answer) else given(request)
+            given = responses[next(turns, len(responses) - 1)]
+        return given if isinstance(given, Response) else given(request)
 
     server = ScriptedServer(respond)
     thread = threading.Thread(target=server.run)

@@ -1,4 +1,4 @@
-"""Which secrets must never be printed, and how to find them where they were."""
+"""The secrets that must never be printed, and how to find them in a text."""
 
 import re
 from collections.abc import Iterable
@@ -7,24 +7,24 @@ from local.kaltura.account import Account
 
 _SEEDS, _REGIONS = (0, 7), ("us", "eu", "ca")
 _SESSION = re.compile(r"djJ8[A-Za-z0-9_+/=-]{16,}")
-"""A Kaltura session of version 2: "v2|" in base64, and more."""
+"""A Kaltura session of version 2: "v2|" and more, in base64."""
 
 _kept: set[str] = set()
 
 
 def keep_secret(values: Iterable[str]) -> None:
-    """Has these values looked for from now on."""
+    """Register values that ``leaks`` looks for."""
     _kept.update(value for value in values if value)
 
 
 def secrets_of(account: Account) -> tuple[str, ...]:
-    """All that nobody but its customer may know of an account."""
+    """Return all secrets of an account."""
     tokens = (token.token for token in account.app_tokens)
     return (*account.admin_secrets, account.user_secret, *tokens)
 
 
 def leaks(text: str) -> list[str]:
-    """The start of each secret that occurs in ``text``."""
+    """Return the start of each secret that occurs in ``text``."""
     found = [value for value in sorted(_kept) if value in text] + _SESSION.findall(text)
     return [f"{value[:6]}…" for value in found]
 

@@ -1,11 +1,11 @@
-"""Tables as strangers fill them, as Kaltura renders them, and as they must be published.
+"""Generated report tables: as stored by Kaltura, as sent, and as they must be published.
 
-The oracle is written from the description of the API and of the files alone; it shares no code
-with the library or with the simulated server.
+The expected values are written from the description of the API and of the files alone; they
+share no code with the library or with the simulated server.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
@@ -14,7 +14,7 @@ from local.kaltura.published import published_value
 from room_reports.model.reports import REPORTS, Kind, Report
 
 BOM = b"\xef\xbb\xbf"
-AWKWARD = (
+SPECIAL = (
     *('"', '""', ",", "\n", "\r", "\r\n", "\\", "\\n", '\\"', "'", ";", "\t", " ", "\0", "\ue000"),
     *("=", "+", "-", "@", "\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\ufeff", "\ufffd"),
     *("\x01", "\x1a", "\x7f", "\u200b", "\u202e", "\U0010ffff", "𝕏", "é", "e\u0301", "\\N", "NULL"),
@@ -24,7 +24,7 @@ _WRAPPED = re.compile(r'"((?:[^"]|"")*)"', re.DOTALL)
 texts = st.one_of(
     st.text(st.characters(codec="utf-8"), max_size=12),
     st.lists(
-        st.one_of(st.sampled_from(AWKWARD), st.text(st.characters(codec="utf-8"), max_size=3)),
+        st.one_of(st.sampled_from(SPECIAL), st.text(st.characters(codec="utf-8"), max_size=3)),
         max_size=8,
     ).map("".join),
 )
@@ -48,7 +48,7 @@ class Table:
     """The columns that Kaltura's server quotes."""
 
     def rendered(self) -> bytes:
-        """The table as Kaltura sends it."""
+        """Return the table as Kaltura sends it."""
         lines = [",".join(self.header)]
         for row in self.rows:
             cells = zip(self.header, row, strict=True)
@@ -61,14 +61,14 @@ class Table:
         return BOM + "".join(f"{line}\n" for line in lines).encode()
 
     def row_ends(self) -> list[int]:
-        """The lengths at which ``rendered`` would be a whole, shorter report."""
+        """Return the lengths at which ``rendered`` is a complete, shorter report."""
         return [
             len(Table(self.report, self.header, self.rows[:count], self.quoted).rendered())
             for count in range(len(self.rows) + 1)
         ]
 
     def received(self) -> list[list[str]]:
-        """The rows that can be had back from ``rendered``, line breaks still in them."""
+        """Return the rows that can be recovered from ``rendered``, with their line breaks."""
         return [
             [
                 _received(cell, quoted=name in self.quoted)
@@ -78,7 +78,7 @@ class Table:
         ]
 
     def published(self, *, neutralise: bool = True) -> list[list[str]]:
-        """The header and the rows that the published file must hold."""
+        """Return the header and the rows that the published file must hold."""
         known = [column.name for column in self.report.columns]
         columns = known + [name for name in self.header if name not in known]
         numeric = {column.name for column in self.report.columns if column.kind is not Kind.TEXT}
@@ -110,7 +110,7 @@ def tables(
     reports: st.SearchStrategy[Report] = st.sampled_from((*REPORTS, unknown_report)),  # noqa: B008
     max_rows: int = 6,
 ) -> Table:
-    """Any table of a report; its first column has no line break and its last is a number."""
+    """Generate any table of a report; its first column has no line break, its last is a number."""
     report = draw(reports)
     columns = [(column.name, column.kind) for column in report.columns] or [
         (f"column_{place}", Kind.TEXT) for place in range(draw(st.integers(2, 5)))
@@ -124,8 +124,8 @@ def tables(
     return Table(report, header, tuple(rows), quoted)
 
 
-def chunked(data: bytes, sizes: list[int]) -> Iterator[bytes]:
-    """``data`` in pieces of these sizes, over and over; empty pieces among them are left out."""
+def chunked(data: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
+    """Yield ``data`` in pieces of these sizes, repeatedly; empty pieces are left out."""
     start, turn = 0, 0
     while start < len(data):
         size = max(sizes[turn % len(sizes)], 1) if sizes else len(data)

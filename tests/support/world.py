@@ -1,69 +1,182 @@
-"""An exporter and everything around it on this machine, with a clock that the test sets."""
+"""The exporter and everything around it on this machine, on a clock that the test sets.
 
-import csv
-import gzip
-import io
+A world has one simulated Kaltura per region, a bucket in memory, and the exporter's settings and
+secret::
+
+    with World(regions=("us", "eu"), variables={"CATCH_UP_DAYS": "5"}) as world:
+        world.regions["us"].faults.push(Fault("http_status", status=503))
+        result = world.run_scheduled()
+        assert all(world.rows(key) == world.expected_rows(key) for key in result["exported"])
+        world.now += timedelta(hours=1)
+
+Nothing moves ``now`` but the test. A subclass can override ``exporter_time``, ``kaltura_time`` and
+``s3_time`` to be called whenever the exporter, a region or the bucket reads its clock.
+"""
+
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Literal, Self
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from local.kaltura.account import Account
 from local.kaltura.campus import Size
+from local.kaltura.ks import ADMIN, generate
 from local.kaltura.published import published_rows
 from local.kaltura.report_action import ReportSettings
 from local.kaltura.server import KalturaServer
 from local.kaltura.university import University
 from room_reports.deadline import Deadline
 from room_reports.export.errors import RunFailedError
-from room_reports.export.service import Dependencies, ExporterService
-from room_reports.kaltura.client import RetryPolicy
-from room_reports.kaltura.transport import HttpPolicy
+from room_reports.export.service import ExporterService
 from room_reports.model.reports import REPORTS
-from room_reports.storage.bucket import Bucket
+from tests.support.csv_files import strict_rows
+from tests.support.exporter import new_exporter
 from tests.support.s3.server import S3Server
 from tests.support.s3.store import Item
 from tests.support.secrecy import keep_secret, secrets_of
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3.client import S3Client
-
 NOW = datetime(2026, 9, 20, 0, 7, tzinfo=UTC)
 """A Sunday, some minutes after midnight."""
 SLUGS = ("room_data", "attendees", "breakout_sessions")
-Answer = dict[str, Any]
+Result = dict[str, Any]
+"""The result of a run, or its run record, as JSON holds it."""
+SecretForm = Literal["ks", "app_token", "admin_secret"]
+SECRET_FORMS: tuple[SecretForm, ...] = ("ks", "app_token", "admin_secret")
 
 
-@dataclass
+@dataclass(frozen=True)
+class ClockSkew:
+    """How far the clocks of the parts differ from the world's ``now``."""
+
+    exporter: timedelta = timedelta()
+    kaltura: timedelta = timedelta()
+    s3: timedelta = timedelta()
+
+
 class World:
-    """Regions of Kaltura, a bucket, and an exporter's settings and secret."""
+    """Kaltura's regions, a bucket and an exporter; use as a context manager.
 
-    now: datetime
-    s3: S3Server
-    kaltura: Mapping[str, KalturaServer]
-    environment: dict[str, str]
-    secret: str = field(repr=False)
-    waits: list[float] = field(default_factory=list)
-    """Seconds that the exporter would have waited between its tries."""
+    Args:
+        now: the time at which the world starts.
+        regions: the names of the regions.
+        seed: decides the generated universities and their credentials.
+        size: how large the universities are.
+        settings: how the simulated Kaltura renders its reports.
+        secret_forms: the form of each region's entry in the secret; an admin secret by default.
+        variables: environment variables of the exporter; the last day is exported by default.
+        skew: how far the clocks of the parts differ from ``now``.
+        s3_attempts: how often the exporter's S3 client sends a request before it gives up.
+    """
 
-    def service(self) -> ExporterService:
-        """An exporter, as a fresh Lambda environment has it."""
-        return ExporterService(
-            Dependencies(
-                environment=self.environment,
-                secret=lambda _: self.secret,
-                bucket=lambda name: Bucket(_client(self.s3.url), name),
-                clock=lambda: self.now,
-                retry=RetryPolicy(sleep=self.waits.append),
-                http=HttpPolicy(backoff=0.001, retry_after_max=0),
+    def __init__(
+        self,
+        *,
+        now: datetime = NOW,
+        regions: Sequence[str] = ("us",),
+        seed: int = 7,
+        size: Size | None = None,
+        settings: ReportSettings | None = None,
+        secret_forms: Mapping[str, SecretForm] | None = None,
+        variables: Mapping[str, str] | None = None,
+        skew: ClockSkew | None = None,
+        s3_attempts: int = 5,
+    ) -> None:
+        self.now = now
+        """The current time; a test can move it forwards and backwards."""
+        self.skew = skew or ClockSkew()
+        self.waits: list[float] = []
+        """Seconds that the exporter would have waited before other attempts, in order."""
+        self.s3 = S3Server(lambda: self.s3_time().timestamp())
+        self.regions = {
+            name: KalturaServer(
+                University(seed, name, size),
+                account=Account.generated(seed, name),
+                clock=lambda: self.kaltura_time().timestamp(),
+                settings=settings,
             )
+            for name in regions
+        }
+        self.environment = {
+            "BUCKET_NAME": "bucket",
+            "SECRET_ID": "secret",
+            "CATCH_UP_DAYS": "1",
+            **(variables or {}),
+        }
+        """The exporter's variables; a changed one holds from the next run on."""
+        forms = secret_forms or {}
+        self.secret = json.dumps(
+            {name: self.secret_entry(name, forms.get(name, "admin_secret")) for name in regions}
+        )
+        """The text of the exporter's secret; a changed one holds from the next run on."""
+        self._s3_attempts = s3_attempts
+        self._running = ExitStack()
+        for server in self.regions.values():
+            keep_secret(secrets_of(server.account))
+
+    def __enter__(self) -> Self:
+        self._running.enter_context(self.s3)
+        for server in self.regions.values():
+            self._running.enter_context(server)
+        urls = ",".join(f"{name}={server.url}" for name, server in self.regions.items())
+        self.environment.setdefault("KALTURA_REGIONS", urls)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._running.close()
+
+    # Clocks
+
+    def exporter_time(self) -> datetime:
+        """Return the time on the exporter's clock."""
+        return self.now + self.skew.exporter
+
+    def kaltura_time(self) -> datetime:
+        """Return the time on Kaltura's clocks; each request to a region reads it."""
+        return self.now + self.skew.kaltura
+
+    def s3_time(self) -> datetime:
+        """Return the time on the bucket's clock; each write reads it."""
+        return self.now + self.skew.s3
+
+    # Credentials
+
+    def secret_entry(self, region: str, form: SecretForm) -> dict[str, object]:
+        """Return a region's entry in the secret; a Kaltura session in it is valid for a year."""
+        account = self.regions[region].account
+        if form == "ks":
+            expires_at = int((self.now + timedelta(days=365)).timestamp())
+            secret = account.admin_secrets[0]
+            return {"ks": generate(account.partner_id, secret, expires_at, type=ADMIN)}
+        if form == "app_token":
+            token = account.app_tokens[0]
+            return {
+                "partner_id": account.partner_id,
+                "app_token_id": token.id,
+                "app_token": token.token,
+            }
+        return {"partner_id": account.partner_id, "admin_secret": account.admin_secrets[0]}
+
+    # Runs
+
+    def exporter(self) -> ExporterService:
+        """Return an exporter as a new Lambda environment has it: without any Kaltura session."""
+        return new_exporter(
+            self.environment,
+            lambda: self.secret,
+            self.s3.url,
+            self.exporter_time,
+            self.waits.append,
+            s3_attempts=self._s3_attempts,
         )
 
     def run(
@@ -71,147 +184,79 @@ class World:
         event: Mapping[str, object],
         deadline: Deadline | None = None,
         request_id: str = "0123456789",
-    ) -> Answer:
-        """One invocation in a fresh environment, which is to succeed."""
-        return self.service().invoke(event, request_id, deadline or Deadline.after(800))
+    ) -> Result:
+        """Run a new exporter once; raises what the run raises."""
+        return self.exporter().invoke(event, request_id, deadline or Deadline.after(800))
 
-    def schedule(self, deadline: Deadline | None = None) -> Answer:
-        """A scheduled run at the time of now, which is to succeed."""
-        return self.run(self.scheduled(), deadline)
+    def run_scheduled(self, deadline: Deadline | None = None) -> Result:
+        """Run a new exporter with the event of the schedule; raises what the run raises."""
+        return self.run(self.scheduled_event(), deadline)
 
-    def fail(self, event: Mapping[str, object] | None = None) -> Answer:
-        """A run in which a task is to fail; the answer is what its error's message holds."""
+    def run_and_fail(self, event: Mapping[str, object] | None = None) -> Result:
+        """Run a new exporter, expect a task to fail, and return the result in the error."""
         with pytest.raises(RunFailedError) as caught:
-            self.run(event or self.scheduled())
-        answer: Answer = json.loads(str(caught.value))
-        return answer
+            self.run(event or self.scheduled_event())
+        result: Result = json.loads(str(caught.value))
+        return result
 
-    def scheduled(self) -> dict[str, object]:
-        """The event that EventBridge would send now."""
+    def scheduled_event(self) -> dict[str, object]:
+        """Return the event that EventBridge would send at the exporter's time."""
         return {
             "detail-type": "Scheduled Event",
             "source": "aws.events",
-            "time": f"{self.now:%Y-%m-%dT%H:%M:%SZ}",
+            "time": f"{self.exporter_time():%Y-%m-%dT%H:%M:%SZ}",
             "detail": {},
         }
 
+    # Results
+
     def item(self, key: str) -> Item:
-        """The object under a key, which must be there."""
+        """Return the object with this key, which must exist."""
         found = self.s3.store.get(key)
         assert found is not None, key
         return found
 
-    def exports(self) -> list[str]:
-        """The keys of all exports."""
+    def export_keys(self) -> list[str]:
+        """Return the keys of all exports in the bucket."""
         return [key for slug in SLUGS for key in self.s3.store.keys(f"{slug}/")]
 
-    def record(self) -> Answer:
-        """The record of the latest run."""
-        return self.record_under(self.s3.store.keys("runs/")[-1])
-
-    def record_under(self, key: str) -> Answer:
-        """The record of the run with this key."""
-        record: Answer = json.loads(self.item(key).body)
-        return record
-
-    def written(self) -> list[str]:
-        """The keys of all exports that were written, in order, as often as they were."""
+    def written_keys(self) -> list[str]:
+        """Return the key of each write of an export, in order."""
         return [key for method, key in self.s3.requests if method == "PUT" and "granularity" in key]
 
     def rows(self, key: str) -> list[list[str]]:
-        """The rows of an export, its header first."""
-        body = self.item(key).body
-        text = (gzip.decompress(body) if key.endswith(".gz") else body).decode()
-        return list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        """Return the rows of an export, header first."""
+        return strict_rows(self.item(key).body, compressed=key.endswith(".gz"))
 
-    def truth(self, key: str) -> list[list[str]]:
-        """The rows, header first, that an export must have by what its metadata says.
+    def expected_rows(self, key: str, *, final: bool = False) -> list[list[str]]:
+        """Return the rows that an export must have for the window in its metadata, header first.
 
-        A session that still runs when it is asked for has no end yet.
+        They are the rows that Kaltura knew when the export was made, or with ``final`` all rows
+        of the window. A session that is still running at that time has no end time.
         """
         slug, _, region = key.split("/")[:3]
         report = next(report for report in REPORTS if report.slug == slug)
         metadata = self.item(key).metadata
-        start, end, asked = (
+        start, end, exported_at = (
             int(datetime.fromisoformat(metadata[name]).timestamp())
             for name in ("window-start", "window-end", "exported-at")
         )
-        known = self.kaltura[region.removeprefix("region=")].truth
-        return published_rows(report, known.rows(report.id, start, end, as_of=asked))
+        truth = self.regions[region.removeprefix("region=")].truth
+        as_of = None if final else exported_at
+        return published_rows(report, truth.rows(report.id, start, end, as_of=as_of))
+
+    def latest_run_record(self) -> Result:
+        """Return the record of the latest run."""
+        return self.run_record(self.s3.store.keys("runs/")[-1])
+
+    def run_record(self, key: str) -> Result:
+        """Return the run record with this key."""
+        record: Result = json.loads(self.item(key).body)
+        return record
 
 
-def key(slug: str, region: str, label: str, suffix: str = "") -> str:
-    """The key of an export, by the contract; ``label`` is like 2026-11-22 or 2026-11-22T13Z."""
+def export_key(slug: str, region: str, label: str, suffix: str = "") -> str:
+    """Return an export's key, as the contract has it; ``label`` is 2026-11-22 or 2026-11-22T13Z."""
     granularity = "hour" if "T" in label else "day"
     name = f"{slug}_{region}_{label}.csv{suffix}"
     return f"{slug}/granularity={granularity}/region={region}/dt={label[:10]}/{name}"
-
-
-@contextmanager
-def world(
-    *,
-    now: datetime = NOW,
-    regions: Sequence[str] = ("us",),
-    size: Size | None = None,
-    settings: ReportSettings | None = None,
-    variables: Mapping[str, str] | None = None,
-    **environment: str,
-) -> Iterator[World]:
-    """A world of its own, with these variables added to settings that export the last day."""
-    with ExitStack() as running:
-        accounts = {region: Account.generated(7, region) for region in regions}
-        for account in accounts.values():
-            keep_secret(secrets_of(account))
-        made: list[World] = []
-
-        def clock() -> float:
-            return made[0].now.timestamp() if made else now.timestamp()
-
-        s3 = running.enter_context(S3Server(clock))
-        kaltura = {
-            region: running.enter_context(
-                KalturaServer(University(7, region, size), clock=clock, settings=settings)
-            )
-            for region in regions
-        }
-        made.append(
-            World(
-                now=now,
-                s3=s3,
-                kaltura=kaltura,
-                environment={
-                    "BUCKET_NAME": "bucket",
-                    "SECRET_ID": "secret",
-                    "KALTURA_REGIONS": ",".join(f"{n}={s.url}" for n, s in kaltura.items()),
-                    "CATCH_UP_DAYS": "1",
-                    **(variables or {}),
-                    **environment,
-                },
-                secret=json.dumps(
-                    {
-                        region: {
-                            "partner_id": account.partner_id,
-                            "admin_secret": account.admin_secrets[0],
-                        }
-                        for region, account in accounts.items()
-                    }
-                ),
-            )
-        )
-        yield made[0]
-
-
-@cache
-def _client(url: str) -> "S3Client":
-    return boto3.client(
-        "s3",
-        endpoint_url=url,
-        aws_access_key_id="key",
-        aws_secret_access_key="secret",
-        region_name="us-east-1",
-        config=Config(
-            s3={"addressing_style": "path"},
-            retries={"mode": "standard", "total_max_attempts": 5},
-            max_pool_connections=64,
-        ),
-    )

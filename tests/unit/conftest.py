@@ -1,4 +1,4 @@
-"""Hypothesis, set up for machines that do much else at the same time."""
+"""Configures Hypothesis for slow machines."""
 
 from hypothesis import settings
 

@@ -1,25 +1,28 @@
-"""What is made from athena/ and the catalogue is as they are now, in the template and in docs/."""
+"""The files generated from athena/ and the catalogue are up to date and complete."""
 
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.stack.template import load_template
+from local.stack.template import ATHENA_TEMPLATE, TEMPLATE, load_template
 from room_reports.model.reports import REPORTS, ROOM_DATA, Report
+from tools.athena import __main__ as command
 from tools.athena import dictionary
-from tools.athena.__main__ import DICTIONARY, TEMPLATE, main
-from tools.athena.block import view_columns, with_block
+from tools.athena import template as generated_template
+from tools.athena.__main__ import DICTIONARY, main
 from tools.athena.dictionary import dictionary as made_dictionary
 from tools.athena.sources import queries, views
 from tools.athena.tables import CHANGE, EXPORTED, FAILED, PARTITIONS, RUN_PARTITIONS, RUNS
+from tools.athena.template import athena_template, view_columns
 
 
 @pytest.fixture(scope="module")
 def template() -> dict[str, Any]:
-    resources: dict[str, Any] = load_template()["Resources"]
+    resources: dict[str, Any] = load_template(ATHENA_TEMPLATE)["Resources"]
     return resources
 
 
@@ -32,22 +35,46 @@ def tables(template: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_nothing_that_is_made_is_stale(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_generated_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check"]) == 0, capsys.readouterr().out
 
 
-def test_an_edit_by_hand_is_undone() -> None:
-    text = TEMPLATE.read_text(encoding="utf-8")
-    assert with_block(text.replace("presto_view", "presto_virus")) == text
-    assert with_block(text.replace("Top hosts", "Hosts")) == text
+def test_an_edit_by_hand_is_found_and_overwritten(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = ATHENA_TEMPLATE.read_text(encoding="utf-8")
+    edited = tmp_path / "template.yaml"
+    monkeypatch.setattr(command, "ATHENA_TEMPLATE", edited)
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    for edit in (("presto_view", "presto_virus"), ("Top hosts", "Hosts"), ("entry_id", "id")):
+        edited.write_text(text.replace(*edit), encoding="utf-8")
+        assert main(["--check"]) == 1
+        assert "template.yaml is out of date" in capsys.readouterr().out
+        assert main([]) == 0
+        assert edited.read_text(encoding="utf-8") == text
 
 
-def test_a_template_without_the_marks_is_refused() -> None:
-    with pytest.raises(ValueError, match="made from athena/"):
-        with_block("Resources:\n")
+def test_the_parent_stack_passes_every_parameter_and_has_no_tables_of_its_own() -> None:
+    parent = load_template()
+    nested = parent["Resources"]["AthenaTables"]
+    assert nested["Type"] == "AWS::CloudFormation::Stack"
+    assert TEMPLATE.parent / nested["Properties"]["TemplateURL"] == ATHENA_TEMPLATE
+    assert set(nested["Properties"]["Parameters"]) == set(
+        load_template(ATHENA_TEMPLATE)["Parameters"]
+    )
+    generated = {"AWS::Glue::Table", "AWS::Athena::NamedQuery"}
+    assert not generated & {resource["Type"] for resource in parent["Resources"].values()}
 
 
-def test_there_is_no_table_that_nobody_declared(tables: dict[str, Any]) -> None:
+def test_the_nested_stack_needs_no_capability(template: dict[str, Any]) -> None:
+    """An operator who deploys with samconfig.toml acknowledges CAPABILITY_IAM only."""
+    assert "Transform" not in load_template(ATHENA_TEMPLATE)
+    assert {resource["Type"].split("::")[1] for resource in template.values()} == {
+        *("Athena", "Glue")
+    }
+
+
+def test_there_are_no_other_tables(tables: dict[str, Any]) -> None:
     declared = {*(report.slug for report in REPORTS), *(view.name for view in views()), "runs"}
     assert set(tables) == declared
 
@@ -71,7 +98,7 @@ def test_each_view_in_the_template_holds_its_sql_and_presto_types(tables: dict[s
         assert names == list(view.column_meanings)
 
 
-def test_the_views_types_are_these() -> None:
+def test_the_types_of_the_views() -> None:
     types = {
         name: {field.name: presto for field, presto in columns}
         for name, columns in view_columns().items()
@@ -99,8 +126,8 @@ def test_each_example_query_is_a_named_query_in_the_stacks_workgroup(
     ]
     assert [query["QueryString"] for query in named] == [query.sql for query in queries()]
     for query in named:
-        assert query["Database"] == {"Ref": "Database"}
-        assert query["WorkGroup"] == {"Ref": "WorkGroup"}
+        assert query["Database"] == {"Ref": "DatabaseName"}
+        assert query["WorkGroup"] == {"Ref": "WorkGroupName"}
         assert len(query["Name"]) <= 128
     assert len({query["Name"] for query in named}) == len(named) == 10
 
@@ -133,8 +160,17 @@ def test_the_dictionary_follows_the_catalogue(monkeypatch: pytest.MonkeyPatch) -
     assert "Something else." in made_dictionary()
 
 
-def test_the_tables_of_runs_are_made_of_their_parts() -> None:
+def test_the_types_of_the_runs_table_contain_their_parts() -> None:
     types = {field.name: field.type for field in RUNS}
     for name, parts in (("exported", EXPORTED), ("failed", FAILED)):
         assert all(f"{field.name}:{field.type}" in types[name] for field in parts)
     assert all(f"{field.name}:{field.type}" in types["exported"] for field in CHANGE)
+
+
+def test_the_tables_follow_the_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
+    column = replace(ROOM_DATA.columns[0], name="something_else")
+    changed = (replace(ROOM_DATA, columns=(column, *ROOM_DATA.columns[1:])),)
+    monkeypatch.setattr(generated_template, "REPORTS", changed)
+    text = athena_template()
+    assert "{Name: something_else, Type: string}" in text
+    assert "AttendeesTable" not in text

@@ -1,4 +1,4 @@
-"""Every view and example query is Athena SQL, by two parsers, and says what it is."""
+"""Two parsers accept every view and example query as Athena SQL, and each has a description."""
 
 import pytest
 import sqlglot
@@ -16,13 +16,13 @@ PLACEHOLDER = "${TimeZone}"
 
 
 @EVERYTHING
-def test_it_is_one_statement_of_athena(source: Source) -> None:
+def test_it_is_one_athena_statement(source: Source) -> None:
     (tree,) = sqlglot.parse(source.sql, read="athena", error_level=ErrorLevel.RAISE)
     assert isinstance(tree, exp.Query)
 
 
 @EVERYTHING
-def test_trino_would_take_it_and_knows_its_functions_and_types(source: Source) -> None:
+def test_trino_accepts_it_and_knows_its_functions_and_types(source: Source) -> None:
     result = trino_sql_validator.validate(source.sql.replace(PLACEHOLDER, "Asia/Kathmandu"))
     assert result.valid, result.error
     assert result.statement_count == 1
@@ -30,7 +30,7 @@ def test_trino_would_take_it_and_knows_its_functions_and_types(source: Source) -
 
 
 @EVERYTHING
-def test_it_says_what_it_is_in_few_words(source: Source) -> None:
+def test_it_has_a_short_description(source: Source) -> None:
     assert 10 < len(source.description) < 1024
     assert source.sql.endswith("\n")
     assert "${" not in source.sql.replace(PLACEHOLDER, "")
@@ -51,12 +51,12 @@ def test_an_example_query_limits_what_is_scanned(query: Source) -> None:
 
 
 @pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
-def test_a_view_says_of_each_column_what_it_means(view: Source) -> None:
+def test_a_view_explains_each_column(view: Source) -> None:
     tree = sqlglot.parse_one(view.sql, read="athena")
     assert isinstance(tree, exp.Query)
     assert list(view.column_meanings) == tree.named_selects
     for meaning in view.column_meanings.values():
-        assert len(meaning) <= 255, "as long as Glue takes"
+        assert len(meaning) <= 255, "the longest comment that Glue accepts"
         assert meaning.endswith(".")
 
 
@@ -69,7 +69,7 @@ def test_a_view_reads_day_windows_only(view: Source) -> None:
 
 
 def test_a_name_is_not_lost_to_a_later_day_without_it() -> None:
-    """Athena's max_by answers the NULL of the latest row, which DuckDB's passes over."""
+    """Athena's max_by returns the NULL of the latest row, but DuckDB's ignores it."""
     (attendance,) = (view for view in views() if view.name == "attendance")
     tree = sqlglot.parse_one(attendance.sql, read="athena")
     joined = [each for each in tree.find_all(exp.ArgMax) if each.this.name == "entry_name"]

@@ -1,4 +1,4 @@
-"""The API's part of the template, against the contract and what AWS would refuse too late."""
+"""The API in template.yaml, against the contract and what AWS rejects only at deployment."""
 
 import json
 from typing import Any
@@ -20,13 +20,13 @@ def resources(template: dict[str, Any]) -> dict[str, Any]:
     return {name: each["Properties"] for name, each in template["Resources"].items() if name}
 
 
-def test_the_contracts_parameter_and_outputs_are_there(template: dict[str, Any]) -> None:
+def test_the_parameter_and_outputs_of_the_contract_exist(template: dict[str, Any]) -> None:
     ttl = template["Parameters"]["LinkTtlSeconds"]
     assert (ttl["Default"], ttl["MaxValue"]) == (900, 3600)
     assert {"ApiUrl", "ApiKeyId"} <= set(template["Outputs"])
 
 
-def test_the_downloads_accept_the_defaults_and_mean_the_same_by_them(
+def test_the_defaults_are_those_of_the_api(
     template: dict[str, Any], resources: dict[str, Any]
 ) -> None:
     environment = {
@@ -41,7 +41,7 @@ def test_the_downloads_accept_the_defaults_and_mean_the_same_by_them(
     assert read_api_settings({**environment, **elsewhere}) == read_api_settings(elsewhere)
 
 
-def test_the_function_reads_no_object_and_the_presigner_does_nothing_else(
+def test_only_the_presigner_reads_objects_and_it_does_nothing_else(
     resources: dict[str, Any],
 ) -> None:
     assert "s3:GetObject" not in json.dumps(resources["DownloadsRole"])
@@ -57,7 +57,7 @@ def test_the_function_reads_no_object_and_the_presigner_does_nothing_else(
     assert trusted["Principal"] == {"AWS": {"Fn::GetAtt": ["DownloadsRole", "Arn"]}}
 
 
-def test_only_the_page_is_open(resources: dict[str, Any]) -> None:
+def test_only_the_web_page_needs_no_authentication(resources: dict[str, Any]) -> None:
     body = resources["Api"]["DefinitionBody"]
     secured = {"Fn::If": ["WantsIam", [{"iam": []}], [{"key": []}]]}
     routes = {
@@ -65,10 +65,10 @@ def test_only_the_page_is_open(resources: dict[str, Any]) -> None:
         for path, methods in body["paths"].items()
         for method, operation in methods.items()
     }
-    # Asking beforehand is something that browsers do without showing anything.
-    beforehand = resources["Api"]["DefinitionBody"]["paths"]["/{proxy+}"]["options"]["Fn::If"]
-    assert beforehand[0] == "WantsCors"
-    assert beforehand[2] == {"Ref": "AWS::NoValue"}
+    # Browsers send preflight requests without credentials.
+    preflight = resources["Api"]["DefinitionBody"]["paths"]["/{proxy+}"]["options"]["Fn::If"]
+    assert preflight[0] == "WantsCors"
+    assert preflight[2] == {"Ref": "AWS::NoValue"}
     assert routes == {
         ("/", "get"): None,
         ("/", "head"): None,
@@ -78,7 +78,7 @@ def test_only_the_page_is_open(resources: dict[str, Any]) -> None:
     }
 
 
-def test_the_one_stage_is_deployed_anew_when_only_a_parameter_changed(
+def test_the_stage_is_deployed_again_if_only_a_parameter_changes(
     resources: dict[str, Any],
 ) -> None:
     api = resources["Api"]
@@ -86,7 +86,7 @@ def test_the_one_stage_is_deployed_anew_when_only_a_parameter_changed(
     assert api["OpenApiVersion"] == api["DefinitionBody"]["openapi"]
 
 
-def test_every_refusal_of_the_gateway_has_the_contracts_form(resources: dict[str, Any]) -> None:
+def test_every_error_of_the_gateway_has_the_form_of_the_contract(resources: dict[str, Any]) -> None:
     body = resources["Api"]["DefinitionBody"]
     for kind, response in body["x-amazon-apigateway-gateway-responses"].items():
         text = response["responseTemplates"]["application/json"]
@@ -94,7 +94,7 @@ def test_every_refusal_of_the_gateway_has_the_contracts_form(resources: dict[str
         assert set(json.loads(text)["error"]) == {"code", "message"}, kind
 
 
-def test_keys_are_limited(resources: dict[str, Any]) -> None:
+def test_api_keys_are_limited(resources: dict[str, Any]) -> None:
     plan = resources["UsagePlan"]
     assert plan["Throttle"]["RateLimit"] == {"Ref": "ApiRequestsPerSecond"}
     assert plan["Quota"] == {"Limit": {"Ref": "ApiRequestsPerDay"}, "Period": "DAY"}

@@ -1,4 +1,4 @@
-"""What the README and the pages under docs/ name exists, and is as they say."""
+"""What the README, its companions and the pages under docs/ name exists, and is as they say."""
 
 import re
 from collections.abc import Iterator
@@ -13,10 +13,17 @@ from room_reports.model.regions import Region
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+LIBRARY = ROOT / "layers" / "room_reports" / "room_reports"
+DOCS = ROOT / "docs"
+PAGES = [
+    README,
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted(DOCS.rglob("*.md")),
+]
 TEMPLATE = load_template()
 
-pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def text(page: Path) -> str:
@@ -50,6 +57,47 @@ def commands(page: Path) -> str:
     return "\n".join([*blocks, *re.findall(r"`[^`\n]+`", text(page))])
 
 
+def test_the_readme_is_short() -> None:
+    assert len(text(README).splitlines()) <= 200
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, waiting = {README}, [README]
+    while waiting:
+        page = waiting.pop()
+        for target in links(page):
+            path = (page.parent / target.partition("#")[0]).resolve()
+            if path.suffix == ".md" and path.is_file() and path not in reached:
+                reached.add(path)
+                waiting.append(path)
+    assert set(PAGES) <= reached
+
+
+def modules(page: Path) -> set[str]:
+    """Return the paths of Python files that are set as code on a page."""
+    return set(re.findall(r"`/?((?:[a-z_]+/)*[a-z_]+\.py)`", text(page)))
+
+
+@pages
+def test_every_module_is_there(page: Path) -> None:
+    for name in modules(page):
+        found = [ROOT / name, LIBRARY / name, page.parent / name]
+        assert any(path.exists() for path in found), name
+
+
+def test_the_map_of_the_library_is_complete() -> None:
+    """The map has each module of the library once, and no other."""
+    chart = text(DOCS / "architecture.md").split("## The library\n")[1].split("```")[1]
+    folder, listed = "", []
+    for line in chart.splitlines():
+        if match := re.match(r"([a-z_]+/) ", line):
+            folder = match[1]
+        elif match := re.match(r"( *)([a-z_]+\.py) +\S", line):
+            listed.append((folder if match[1] else "") + match[2])
+    found = [path for path in LIBRARY.rglob("*.py") if path.name != "__init__.py"]
+    assert sorted(listed) == sorted(str(path.relative_to(LIBRARY)) for path in found)
+
+
 @pages
 def test_every_make_target_is_there(page: Path) -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", text(ROOT / "Makefile"), re.MULTILINE))
@@ -74,19 +122,18 @@ def test_the_parameters_are_those_of_the_template() -> None:
         f"| {given['Description']} |"
         for name, given in TEMPLATE["Parameters"].items()
     ]
-    table = text(README).split("### Parameters")[1].split("\n## ")[0]
+    table = text(DOCS / "parameters.md")
     assert [line for line in table.split("\n") if line.startswith("| `")] == expected
 
 
 def test_the_secret_is_one_that_the_exporter_takes() -> None:
-    (example,) = re.findall(r"```json\n(.+?)```", text(README), re.DOTALL)
+    (example,) = re.findall(r"```json\n(.+?)```", text(DOCS / "credentials.md"), re.DOTALL)
     regions = tuple(Region(name, "https://www.kaltura.com") for name in ("us", "eu", "ca"))
     found = parse_secret(example, regions)
     assert len({type(credentials) for credentials in found.values()}) == len(regions)
 
 
 def test_every_code_of_kaltura_is_explained_to_the_operator() -> None:
-    """Each code of the table of verdicts, with the advice that the exporter gives."""
-    page = " ".join(text(ROOT / "docs" / "operating.md").split())
+    page = " ".join(text(DOCS / "operating.md").split())
     for code in ERROR_RULES:
         assert f"`{code}`" in page, code

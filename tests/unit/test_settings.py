@@ -31,7 +31,7 @@ def filters(value: object) -> str:
     return json.dumps({"attendees": {"entry_ids": value}})
 
 
-def test_the_defaults_work() -> None:
+def test_defaults() -> None:
     settings = read()
 
     assert [region.name for region in settings.regions] == ["us", "eu"]
@@ -48,7 +48,7 @@ def test_the_defaults_work() -> None:
     assert settings.filters == {}
 
 
-def test_empty_variables_count_as_not_set() -> None:
+def test_empty_variables_mean_the_defaults() -> None:
     names = ("KALTURA_REGIONS", "TIME_ZONE", "SETTLE_HOURS", "REPORT_FILTERS", "COMPRESSION")
 
     assert read(**dict.fromkeys(names, " ")) == read()
@@ -141,7 +141,7 @@ def test_every_setting_is_read() -> None:
         ("REPORT_FILTERS", filters([]), "at least one value"),
         ("REPORT_FILTERS", filters("x"), "list"),
         ("REPORT_FILTERS", filters([" "]), "empty"),
-        ("REPORT_FILTERS", filters([1]), "not a text"),
+        ("REPORT_FILTERS", filters([1]), "non-empty text"),
         ("REPORT_FILTERS", filters(["a", " b"]), "spaces around"),
         ("REPORT_FILTERS", filters(["a;b"]), "';'"),
         ("REPORT_FILTERS", filters(["a,b"]), "','"),
@@ -151,22 +151,20 @@ def test_every_setting_is_read() -> None:
         ("SECRET_ID", " ", "the ARN"),
     ],
 )
-def test_a_bad_value_is_named_and_the_message_says_what_it_should_look_like(
-    name: str, value: str, hint: str
-) -> None:
+def test_error_names_the_variable_and_the_expected_form(name: str, value: str, hint: str) -> None:
     (problem,) = problems(**{name: value})
 
     assert problem.startswith(f"{name}: ")
     assert hint in problem
 
 
-def test_a_filter_of_a_report_known_by_its_number_needs_a_name_that_cannot_break_the_call() -> None:
+def test_filter_names_of_unknown_reports_are_validated() -> None:
     (problem,) = problems(REPORT_IDS="9000", REPORT_FILTERS='{"report_9000": {"a;b": ["x"]}}')
 
     assert "report_9000.a;b" in problem
 
 
-def test_everything_wrong_with_the_filters_is_said_at_once() -> None:
+def test_all_problems_of_the_filters_are_reported_together() -> None:
     (problem,) = problems(
         REPORT_FILTERS='{"attendance": {}, "attendees": {"x": ["1"], "user_ids": []}}'
     )
@@ -199,7 +197,7 @@ def test_everything_wrong_with_the_filters_is_said_at_once() -> None:
         min_size=1,
     )
 )
-def test_all_problems_are_said_together(bad: set[tuple[str, str]]) -> None:
+def test_all_problems_are_reported_together(bad: set[tuple[str, str]]) -> None:
     assert {problem.split(":")[0] for problem in problems(**dict(bad))} == {name for name, _ in bad}
 
 
@@ -214,6 +212,6 @@ def test_all_problems_are_said_together(bad: set[tuple[str, str]]) -> None:
         st.one_of(st.text(max_size=30), st.text('0123456789,.=:/-[]{}"e', max_size=30)),
     )
 )
-def test_any_environment_is_settings_or_a_list_of_problems(variables: dict[str, str]) -> None:
+def test_any_environment_gives_settings_or_problems(variables: dict[str, str]) -> None:
     with suppress(ConfigurationError):
         assert read(**variables).regions

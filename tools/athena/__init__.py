@@ -1,1 +1,1 @@
-"""What Athena needs beside the tables of the reports, generated from athena/ and the catalogue."""
+"""The generator of athena/template.yaml and docs/data-dictionary.md."""

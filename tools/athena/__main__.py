@@ -1,22 +1,25 @@
-"""``python -m tools.athena``: makes what is made from athena/ and the catalogue, or checks it."""
+"""Write the files that are generated from athena/ and the report catalogue, or check them."""
 
 import sys
 
 from local.stack.servers import ROOT
-from tools.athena.block import with_block
+from local.stack.template import ATHENA_TEMPLATE
 from tools.athena.dictionary import dictionary
+from tools.athena.template import athena_template
 
-TEMPLATE = ROOT / "template.yaml"
 DICTIONARY = ROOT / "docs" / "data-dictionary.md"
 
 
 def main(arguments: list[str]) -> int:
-    """Write what is stale, or with ``--check`` only name it; the exit status."""
+    """Write the files that are out of date, or with ``--check`` only name them.
+
+    Returns:
+        The exit status: 0, 1 if ``--check`` found a file out of date, or 2 for a wrong argument.
+    """
     if arguments not in ([], ["--check"]):
         print("usage: python -m tools.athena [--check]", file=sys.stderr)
         return 2
-    template = TEMPLATE.read_text(encoding="utf-8")
-    fresh = {TEMPLATE: with_block(template), DICTIONARY: dictionary()}
+    fresh = {ATHENA_TEMPLATE: athena_template(), DICTIONARY: dictionary()}
     stale = [
         path
         for path, text in fresh.items()
@@ -24,7 +27,7 @@ def main(arguments: list[str]) -> int:
     ]
     for path in stale:
         if arguments:
-            print(f"{path.relative_to(ROOT)} is stale: run make athena")
+            print(f"{path.relative_to(ROOT)} is out of date: run make athena")
         else:
             path.write_text(fresh[path], encoding="utf-8")
             print(f"Wrote {path.relative_to(ROOT)}")

@@ -1,4 +1,4 @@
-"""Where the figures of a view come from: the columns of the tables behind each of its own."""
+"""Find the table columns from which each column of a view is computed."""
 
 from functools import cache
 
@@ -14,9 +14,9 @@ _DAY = "dt"
 
 @cache
 def origins_of(view: Source) -> dict[str, tuple[str, ...]]:
-    """For each column of a view, the columns of tables that it is made of, as ``table.column``.
+    """Return, for each column of a view, the table columns it is computed from, as `table.column`.
 
-    The day by which shares are ordered or counted is named only where there is nothing else.
+    The partition column ``dt`` is included only if there is no other column.
     """
     schema = {report.slug: {c.name: "varchar" for c in report.columns} for report in REPORTS}
     for columns in schema.values():
@@ -34,7 +34,7 @@ def origins_of(view: Source) -> dict[str, tuple[str, ...]]:
 
 
 def _leaf(node: Node) -> str | None:
-    """The table's column that a node of the lineage is, if it is one."""
+    """Return the table column of a lineage node, or None for any other node."""
     if node.downstream or not isinstance(node.expression, exp.Table):
         return None
     return f"{node.expression.name}.{node.name.rpartition('.')[2]}"

@@ -1,4 +1,4 @@
-"""The SQL files under athena/: what each is called, says of itself, and holds."""
+"""Read the SQL files in athena/: names, descriptions, column meanings and SQL."""
 
 import re
 from dataclasses import dataclass
@@ -21,24 +21,24 @@ class Source:
 
     @property
     def description(self) -> str:
-        """The comment at the file's top, as one line."""
+        """The comment at the top of the file, as one line."""
         comment = takewhile(lambda line: line.startswith("--"), self.sql.split("\n"))
         return " ".join(filter(None, (line.removeprefix("--").strip() for line in comment)))
 
     @property
     def column_meanings(self) -> dict[str, str]:
-        """What the view says of its columns, in their order."""
+        """The comment after each output column of a view, by column and in their order."""
         outermost = re.split(r"^SELECT$", self.sql, flags=re.MULTILINE)[-1]
         return {match[1]: match[2] for match in _OUTPUT_COLUMN.finditer(outermost)}
 
 
 def views() -> tuple[Source, ...]:
-    """The views, each after those that it reads."""
+    """Return the views, each after the views that it reads."""
     return _read(_FOLDER / "views")
 
 
 def queries() -> tuple[Source, ...]:
-    """The example queries, by name."""
+    """Return the example queries, ordered by name."""
     return _read(_FOLDER / "queries")
 
 

@@ -1,4 +1,4 @@
-"""The tables that the views read, as Hive types, for whatever creates them."""
+"""The columns of the tables in Hive types, and the Hive DDL of the report tables."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ TEXT_OUTPUT = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
 
 @dataclass(frozen=True)
 class Field:
-    """A column of a table, under a name and with a Hive type."""
+    """A column of a table, with a Hive type."""
 
     name: str
     type: str
@@ -21,7 +21,7 @@ class Field:
 
 
 PARTITIONS = (
-    Field("granularity", "string", "day or hour: how long the file's window is."),
+    Field("granularity", "string", "day or hour: the length of the file's window."),
     Field("region", "string", "Kaltura data centre."),
     Field("dt", "string", "Day of the window, YYYY-MM-DD: local for days, UTC for hours."),
 )
@@ -54,24 +54,34 @@ def _structs(fields: tuple[Field, ...]) -> str:
 
 
 RUNS = (
-    Field("run_id", "string", "Run."),
-    Field("trigger", "string", "What started it."),
-    Field("now", "string", "The moment it was run for, ISO 8601 in UTC."),
-    Field("started_at", "string", "When it began, ISO 8601 in UTC."),
-    Field("finished_at", "string", "When it ended, ISO 8601 in UTC."),
-    Field("exported", _structs(EXPORTED), "The files it wrote; the view exports has one row each."),
-    Field("skipped", "bigint", "Windows that needed nothing."),
-    Field("deferred", "bigint", "Exports that were due and were left to the next run."),
-    Field("failed", _structs(FAILED), "Exports that were tried and failed, with the reason."),
+    Field("run_id", "string", "ID of the run."),
+    Field("trigger", "string", "What started the run: schedule or event."),
+    Field("now", "string", "Time for which the run decided what was due, ISO 8601 in UTC."),
+    Field("started_at", "string", "Start of the run, ISO 8601 in UTC."),
+    Field("finished_at", "string", "End of the run, ISO 8601 in UTC."),
+    Field(
+        "exported",
+        _structs(EXPORTED),
+        "Files that the run wrote; the view exports has one row for each.",
+    ),
+    Field("skipped", "bigint", "Number of windows that were not due."),
+    Field("deferred", "bigint", "Number of exports that were due and left to the next run."),
+    Field("failed", _structs(FAILED), "Exports that failed, with the error."),
 )
+"""The fields of a run record.
+
+``RunResult.run_record`` in room_reports/export/result.py writes the records. A test compares these
+fields, and those of their parts above, with the records of real runs.
+"""
+
 RUN_PARTITIONS = (Field("dt", "string", "Day of the run, in UTC."),)
 
 
 def create_table(report: Report, location: str) -> str:
-    """Hive's DDL for a report's table over the files under ``location``.
+    """Return the Hive DDL of a report's table on the files under ``location``.
 
-    Made of the same definitions as the Glue table; for a metastore without partition projection,
-    so that partitions have to be added or repaired.
+    It has the same columns and SerDe as the Glue table. It is for a metastore without partition
+    projection, in which the partitions have to be added or repaired.
     """
     columns = ",\n".join(f"  `{column.name}` string" for column in report.columns)
     partitions = ", ".join(f"`{field.name}` {field.type}" for field in PARTITIONS)

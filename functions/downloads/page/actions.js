@@ -1,54 +1,63 @@
-"use strict";
-// What can be done with a file: download it, copy a link to it, copy a command that gets it.
+// What a user can do with a file: download it, copy a link to it, copy a curl command for it.
+/* global config, createElement, csvAddress, exportPath, fileName, formatTime, requestJson,
+   showError, showToast */
+/* exported actionButton, copyCurl, copyLink, copyText, curlCommand, downloadFile */
 
-// The browser goes on to the presigned link, so that the key is in no address and no history.
-async function download(file) {
-  const { url, file_name: name } = await ask(exportPath(file));
+// The browser follows the presigned link, so the key is in no address and no browser history.
+async function downloadFile(file) {
+  const { url, file_name: name } = await requestJson(exportPath(file));
   location.assign(url);
-  toast(`Downloading ${name}`);
+  showToast(`Downloading ${name}`);
 }
 
 async function copyLink(file) {
-  let until;
-  const text = ask(exportPath(file)).then(({ url, expires_at: end }) => {
-    until = end;
+  let expiry = "";
+  const text = requestJson(exportPath(file)).then(({ url, expires_at: expiresAt }) => {
+    expiry = `${formatTime(new Date(expiresAt))} (${config.time_zone})`;
     return url;
   });
-  await copy(text, () =>
-    `Link copied. Until ${writeTime(new Date(until))} (${config.time_zone}) it works for anyone who has it.`);
+  await copyText(text, () => `Link copied. It works for anyone who has it until ${expiry}.`);
 }
 
 const curlCommand = (file) =>
   `curl -fL --compressed -H "x-api-key: $KEY" -o ${fileName(file)} \\
-  '${fileAddress(file)}'`;
+  '${csvAddress(file)}'`;
 
-const copyCurl = (file) => copy(curlCommand(file), () =>
-  "Command copied. It reads the key from the variable KEY, so that your shell's history does not hold it.");
+const copyCurl = (file) =>
+  copyText(
+    curlCommand(file),
+    () =>
+      "Command copied. It reads the key from the variable KEY, so the key is not in your shell history.",
+  );
 
-async function copy(text, done) {
+async function copyText(text, confirmation) {
   try {
-    // Given as a promise, for Safari forgets that someone clicked while it waits.
+    // Safari allows a copy only during the click, so the text is passed as a promise.
     const blob = Promise.resolve(text).then((value) => new Blob([value], { type: "text/plain" }));
     await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
     await blob;
-    toast(done());
-  } catch (error) {
+    showToast(confirmation());
+  } catch {
     const value = await text;
-    const field = h("input", { value, readOnly: true, "aria-label": "Text to copy" });
-    toast("This browser does not let the page copy. Copy it from here: ", field);
+    const field = createElement("input", { value, readOnly: true, "aria-label": "Text to copy" });
+    showToast("The browser did not allow the page to copy. Copy the text from here: ", field);
     field.select();
   }
 }
 
-// A button that does something with a file, and says when that fails.
-function action(label, file, act, className = "quiet", what = fileName(file)) {
-  const button = h("button", { type: "button", className, "aria-label": `${label} ${what}` }, label);
+// Creates a button that runs an action on a file and shows an error when the action fails.
+function actionButton(label, file, action, className = "quiet", target = fileName(file)) {
+  const button = createElement(
+    "button",
+    { type: "button", className, "aria-label": `${label} ${target}` },
+    label,
+  );
   button.addEventListener("click", async () => {
     button.setAttribute("aria-busy", "true");
     try {
-      await act(file);
+      await action(file);
     } catch (error) {
-      report(error);
+      showError(error);
     } finally {
       button.removeAttribute("aria-busy");
     }

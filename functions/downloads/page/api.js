@@ -1,111 +1,157 @@
-"use strict";
-// Questions to the API, and what can go wrong with them.
+// Requests to the API, their retries and their errors.
+/* exported ApiError, apiKey, BASE_URL, csvAddress, exportPath, fileName, forgetKey, requestJson,
+   storedKey, storeKey, useKey */
 
 // The page is served at the API's root, with or without a slash at the end.
-const BASE = location.origin + location.pathname.replace(/\/*$/, "/");
+const BASE_URL = location.origin + location.pathname.replace(/\/*$/, "/");
 const KEY_NAME = "room-reports-key";
-const PATIENCE = 30_000;
-const RETRY_AFTER = [1000, 2500];
-const AT_ONCE = 3;
+const TIMEOUT = 30_000;
+const RETRY_DELAYS = [1000, 2500];
+const MAX_CONCURRENT_REQUESTS = 3;
 
-class Failure extends Error {
-  // kind: key, iam, permission, throttled, quota, network, missing, or other
-  constructor(kind, message) {
-    super(message);
+class ApiError extends Error {
+  // The kind is one of: key, iam, permission, unavailable, quota, network, missing, other.
+  constructor(kind, message, options) {
+    super(message, options);
     this.kind = kind;
   }
 }
 
-let heldKey = null;
+let apiKey = null;
 const storedKey = () => sessionStorage.getItem(KEY_NAME);
-function holdKey(key) {
-  heldKey = key;
-  if (key === null) sessionStorage.removeItem(KEY_NAME);
-  else sessionStorage.setItem(KEY_NAME, key);
+
+// Sets the key for the requests that follow, without storing it.
+function useKey(key) {
+  apiKey = key;
 }
 
-// API Gateway refuses in words of its own, which are not always the API's JSON.
-async function failureOf(response) {
-  const text = await response.text();
-  let code = "";
-  let message = "";
+function storeKey(key) {
+  useKey(key);
+  sessionStorage.setItem(KEY_NAME, key);
+}
+
+function forgetKey() {
+  useKey(null);
+  sessionStorage.removeItem(KEY_NAME);
+}
+
+// API Gateway's own error responses are not always JSON in the API's format.
+function parseError(text) {
   try {
-    ({ code = "", message = "" } = JSON.parse(text).error ?? {});
+    const { code = "", message = "" } = JSON.parse(text).error ?? {};
+    return { code, message };
   } catch {
-    // Whatever it is, the status says enough.
+    return { code: "", message: "" };
   }
-  if (response.status === 403) {
-    if (code && code !== "forbidden" && code !== "INVALID_API_KEY") {
-      return new Failure("permission", "The key is good, but it may not do this. Ask whoever gave it to you.");
-    }
-    return new Failure("key", "This key is not accepted.");
-  }
-  if (response.status === 429) {
-    return code === "quota_exceeded" || /limit exceeded/i.test(text)
-      ? new Failure("quota", "This key has used up its requests for today. It works again after midnight UTC.")
-      : new Failure("throttled", "Too many requests at once.");
-  }
-  // The page asks for routes that there are: API Gateway denies them to who has not signed.
-  if (response.status === 404 && code === "no_such_route") {
-    return new Failure("iam", "Here, requests are signed with IAM credentials in place of an API key, which a page in a browser cannot do.");
-  }
-  if (response.status === 404) return new Failure("missing", message || "There is no such file.");
-  if (response.status >= 500) {
-    return new Failure("throttled", message || "The reports cannot be reached at the moment.");
-  }
-  return new Failure("other", message || `The answer was ${response.status}.`);
 }
 
-async function once(path, parameters, signal) {
-  const url = new URL(path, BASE);
+function forbiddenError(code) {
+  if (["", "forbidden", "INVALID_API_KEY"].includes(code)) {
+    return new ApiError("key", "This key is not accepted.");
+  }
+  return new ApiError(
+    "permission",
+    "The key is valid, but it is not allowed to do this. Contact the administrator who issued it.",
+  );
+}
+
+function tooManyRequestsError(code, text) {
+  if (code === "quota_exceeded" || /limit exceeded/i.test(text)) {
+    return new ApiError(
+      "quota",
+      "This key has used its request quota for today. The quota is reset at midnight UTC.",
+    );
+  }
+  return new ApiError("unavailable", "There were too many requests at the same time.");
+}
+
+function notFoundError(code, message) {
+  // The page requests only routes that exist. API Gateway reports them as unknown when IAM
+  // authorisation is on and a request is not signed.
+  if (code === "no_such_route") {
+    return new ApiError(
+      "iam",
+      "This deployment accepts only requests that are signed with IAM credentials. A web page cannot sign requests.",
+    );
+  }
+  return new ApiError("missing", message || "This file does not exist.");
+}
+
+async function errorFromResponse(response) {
+  const text = await response.text();
+  const { code, message } = parseError(text);
+  if (response.status === 403) return forbiddenError(code);
+  if (response.status === 404) return notFoundError(code, message);
+  if (response.status === 429) return tooManyRequestsError(code, text);
+  if (response.status >= 500) {
+    return new ApiError("unavailable", message || "The service is temporarily unavailable.");
+  }
+  return new ApiError("other", message || `The API returned the status ${response.status}.`);
+}
+
+async function fetchJson(path, parameters, signal) {
+  const url = new URL(path, BASE_URL);
   for (const [name, value] of Object.entries(parameters)) {
     if (value) url.searchParams.set(name, value);
   }
-  const patience = AbortSignal.timeout(PATIENCE);
+  const timeout = AbortSignal.timeout(TIMEOUT);
   let response;
   try {
     response = await fetch(url, {
-      headers: { "x-api-key": heldKey ?? "" },
-      signal: signal ? AbortSignal.any([signal, patience]) : patience,
+      headers: { "x-api-key": apiKey ?? "" },
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       credentials: "omit",
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Failure("network", "There is no connection to the reports.");
+    throw new ApiError("network", "The service cannot be reached. Check your network connection.", {
+      cause: error,
+    });
   }
-  if (!response.ok) throw await failureOf(response);
+  if (!response.ok) throw await errorFromResponse(response);
   return response.json();
 }
 
-let asking = 0;
-const queue = [];
+let runningRequests = 0;
+const waitingRequests = [];
 
-// A deployment of many reports and regions would otherwise be asked for all of them in one burst.
-async function inTurn(work) {
-  if (asking >= AT_ONCE) await new Promise((resolve) => queue.push(resolve));
-  asking += 1;
+// Limits how many requests run at once: a deployment can have many reports and regions.
+async function withRequestSlot(send) {
+  if (runningRequests >= MAX_CONCURRENT_REQUESTS) {
+    await new Promise((resolve) => {
+      waitingRequests.push(resolve);
+    });
+  }
+  runningRequests += 1;
   try {
-    return await work();
+    return await send();
   } finally {
-    asking -= 1;
-    queue.shift()?.();
+    runningRequests -= 1;
+    waitingRequests.shift()?.();
   }
 }
 
-// The JSON that the API answers; waits and asks again when there is too much going on.
-async function ask(path, parameters = {}, signal = undefined) {
-  for (const wait of [...RETRY_AFTER, null]) {
+const delay = (milliseconds) =>
+  new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
+
+// Returns the JSON of a response. Retries while the API is throttled or unavailable.
+async function requestJson(path, parameters = {}, signal = null) {
+  for (const retryDelay of RETRY_DELAYS) {
     try {
-      return await inTurn(() => once(path, parameters, signal));
+      return await withRequestSlot(() => fetchJson(path, parameters, signal));
     } catch (error) {
-      if (error.kind !== "throttled" || wait === null) throw error;
-      await new Promise((resolve) => setTimeout(resolve, wait * (0.75 + Math.random() / 2)));
+      if (error.kind !== "unavailable") throw error;
+      // The random part keeps concurrent requests from being retried at the same moment.
+      await delay(retryDelay * (0.75 + Math.random() / 2));
       signal?.throwIfAborted();
     }
   }
+  return withRequestSlot(() => fetchJson(path, parameters, signal));
 }
 
 const exportPath = ({ report, region, granularity, start }) =>
   ["exports", report, region, granularity, start].map(encodeURIComponent).join("/");
-const fileAddress = (file) => `${BASE}${exportPath(file)}.csv`;
+const csvAddress = (file) => `${BASE_URL}${exportPath(file)}.csv`;
 const fileName = ({ report, region, start }) => `${report}_${region}_${start}.csv`;

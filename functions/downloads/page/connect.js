@@ -1,13 +1,17 @@
-"use strict";
-// How other programs get the files.
+// Examples for other programs.
+/* global BASE_URL, byId, copyText, createElement, csvAddress, curlCommand, exportPath, fileName,
+   LATEST, matchingSeries */
+/* exported showExamples */
 
-const TOOLS = {
-  curl: (file) => `read -rs KEY    # paste the key; it is not shown and not in the history
+const EXAMPLES = {
+  curl: (file) => `read -rs KEY    # paste the key; it is not displayed and not in the shell history
 ${curlCommand(file)}`,
-  "Excel, Power BI": (file) => `// Data > Get Data > Blank Query > Advanced Editor; access: Anonymous.
-// Make "Key" a parameter, so that the query can be shared without it.
+  "Excel, Power BI": (
+    file,
+  ) => `// Data > Get Data > Blank Query > Advanced Editor; access: Anonymous.
+// Make "Key" a parameter, so that you can share the query without the key.
 let
-    Source = Web.Contents("${BASE.replace(/\/$/, "")}", [
+    Source = Web.Contents("${BASE_URL.replace(/\/$/, "")}", [
         RelativePath = "${exportPath(file)}.csv",
         Headers = [#"x-api-key" = Key]
     ]),
@@ -17,46 +21,68 @@ in
     Table`,
   PowerShell: (file) => `$key = Read-Host "API key" -MaskInput
 Invoke-WebRequest -Headers @{ "x-api-key" = $key } -OutFile ${fileName(file)} \`
-  -Uri "${fileAddress(file)}"`,
+  -Uri "${csvAddress(file)}"`,
   pandas: (file) => `import os
 import pandas as pd
 
 table = pd.read_csv(
-    "${fileAddress(file)}",
+    "${csvAddress(file)}",
     storage_options={"x-api-key": os.environ["KEY"]},
 )`,
-  R: (file) => `address <- "${fileAddress(file)}"
+  R: (file) => `address <- "${csvAddress(file)}"
 download.file(address, "${fileName(file)}", mode = "wb",
               headers = c("x-api-key" = Sys.getenv("KEY")))
 table <- read.csv("${fileName(file)}", encoding = "UTF-8")`,
 };
+const TOOLS = Object.keys(EXAMPLES);
 
-let chosenTool = Object.keys(TOOLS)[0];
+let [selectedTool] = TOOLS;
 
-function showConnect(filters) {
-  const [series] = seriesOf(filters);
-  const file = { ...series, start: LATEST };
-  const tab = (name, index) => h("button", {
-    type: "button", role: "tab", id: `tool-${index}`, "aria-controls": "tool",
-    "aria-selected": String(name === chosenTool), tabIndex: name === chosenTool ? 0 : -1,
-  }, name);
-  const tabs = Object.keys(TOOLS).map(tab);
-  const text = TOOLS[chosenTool](file);
-  const copied = h("button", { type: "button", className: "small" }, "Copy");
-  copied.addEventListener("click", () => copy(text, () => "Copied."));
+function toolTab(tool, index) {
+  const selected = tool === selectedTool;
+  return createElement(
+    "button",
+    {
+      type: "button",
+      role: "tab",
+      id: `tool-${index}`,
+      "aria-controls": "tool",
+      "aria-selected": String(selected),
+      tabIndex: selected ? 0 : -1,
+    },
+    tool,
+  );
+}
+
+function examplePanel(text) {
+  const copy = createElement("button", { type: "button", className: "small" }, "Copy");
+  copy.addEventListener("click", () => copyText(text, () => "Copied."));
+  const example = createElement(
+    "pre",
+    { tabIndex: 0, role: "region", "aria-label": `Example for ${selectedTool}` },
+    createElement("code", {}, text),
+  );
+  return [example, copy];
+}
+
+function showExamples(filters) {
+  const [series] = matchingSeries(filters);
+  const tabs = TOOLS.map(toolTab);
   byId("tools").replaceChildren(...tabs);
-  byId("tool").replaceChildren(h("pre", { tabIndex: 0, role: "region", "aria-label": `Example for ${chosenTool}` }, h("code", {}, text)), copied);
-  byId("tool").setAttribute("aria-labelledby", tabs.find((each) => each.tabIndex === 0).id);
-  const choose = (index) => {
-    chosenTool = Object.keys(TOOLS).at(index % tabs.length);
-    showConnect(filters);
+  byId("tool").replaceChildren(
+    ...examplePanel(EXAMPLES[selectedTool]({ ...series, start: LATEST })),
+  );
+  byId("tool").setAttribute("aria-labelledby", tabs[TOOLS.indexOf(selectedTool)].id);
+  const select = (index) => {
+    selectedTool = TOOLS.at(index % TOOLS.length);
+    showExamples(filters);
     byId("tools").querySelector("[tabindex='0']").focus();
   };
-  tabs.forEach((each, index) => {
-    each.addEventListener("click", () => choose(index));
-    each.addEventListener("keydown", ({ key }) => {
-      if (key === "ArrowRight") choose(index + 1);
-      if (key === "ArrowLeft") choose(index - 1);
+  for (const [index, tab] of tabs.entries()) {
+    tab.addEventListener("click", () => select(index));
+    tab.addEventListener("keydown", ({ key }) => {
+      if (key === "ArrowRight") select(index + 1);
+      if (key === "ArrowLeft") select(index - 1);
     });
-  });
+  }
 }

@@ -1,124 +1,188 @@
-"use strict";
-// The calendars: for each series, which windows are there and how final they are.
+// The calendars: the state of each window of each series.
+/* global actionButton, addDays, createElement, displayName, downloadFile, formatCount,
+   formatDate, formatDayAndMonth, formatMonth, formatNumber, formatSize, formatTimestamp,
+   formatWindow, LATEST, requestJson, routeToFile, STATES, toDate, weekday */
+/* exported calendarLayout, coverageCard */
 
 const HOURS = Array.from({ length: 24 }, (_, hour) => String(hour).padStart(2, "0"));
 const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+const HOUR_CALENDAR_DAYS = 31;
+const DAY_CALENDAR_WEEKS = 53;
 
-// A year of days has a column for each week; a month of hours has one for each day.
-function layoutOf(granularity, anchor) {
-  if (granularity === "hour") {
-    const columns = Array.from({ length: 31 }, (_, index) => shifted(anchor, index - 30));
-    return {
-      columns, from: columns[0], to: anchor, step: 31,
-      rows: HOURS.map((hour, index) => ({ name: `${hour}:00`, shown: index % 6 ? "" : `${hour}h` })),
-      label: (column, row) => `${column}T${HOURS[row]}Z`,
-      breaks: (column) => weekday(column) === 0,
-      head: (column) => writeDate(toDate(column)).slice(0, -5),
-    };
-  }
-  const monday = shifted(anchor, -weekday(anchor) - 52 * 7);
-  const columns = Array.from({ length: 53 }, (_, index) => shifted(monday, index * 7));
+// A calendar of hours has one column for each day and one row for each hour.
+function hourLayout(lastDay) {
+  const columns = Array.from({ length: HOUR_CALENDAR_DAYS }, (_, index) =>
+    addDays(lastDay, index - HOUR_CALENDAR_DAYS + 1),
+  );
   return {
-    columns, from: monday, to: anchor, step: 364,
-    rows: WEEKDAYS.map((name, index) => ({ name, shown: index % 2 ? "" : name.slice(0, 3) })),
-    label: (column, row) => shifted(column, row),
-    breaks: (column) => Number(column.slice(8)) <= 7,
-    head: (column) => writeMonth(toDate(column)),
+    columns,
+    rows: HOURS.map((hour, index) => ({
+      name: `${hour}:00`,
+      label: index % 6 === 0 ? `${hour}h` : "",
+    })),
+    from: columns[0],
+    to: lastDay,
+    daysPerPeriod: HOUR_CALENDAR_DAYS,
+    windowAt: (column, row) => `${column}T${HOURS[row]}Z`,
+    startsGroup: (column) => weekday(column) === 0,
+    groupName: (column) => formatDayAndMonth(toDate(column)),
   };
 }
 
-function monthHeads({ columns, breaks, head }) {
+// A calendar of days has one column for each week and one row for each weekday.
+function dayLayout(lastDay) {
+  const lastMonday = addDays(lastDay, -weekday(lastDay));
+  const columns = Array.from({ length: DAY_CALENDAR_WEEKS }, (_, index) =>
+    addDays(lastMonday, (index - DAY_CALENDAR_WEEKS + 1) * 7),
+  );
+  return {
+    columns,
+    rows: WEEKDAYS.map((name, index) => ({
+      name,
+      label: index % 2 === 0 ? name.slice(0, 3) : "",
+    })),
+    from: columns[0],
+    to: lastDay,
+    daysPerPeriod: (DAY_CALENDAR_WEEKS - 1) * 7,
+    windowAt: (column, row) => addDays(column, row),
+    startsGroup: (column) => Number(column.slice(8)) <= 7,
+    groupName: (column) => formatMonth(toDate(column)),
+  };
+}
+
+const calendarLayout = (granularity, lastDay) =>
+  granularity === "hour" ? hourLayout(lastDay) : dayLayout(lastDay);
+
+function groupHeadings({ columns, startsGroup, groupName }) {
   const groups = [];
   for (const column of columns) {
-    if (!groups.length || breaks(column)) groups.push({ column, span: 0 });
+    if (!groups.length || startsGroup(column)) groups.push({ column, span: 0 });
     groups.at(-1).span += 1;
   }
   return groups.map(({ column, span }) =>
-    h("th", { colSpan: span, scope: "colgroup" }, span > 2 ? head(column) : ""),
+    createElement("th", { colSpan: span, scope: "colgroup" }, span > 2 ? groupName(column) : ""),
   );
 }
 
-// Windows before a series' first file were not asked for yet: they are pale, and not counted.
-function describeWindows(windows) {
+// Windows before the first file of a series are pale and not counted: the export began later.
+function indexWindows(windows) {
   const first = windows.findIndex(({ state }) => state !== "missing");
-  return new Map(windows.map((window, index) => [
-    window.start, { ...window, early: first < 0 || index < first },
-  ]));
-}
-
-function windowText({ start, state, early, size, exported_at: exported }) {
-  const facts = size === null ? [] : [bytes(size), `exported ${stamp(exported)}`];
-  const told = state === "missing" && early ? "nothing exported yet" : state;
-  return [windowName(start), told, ...facts].join(" · ");
-}
-
-function summary(found, granularity) {
-  const counted = [...found.values()].filter(({ early }) => !early);
-  if (!counted.length) return "Nothing was exported in this time.";
-  const parts = Object.keys(STATES)
-    .map((state) => [counted.filter((window) => window.state === state).length, state])
-    .filter(([number]) => number)
-    .map(([number, state]) => `${number.toLocaleString("en-GB")} ${state}`);
-  const from = counted[0].start;
-  return `${count(counted.length, granularity)} since ${writeDate(toDate(from))}: ${parts.join(", ")}`;
-}
-
-function grid(series, layout, found, readout) {
-  const name = `${sentence(series.report)}, ${series.region}`;
-  const cell = (column, row) => {
-    const window = found.get(layout.label(column, row));
-    if (!window) return h("td", { role: "gridcell" });
-    return h("td", {
-      role: "gridcell", tabIndex: -1, className: `mark ${window.state}${window.early ? " early" : ""}`,
-      "data-start": window.start, "aria-label": windowText(window),
-    });
-  };
-  const table = h("table", { role: "grid", "aria-label": `Coverage of ${name}`, className: series.granularity },
-    h("thead", {}, h("tr", {}, h("td"), monthHeads(layout))),
-    h("tbody", {}, layout.rows.map((row, index) => h("tr", {},
-      h("th", { scope: "row" }, h("span", { "aria-hidden": "true" }, row.shown), h("span", { className: "unseen" }, row.name)),
-      layout.columns.map((column) => cell(column, index)),
-    ))),
+  return new Map(
+    windows.map((window, index) => [
+      window.start,
+      { ...window, early: first < 0 || index < first },
+    ]),
   );
+}
+
+function describeWindow({ start, state, early, size, exported_at: exportedAt }) {
+  const facts = size === null ? [] : [formatSize(size), `exported ${formatTimestamp(exportedAt)}`];
+  const shownState = state === "missing" && early ? "before the first export" : state;
+  return [formatWindow(start), shownState, ...facts].join(" · ");
+}
+
+function summarise(windows, granularity) {
+  const counted = [...windows.values()].filter(({ early }) => !early);
+  if (!counted.length) return "No exports in this period.";
+  const parts = Object.keys(STATES)
+    .map((state) => ({ state, number: counted.filter((each) => each.state === state).length }))
+    .filter(({ number }) => number)
+    .map(({ state, number }) => `${formatNumber(number)} ${state}`);
+  const since = formatDate(toDate(counted[0].start));
+  return `${formatCount(counted.length, granularity)} since ${since}: ${parts.join(", ")}`;
+}
+
+function calendarCell(window) {
+  if (!window) return createElement("td", { role: "gridcell" });
+  return createElement("td", {
+    role: "gridcell",
+    tabIndex: -1,
+    className: `mark ${window.state}${window.early ? " early" : ""}`,
+    "data-start": window.start,
+    "aria-label": describeWindow(window),
+  });
+}
+
+function calendarTable(series, layout, windows) {
+  const rowHeading = ({ name, label }) =>
+    createElement(
+      "th",
+      { scope: "row" },
+      createElement("span", { "aria-hidden": "true" }, label),
+      createElement("span", { className: "visually-hidden" }, name),
+    );
+  const row = (heading, index) =>
+    createElement(
+      "tr",
+      {},
+      rowHeading(heading),
+      layout.columns.map((column) => calendarCell(windows.get(layout.windowAt(column, index)))),
+    );
+  const title = `${displayName(series.report)}, ${series.region}`;
+  return createElement(
+    "table",
+    { role: "grid", "aria-label": `Coverage of ${title}`, className: series.granularity },
+    createElement("thead", {}, createElement("tr", {}, createElement("td"), groupHeadings(layout))),
+    createElement("tbody", {}, layout.rows.map(row)),
+  );
+}
+
+function calendarGrid(series, layout, windows, readout) {
+  const table = calendarTable(series, layout, windows);
   const cells = [...table.querySelectorAll("[data-start]")];
-  const last = [...found.keys()].at(-1);
-  const entry = cells.find((each) => each.dataset.start === last);
-  if (entry) entry.tabIndex = 0;
-  const tell = (event) => {
-    const start = event.target.dataset?.start;
-    if (start) readout.textContent = windowText(found.get(start));
-  };
-  const open = (target) => {
+  const newest = [...windows.keys()].at(-1);
+  const tabStop = cells.find((cell) => cell.dataset.start === newest);
+  if (tabStop) tabStop.tabIndex = 0;
+  const showReadout = ({ target }) => {
     const { start } = target.dataset;
-    if (start) location.hash = routeOfFile({ ...series, start });
+    if (start) readout.textContent = describeWindow(windows.get(start));
   };
-  table.addEventListener("mouseover", tell);
-  table.addEventListener("focusin", tell);
-  table.addEventListener("click", (event) => open(event.target));
+  const openFile = ({ target }) => {
+    const { start } = target.dataset;
+    if (start) location.hash = routeToFile({ ...series, start });
+  };
+  table.addEventListener("mouseover", showReadout);
+  table.addEventListener("focusin", showReadout);
+  table.addEventListener("click", openFile);
   table.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" || event.key === " ") {
-      event.preventDefault();
-      open(event.target);
-    } else if (walk(event.target, event.key, cells)) event.preventDefault();
+    if (event.key === "Enter" || event.key === " ") openFile(event);
+    else if (!moveFocus(event.target, event.key, cells)) return;
+    event.preventDefault();
   });
   return table;
 }
 
-const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const ARROW_STEPS = {
+  ArrowLeft: { columns: -1, rows: 0 },
+  ArrowRight: { columns: 1, rows: 0 },
+  ArrowUp: { columns: 0, rows: -1 },
+  ArrowDown: { columns: 0, rows: 1 },
+};
 
-// Moves the focus over the grid, past cells that have no window.
-function walk(cell, key, cells) {
+function firstOrLastInRow(cell, key, cells) {
+  const row = cells.filter((each) => each.parentElement === cell.parentElement);
+  return row.at(key === "Home" ? 0 : -1);
+}
+
+// Returns the next cell in the direction of an arrow key, skipping cells without a window.
+function nextCell(cell, key) {
+  const step = ARROW_STEPS[key];
+  let row = cell.parentElement;
+  let column = cell.cellIndex;
   let next;
-  if (key === "Home" || key === "End") next = cells.filter((each) => each.parentElement === cell.parentElement).at(key === "Home" ? 0 : -1);
-  else if (key in STEPS) {
-    const [right, down] = STEPS[key];
-    let [row, index] = [cell.parentElement, cell.cellIndex];
-    do {
-      index += right;
-      if (down) row = down > 0 ? row.nextElementSibling : row.previousElementSibling;
-      next = row?.cells[index];
-    } while (next && !next.dataset.start);
-  } else return false;
+  do {
+    column += step.columns;
+    if (step.rows) row = step.rows > 0 ? row.nextElementSibling : row.previousElementSibling;
+    next = row?.cells[column];
+  } while (next && !next.dataset.start);
+  return next;
+}
+
+// Moves the focus within a calendar. Returns whether the key is one that moves it.
+function moveFocus(cell, key, cells) {
+  const toEnd = key === "Home" || key === "End";
+  if (!toEnd && !(key in ARROW_STEPS)) return false;
+  const next = toEnd ? firstOrLastInRow(cell, key, cells) : nextCell(cell, key);
   if (next?.dataset.start) {
     cell.tabIndex = -1;
     next.tabIndex = 0;
@@ -127,26 +191,46 @@ function walk(cell, key, cells) {
   return true;
 }
 
-function calendar(series, layout) {
-  const readout = h("p", { className: "readout", "aria-hidden": "true" });
-  const told = h("p", { className: "summary" }, "Loading…");
-  const scroll = h("div", { className: "scroll" });
-  const skeleton = grid(series, layout, new Map(), readout);
-  skeleton.classList.add("loading");
-  scroll.append(skeleton);
-  const latest = action("Download latest", { ...series, start: LATEST }, download, "quiet",
-    `of ${sentence(series.report)}, ${series.region}`);
-  const card = h("article", { className: "series", "aria-busy": "true" },
-    h("div", { className: "heading" },
-      h("h3", {}, sentence(series.report), " ", h("span", { className: "region" }, series.region)), latest),
-    h("div", { className: "told" }, told, readout), scroll);
+// Creates the calendar of a series. Its `load` requests the coverage and fills it.
+function coverageCard(series, layout) {
+  const { report, region, granularity } = series;
+  const name = displayName(report);
+  const readout = createElement("p", { className: "readout", "aria-hidden": "true" });
+  const summary = createElement("p", { className: "summary" }, "Loading…");
+  const placeholder = calendarGrid(series, layout, new Map(), readout);
+  placeholder.classList.add("loading");
+  const scroll = createElement("div", { className: "scroll" }, placeholder);
+  const heading = createElement(
+    "h3",
+    {},
+    name,
+    " ",
+    createElement("span", { className: "region" }, region),
+  );
+  const latest = actionButton(
+    "Download latest",
+    { ...series, start: LATEST },
+    downloadFile,
+    "quiet",
+    `of ${name}, ${region}`,
+  );
+  const card = createElement(
+    "article",
+    { className: "series", "aria-busy": "true" },
+    createElement("div", { className: "heading" }, heading, latest),
+    createElement("div", { className: "status" }, summary, readout),
+    scroll,
+  );
   const load = async (signal) => {
-    const { report, region, granularity } = series;
-    const answer = await ask("coverage",
-      { report, region, granularity, from: layout.from, to: shifted(layout.to, 1) }, signal);
-    const found = describeWindows(answer.windows);
-    told.textContent = summary(found, granularity);
-    scroll.replaceChildren(grid(series, layout, found, readout));
+    const range = { from: layout.from, to: addDays(layout.to, 1) };
+    const response = await requestJson(
+      "coverage",
+      { report, region, granularity, ...range },
+      signal,
+    );
+    const windows = indexWindows(response.windows);
+    summary.textContent = summarise(windows, granularity);
+    scroll.replaceChildren(calendarGrid(series, layout, windows, readout));
     scroll.scrollLeft = scroll.scrollWidth;
     card.removeAttribute("aria-busy");
   };

@@ -1,67 +1,91 @@
-"use strict";
-// One file, with all there is to know about it, over the rest of the page.
+// The dialog with the details of one file.
+/* global actionButton, byId, config, copyCurl, copyLink, createElement, displayName,
+   downloadFile, exportPath, formatLinkLifetime, formatNumber, formatSize, formatTimestamp,
+   formatWindow, requestJson, showError, stateMark, STATES, toDate */
+/* exported dialog, showDetail */
 
 const dialog = byId("detail");
 
-function detailHead(file) {
-  const close = h("button", { type: "button", className: "quiet", "aria-label": "Close" }, "✕");
+function detailHeading(file) {
+  const close = createElement(
+    "button",
+    { type: "button", className: "quiet", "aria-label": "Close" },
+    "✕",
+  );
   close.addEventListener("click", () => dialog.close());
-  const named = config.reports.includes(file.report) ? sentence(file.report) : file.report;
-  const title = file.start === LATEST || !/^20/.test(file.start) ? file.start : windowName(file.start);
+  // The route comes from the address, so its report and start can be anything.
+  const report = config.reports.includes(file.report) ? displayName(file.report) : file.report;
+  const isDate = !Number.isNaN(toDate(file.start).getTime());
+  const title = isDate ? formatWindow(file.start) : file.start;
+  const subtitle = createElement("p", { className: "sub" }, `${report} · ${file.region}`);
   return [
-    h("div", { className: "heading" }, h("p", { className: "sub" }, `${named} · ${file.region}`), close),
-    h("h2", { id: "detail-title" }, title),
+    createElement("div", { className: "heading" }, subtitle, close),
+    createElement("h2", { id: "detail-title" }, title),
   ];
 }
 
-function facts(file) {
-  const fact = (name, ...value) => [h("dt", {}, name), h("dd", {}, ...value)];
-  return h("dl", {},
-    fact("State", stateMark(file.state), h("span", { className: "sub" }, STATES[file.state][1])),
-    fact("Covers", `${stamp(file.window_start)} to ${stamp(file.window_end)}`),
-    fact("Rows", file.rows === null ? "unknown" : file.rows.toLocaleString("en-GB")),
-    fact("Size", `${bytes(file.size)} (${file.size.toLocaleString("en-GB")} bytes)`),
-    fact("Exported", stamp(file.exported_at)),
-    fact("File", h("code", {}, file.file_name)),
-    fact("SHA-256", h("code", {}, file.sha256 ?? "unknown")),
+function factList(file) {
+  const fact = (name, ...value) => [
+    createElement("dt", {}, name),
+    createElement("dd", {}, ...value),
+  ];
+  const code = (text) => createElement("code", {}, text);
+  const explanation = createElement("span", { className: "sub" }, STATES[file.state].detail);
+  return createElement(
+    "dl",
+    {},
+    fact("State", stateMark(file.state), explanation),
+    fact("Window", `${formatTimestamp(file.window_start)} to ${formatTimestamp(file.window_end)}`),
+    fact("Rows", file.rows === null ? "unknown" : formatNumber(file.rows)),
+    fact("Size", `${formatSize(file.size)} (${formatNumber(file.size)} bytes)`),
+    fact("Exported", formatTimestamp(file.exported_at)),
+    fact("File", code(file.file_name)),
+    fact("SHA-256", code(file.sha256 ?? "unknown")),
   );
 }
 
-function notThere(error, file) {
-  const again = h("button", { type: "button" }, "Try again");
-  again.addEventListener("click", () => openDetail(file));
+function fileContent(file) {
+  const note = `A copied link works for ${formatLinkLifetime()}, for anyone who has it. To share this file with someone who has an API key, send the address of this page.`;
   return [
-    h("p", { className: "banner" }, error.message),
-    error.kind === "missing"
-      ? h("p", {}, "What is due and missing is tried again in each run; if it stays missing, tell whoever runs the room reports.")
-      : again,
+    factList(file),
+    createElement(
+      "div",
+      { className: "buttons" },
+      actionButton("Download", file, downloadFile, "primary"),
+      actionButton("Copy link", file, copyLink, ""),
+      actionButton("Copy curl", file, copyCurl, ""),
+    ),
+    createElement("p", { className: "note" }, note),
   ];
 }
 
-async function openDetail(file) {
-  const head = detailHead(file);
-  const show = (...content) => dialog.replaceChildren(...head, ...content);
-  show(h("p", { className: "empty", "aria-busy": "true" }, "Loading…"));
+function errorContent(error, file) {
+  const banner = createElement("p", { className: "banner" }, error.message);
+  if (error.kind === "missing") {
+    const advice =
+      "The exporter retries missing windows in each run. If the file stays missing, contact the administrator of the room reports.";
+    return [banner, createElement("p", {}, advice)];
+  }
+  const retry = createElement("button", { type: "button" }, "Try again");
+  retry.addEventListener("click", () => showDetail(file));
+  return [banner, retry];
+}
+
+async function showDetail(file) {
+  const heading = detailHeading(file);
+  const showContent = (...content) => dialog.replaceChildren(...heading, ...content);
+  showContent(createElement("p", { className: "empty", "aria-busy": "true" }, "Loading…"));
   if (!dialog.open) dialog.showModal();
   try {
-    const found = await ask(exportPath(file));
-    show(facts(found), h("div", { className: "buttons" },
-      action("Download", found, download, "primary"),
-      action("Copy link", found, copyLink, ""), action("Copy curl", found, copyCurl, "")),
-    h("p", { className: "note" }, `A copied link works for ${lifetime()}, for anyone who has it. To show this file to someone with a key of their own, send the address of this page.`));
+    showContent(...fileContent(await requestJson(exportPath(file))));
   } catch (error) {
     if (error.kind === "key") {
       dialog.close();
-      report(error);
-    } else show(...notThere(error, file));
+      showError(error);
+    } else showContent(...errorContent(error, file));
   }
 }
 
-function lifetime() {
-  const seconds = config.link_ttl_seconds;
-  return seconds % 60 ? count(seconds, "second") : count(seconds / 60, "minute");
-}
-
-dialog.addEventListener("click", (event) => {
-  if (event.target === dialog) dialog.close();
+dialog.addEventListener("click", ({ target }) => {
+  if (target === dialog) dialog.close();
 });

@@ -1,164 +1,192 @@
-"use strict";
-// What is shown when: the key first, then the reports that the address asks for.
+// The flow of the page: sign in with a key, then show what the route in the address names.
+/* global addDays, ANY, ApiError, apiKey, byId, calendarLayout, config, coverageCard,
+   createElement, dialog, displayName, fileList, forgetKey, formatDate, formatLinkLifetime,
+   matchingSeries, parseRoute, requestJson, routeToFilters, showDetail, showExamples, showToast,
+   stateMark, STATES, storedKey, storeKey, toDate, today, useKey, zoneFor */
+/* exported showError */
 
 let shown = null;
-let anchorShift = 0;
+let periodOffset = 0;
 let loading = new AbortController();
 
-function signIn(problem = "") {
+function showSignIn(problem = "") {
   loading.abort();
   shown = null;
-  for (const id of ["reports", "forget", "zone"]) byId(id).hidden = true;
-  byId("sign-in").hidden = false;
+  setSignedIn(false);
   byId("key").value = "";
   byId("key-problem").textContent = problem;
   byId("key").setAttribute("aria-invalid", String(Boolean(problem)));
   byId("key").focus();
 }
 
-async function tryKey(key) {
-  const button = byId("key-form").querySelector("button");
-  if (!/^[\x21-\x7e]{1,200}$/.test(key)) {
-    return signIn(key ? "This does not look like an API key: it has letters, digits and signs, without spaces." : "Paste the key first.");
+function setSignedIn(signedIn) {
+  byId("sign-in").hidden = signedIn;
+  for (const id of ["reports", "forget", "zone"]) byId(id).hidden = !signedIn;
+}
+
+function keyProblem(key) {
+  if (!key) return "Enter the API key.";
+  if (/^[\x21-\x7e]{1,200}$/.test(key)) return "";
+  return "This does not look like an API key. A key has letters, digits and punctuation, but no spaces.";
+}
+
+async function signIn(key) {
+  const problem = keyProblem(key);
+  if (problem) {
+    showSignIn(problem);
+    return;
   }
-  heldKey = key;
+  const button = byId("key-form").querySelector("button");
   button.setAttribute("aria-busy", "true");
   byId("key-problem").textContent = "";
+  useKey(key);
   try {
-    await ask("exports", { limit: 1 });
+    await requestJson("exports", { limit: 1 });
   } catch (error) {
-    heldKey = null;
-    return signIn(error.kind === "key" ? "This key is not accepted. Was all of it copied?" : error.message);
+    useKey(null);
+    const advice = error.kind === "key" ? " Check that you copied all of it." : "";
+    showSignIn(`${error.message}${advice}`);
+    return;
   } finally {
     button.removeAttribute("aria-busy");
   }
-  holdKey(key);
-  follow();
+  storeKey(key);
+  showRoute();
   if (!dialog.open) byId("main").focus();
 }
 
-// Every failure ends here, unless there is a better place to say it.
-function report(error) {
+// Shows an error in the place that fits its kind. Errors of the program itself are thrown again.
+function showError(error) {
   if (error.name === "AbortError") return;
-  if (!(error instanceof Failure)) throw error;
+  if (!(error instanceof ApiError)) throw error;
   if (error.kind === "key") {
-    holdKey(null);
-    signIn("The key is not accepted any more: it has expired or was withdrawn. Ask for a new one.");
-    return;
-  }
-  if (error.kind === "missing") return toast(error.message);
-  const again = h("button", { type: "button" }, "Try again");
-  again.addEventListener("click", refresh);
-  byId("banner").className = `banner ${error.kind}`;
-  byId("banner").replaceChildren(h("span", {}, error.message), again);
-  byId("banner").hidden = false;
+    forgetKey();
+    showSignIn("The key is no longer accepted: it expired or was revoked. Ask for a new key.");
+  } else if (error.kind === "missing") showToast(error.message);
+  else showBanner(error);
+}
+
+function showBanner(error) {
+  const retry = createElement("button", { type: "button" }, "Try again");
+  retry.addEventListener("click", reload);
+  const banner = byId("banner");
+  banner.className = `banner ${error.kind}`;
+  banner.replaceChildren(createElement("span", {}, error.message), retry);
+  banner.hidden = false;
   for (const busy of document.querySelectorAll("#reports [aria-busy='true']")) {
     if (!busy.matches("button")) busy.setAttribute("aria-busy", "false");
-    const told = busy.matches(".empty") ? busy : busy.querySelector(".summary");
-    if (told) told.textContent = "Not loaded.";
+    const text = busy.matches(".empty") ? busy : busy.querySelector(".summary");
+    if (text) text.textContent = "Not loaded.";
   }
 }
 
-function refresh() {
+function reload() {
   shown = null;
-  follow();
+  showRoute();
 }
 
-// Shows what the address asks for.
-function follow() {
-  if (heldKey === null) return;
-  byId("sign-in").hidden = true;
-  for (const id of ["reports", "forget", "zone"]) byId(id).hidden = false;
+function showRoute() {
+  if (apiKey === null) return;
+  setSignedIn(true);
   const { filters, file } = parseRoute(location.hash);
-  // A file is shown over whatever is there.
+  // A file's route has no dates: the reports behind the dialog stay as they are.
   if (!file || !shown) showReports(filters);
-  if (file) openDetail(file);
+  if (file) showDetail(file);
   else if (dialog.open) dialog.close();
 }
 
 function showReports(filters) {
-  const route = routeOf(filters);
+  const route = routeToFilters(filters);
   if (route === shown?.route) return;
   shown = { route, filters };
   for (const [name, value] of Object.entries(filters)) byId("filters").elements[name].value = value;
   byId("banner").hidden = true;
   loading.abort();
   loading = new AbortController();
-  showConnect(filters);
-  const next = listing(filters, loading.signal);
-  byId("more").onclick = () => next().catch(report);
-  Promise.all([next(), showCalendars()]).catch(report);
+  showExamples(filters);
+  const loadMore = fileList(filters, loading.signal);
+  byId("more").onclick = () => loadMore().catch(showError);
+  Promise.all([loadMore(), showCalendars()]).catch(showError);
 }
 
 function showCalendars() {
   const { filters } = shown;
   const { signal } = loading;
-  const end = filters.to || today(zoneOf(filters.granularity));
-  const { step } = layoutOf(filters.granularity, end);
-  const layout = layoutOf(filters.granularity, shifted(end, anchorShift * step));
+  const lastDay = filters.to || today(zoneFor(filters.granularity));
+  const { daysPerPeriod } = calendarLayout(filters.granularity, lastDay);
+  const layout = calendarLayout(
+    filters.granularity,
+    addDays(lastDay, periodOffset * daysPerPeriod),
+  );
   byId("period").textContent =
-    `${writeDate(toDate(layout.from))} to ${writeDate(toDate(layout.to))}`;
-  byId("later").disabled = anchorShift >= 0;
-  const calendars = seriesOf(filters).map((series) => calendar(series, layout));
+    `${formatDate(toDate(layout.from))} to ${formatDate(toDate(layout.to))}`;
+  byId("later").disabled = periodOffset >= 0;
+  const calendars = matchingSeries(filters).map((series) => coverageCard(series, layout));
   byId("calendars").replaceChildren(...calendars.map(({ card }) => card));
   for (const scroll of document.querySelectorAll(".scroll")) scroll.scrollLeft = scroll.scrollWidth;
   return Promise.all(calendars.map(({ load }) => load(signal)));
 }
 
-function shiftPeriod(by) {
-  anchorShift = Math.min(0, anchorShift + by);
-  showCalendars().catch(report);
+function movePeriod(step) {
+  periodOffset = Math.min(0, periodOffset + step);
+  showCalendars().catch(showError);
 }
 
-function choices(name, values, labels, any) {
-  const options = values.map((value, index) => h("option", { value }, labels[index]));
-  if (any && values.length > 1) options.unshift(h("option", { value: ANY }, any));
+function addOptions(name, values, labels, anyLabel) {
+  const options = values.map((value, index) => createElement("option", { value }, labels[index]));
+  if (anyLabel && values.length > 1) {
+    options.unshift(createElement("option", { value: ANY }, anyLabel));
+  }
   byId("filters").elements[name].append(...options);
 }
 
-function begin() {
-  choices("report", config.reports, config.reports.map(sentence), "All reports");
-  choices("region", config.regions, config.regions, "All regions");
-  choices("granularity", config.granularities, config.granularities, null);
-  const zones = [["day", `Days and times are those of ${config.time_zone}`], ["hour", "hours are UTC"]];
-  byId("zone").textContent =
-    `${zones.filter(([name]) => name === "day" || config.granularities.includes(name)).map(([, text]) => text).join("; ")}.`;
-  byId("ttl").textContent = lifetime();
-  byId("legend").append(...Object.entries(STATES).map(([state, [meaning]]) =>
-    h("li", {}, stateMark(state), meaning)));
+function applyFilters(filters) {
+  if (filters.from && filters.to && filters.from > filters.to) {
+    showToast("“From” is after “To”.");
+    return;
+  }
+  periodOffset = 0;
+  location.hash = routeToFilters(filters);
+}
 
+function showConfiguration() {
+  addOptions("report", config.reports, config.reports.map(displayName), "All reports");
+  addOptions("region", config.regions, config.regions, "All regions");
+  addOptions("granularity", config.granularities, config.granularities, null);
+  const hours = config.granularities.includes("hour") ? " Hours are in UTC." : "";
+  byId("zone").textContent = `Days and times are in the time zone ${config.time_zone}.${hours}`;
+  byId("ttl").textContent = formatLinkLifetime();
+  const legendItem = ([state, { meaning }]) => createElement("li", {}, stateMark(state), meaning);
+  byId("legend").append(...Object.entries(STATES).map(legendItem));
+}
+
+function addListeners() {
   byId("key-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    tryKey(byId("key").value.trim());
+    signIn(byId("key").value.trim());
   });
   byId("forget").addEventListener("click", () => {
-    holdKey(null);
-    signIn();
+    forgetKey();
+    showSignIn();
   });
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
-  byId("filters").addEventListener("change", () => {
-    const filters = Object.fromEntries(new FormData(byId("filters")));
-    if (filters.from && filters.to && filters.from > filters.to) {
-      return toast("“From” is after “To”.");
-    }
-    anchorShift = 0;
-    location.hash = routeOf(filters);
-  });
-  byId("clear").addEventListener("click", () => {
-    anchorShift = 0;
-    location.hash = routeOf(parseRoute("").filters);
-  });
-  byId("earlier").addEventListener("click", () => shiftPeriod(-1));
-  byId("later").addEventListener("click", () => shiftPeriod(1));
+  byId("filters").addEventListener("change", () =>
+    applyFilters(Object.fromEntries(new FormData(byId("filters")))),
+  );
+  byId("clear").addEventListener("click", () => applyFilters(parseRoute("").filters));
+  byId("earlier").addEventListener("click", () => movePeriod(-1));
+  byId("later").addEventListener("click", () => movePeriod(1));
   dialog.addEventListener("close", () => {
     if (shown && parseRoute(location.hash).file) location.hash = shown.route;
   });
-  addEventListener("hashchange", follow);
-  addEventListener("online", () => byId("banner").matches(".network:not([hidden])") && refresh());
-
-  heldKey = storedKey();
-  if (heldKey === null) signIn();
-  else follow();
+  addEventListener("hashchange", showRoute);
+  addEventListener("online", () => {
+    if (byId("banner").matches(".network:not([hidden])")) reload();
+  });
 }
 
-begin();
+showConfiguration();
+addListeners();
+useKey(storedKey());
+if (apiKey === null) showSignIn();
+else showRoute();

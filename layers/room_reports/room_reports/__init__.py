@@ -1,1 +1,1 @@
-"""Exports Kaltura Room reports to S3 and hands out links to them."""
+"""The library of the Kaltura Room report exporter and its downloads API."""

@@ -1,4 +1,4 @@
-"""The moment by which work must be done."""
+"""The deadline by which work must be done."""
 
 import time
 from collections.abc import Callable
@@ -10,14 +10,14 @@ class Deadline:
     """A moment on a monotonic clock."""
 
     at: float
-    """Seconds on ``clock``."""
+    """The moment in seconds on ``clock``."""
     clock: Callable[[], float] = time.monotonic
 
     @classmethod
     def after(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> "Deadline":
-        """The moment ``seconds`` from now."""
+        """Return the deadline that is ``seconds`` from now."""
         return cls(clock() + seconds, clock)
 
     def remaining(self) -> float:
-        """Seconds left; negative once it has passed."""
+        """Return the seconds that are left; negative after the deadline."""
         return self.at - self.clock()

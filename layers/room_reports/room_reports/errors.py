@@ -1,11 +1,11 @@
 """The root of the library's errors.
 
-    RoomReportsError                    retryable: may a later attempt succeed by itself?
+    RoomReportsError                    retryable: may a later attempt succeed?
     ├── ConfigurationError              settings, secret or event are wrong
-    ├── kaltura.errors.KalturaError     Kaltura refused, failed, or did not answer
+    ├── kaltura.errors.KalturaError     Kaltura refused, failed, or did not respond
     ├── storage.errors.StorageError     S3 refused or failed
     ├── export.errors.ExportError       a task or a run did not succeed
-    └── api.errors.ApiError             a request to the downloads API cannot be answered
+    └── api.errors.ApiError             a request to the downloads API cannot be served
 
 Each package draws its own part of the tree at the top of its ``errors`` module.
 """

@@ -1,4 +1,4 @@
-"""Settings: what the operator chose, read once from the environment and checked."""
+"""The exporter's settings, read once from the environment and checked."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -50,11 +50,11 @@ class Settings:
 
 @dataclass
 class SettingsReader:
-    """Reads environment variables one by one and keeps everything that is wrong with them."""
+    """Reads environment variables one by one and collects the mistakes in them."""
 
     environment: Mapping[str, str]
     problems: dict[str, str] = field(default_factory=dict)
-    """What is wrong, by variable, and what the variable should look like."""
+    """One message for each wrong variable: the mistake, and what the value should look like."""
 
     def read(self, name: str, default: str, parse: Callable[[str], _T]) -> _T:
         """Return the parsed value, or the parsed default when the variable is wrong or not set.

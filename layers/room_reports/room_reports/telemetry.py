@@ -1,4 +1,4 @@
-"""The logger and the metrics that everything shares."""
+"""The logger and the metrics of both functions."""
 
 from aws_lambda_powertools import Logger, Metrics
 

@@ -1,7 +1,7 @@
 -- Which five rooms were used most?
 SELECT r.region, r.entry_id, r.entry_name,
        count(DISTINCT a.user_id) AS people,
-       round(sum(CAST(a.meeting_view_time AS double)) / 60, 1) AS hours
+       round(sum(CAST(a.meeting_view_time AS double)) / 60, 3) AS hours
 FROM room_data r
 JOIN attendees a ON a.granularity = r.granularity AND a.region = r.region
  AND a.dt = r.dt AND a.entry_id = r.entry_id AND a.cue_point_id = r.cue_point_id

@@ -1,5 +1,5 @@
-"""A small S3 in memory, with a clock that can be set and faults: for tests that live through years.
+"""A small S3 server in memory, with a settable clock and fault injection.
 
-It has what the exporter uses, conditional writes and versions included, and checks no signature:
-permissions and links are tested against other servers.
+It implements what the exporter uses, including conditional writes and versions. It checks no
+signatures: permissions and presigned links are tested against other servers.
 """

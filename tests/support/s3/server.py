@@ -1,4 +1,4 @@
-"""The HTTP face of the S3 in memory."""
+"""The HTTP server of the S3 double."""
 
 import json
 import sys
@@ -14,8 +14,8 @@ from xml.sax.saxutils import escape
 from tests.support.s3.store import Item, PreconditionFailedError, Store
 
 Fault = Callable[[str, str], str | None]
-"""From a request's method and key to an error's code, ``reset``, ``lost`` (done, but the answer
-is lost) or None."""
+"""Maps a request's method and key to an error code, ``reset`` (close the connection), ``lost``
+(execute the request, then close the connection without a response) or None."""
 
 _STATUS = {"AccessDenied": 403, "SlowDown": 503, "InternalError": 500, "NoSuchKey": 404}
 _PAGE = 1000
@@ -59,7 +59,7 @@ class _QuietServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Says nothing of clients that were killed; everything else is a defect to be seen."""
+        """Ignore closed connections of killed clients; print every other error."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         key, _ = self._where()
         length = int(self.headers.get("Content-Length", 0))
         body = self.rfile.read(length)
-        if len(body) < length:  # as of a client that was killed: nothing is written
+        if len(body) < length:  # the client was killed: nothing is written
             self.close_connection = True
             return
         if not self._begin("PUT", key):
@@ -169,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
         }
 
     def _begin(self, method: str, key: str) -> bool:
-        """Notes the request; False when a fault has answered it."""
+        """Record the request; return False if a fault has already responded."""
         self.s3.requests.append((method, key))
         fault = self.s3.fault(method, key)
         self._lost = fault == "lost"
@@ -223,10 +223,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def handle_expect_100(self) -> bool:
-        """Flushes the answer that a client waits for before it sends a body."""
-        going_on = super().handle_expect_100()
+        """Flush the response that a client waits for before it sends a body."""
+        proceed = super().handle_expect_100()
         self.wfile.flush()
-        return going_on
+        return proceed
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Says nothing."""
+        """Suppress the log."""

@@ -1,4 +1,4 @@
-"""What a bucket in memory holds."""
+"""The objects of a bucket in memory."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -18,16 +18,16 @@ class Item:
 
     @property
     def etag(self) -> str:
-        """The MD5 of the body in quotes, as S3 gives it."""
+        """The MD5 of the body in quotes, as S3 returns it."""
         return f'"{hashlib.md5(self.body, usedforsecurity=False).hexdigest()}"'
 
 
 class PreconditionFailedError(Exception):
-    """Raised when an object is not what a conditional request takes it for."""
+    """The condition of a request does not hold."""
 
 
 class Store:
-    """The objects of one bucket, every version of each; safe between threads."""
+    """The objects of one bucket with all their versions; thread-safe."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -44,7 +44,7 @@ class Store:
         if_match: str | None = None,
         if_none_match: bool = False,
     ) -> Item:
-        """Adds a version; raises PreconditionFailedError when a condition does not hold."""
+        """Add a version; raise PreconditionFailedError when a condition does not hold."""
         now = datetime.fromtimestamp(int(self._clock()), UTC)
         with self._lock:
             versions = self._versions.setdefault(key, [])
@@ -57,16 +57,16 @@ class Store:
             return item
 
     def get(self, key: str) -> Item | None:
-        """The latest version."""
+        """Return the latest version."""
         versions = self._versions.get(key)
         return versions[-1] if versions else None
 
     def versions(self, key: str) -> tuple[Item, ...]:
-        """All versions, the oldest first."""
+        """Return all versions, oldest first."""
         return tuple(self._versions.get(key, ()))
 
     def keys(self, prefix: str = "", after: str = "") -> list[str]:
-        """The keys that begin with ``prefix`` and come after ``after``, in S3's order."""
+        """Return the keys that start with ``prefix`` and sort after ``after``, in S3's order."""
         with self._lock:
             found = [key for key, held in self._versions.items() if held]
         return sorted(key for key in found if key.startswith(prefix) and key > after)

@@ -1,1 +1,1 @@
-"""Downloads: what readers ask for over HTTP, from the query to the presigned link."""
+"""The downloads API: HTTP requests, from the query parameters to the presigned link."""

@@ -1,4 +1,4 @@
-"""Coverage: which windows of a series are there, and how final they are."""
+"""Coverage: which windows of a series are exported, and how final they are."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -10,16 +10,16 @@ from room_reports.model.windows import iso
 from room_reports.storage.bucket import Bucket, latest_by_label
 
 MISSING = "missing"
-"""Beside the states of an export: the window has ended and was not exported."""
+"""The state of a window that has ended and was not exported."""
 
 
 def coverage(
     bucket: Bucket, query: CoverageQuery, settle: timedelta, now: datetime
 ) -> list[dict[str, Any]]:
-    """Each window that is in the bucket or should be, oldest first.
+    """Return each window that is exported or has ended, oldest first.
 
     Raises:
-        StorageError: when S3 refuses or fails.
+        StorageError: If S3 refuses or fails.
     """
     return list(_windows(bucket, query, settle, now))
 

@@ -13,7 +13,7 @@ from room_reports.errors import RoomReportsError
 
 
 class ApiError(RoomReportsError):
-    """Base class of what a request to the downloads API can fail with."""
+    """Base class of the errors of a request to the downloads API."""
 
 
 class BadParameterError(ApiError):

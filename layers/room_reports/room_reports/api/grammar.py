@@ -1,4 +1,4 @@
-"""The grammar of request values. Nothing from a request is used before it matches its grammar."""
+"""The grammar of request values. A value is used only after it has matched its grammar."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -50,14 +50,22 @@ def no_values(query: Mapping[str, Sequence[str]]) -> None:
 
 
 def choice(parameter: str, text: str, choices: Mapping[str, _T]) -> _T:
-    """Return the one of ``choices`` that ``text`` names."""
+    """Return the one of ``choices`` that ``text`` names.
+
+    Raises:
+        BadParameterError: If there is no such choice.
+    """
     if text not in choices:
         raise BadParameterError(parameter, f"{shown(text)} should be one of: {', '.join(choices)}")
     return choices[text]
 
 
 def number(parameter: str, text: str, low: int, high: int) -> int:
-    """Return the whole number that ``text`` is."""
+    """Return ``text`` as a whole number.
+
+    Raises:
+        BadParameterError: If it is not a whole number from ``low`` to ``high``.
+    """
     if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
         raise BadParameterError(
             parameter, f"{shown(text)} should be a whole number from {low} to {high}"
@@ -66,7 +74,11 @@ def number(parameter: str, text: str, low: int, high: int) -> int:
 
 
 def moment(parameter: str, text: str, calendar: Calendar) -> datetime:
-    """Return the point in time that ``text`` names; a date is the start of that day."""
+    """Return the point in time that ``text`` names; a date is the start of that day.
+
+    Raises:
+        BadParameterError: If it is neither a date nor a time in UTC.
+    """
     if not re.fullmatch(MOMENT, text):
         raise BadParameterError(
             parameter,
@@ -79,7 +91,11 @@ def moment(parameter: str, text: str, calendar: Calendar) -> datetime:
 
 
 def window(parameter: str, text: str, calendar: Calendar) -> Window:
-    """Return the window that ``text`` names."""
+    """Return the window that ``text`` names.
+
+    Raises:
+        BadParameterError: If it is not the label of a window.
+    """
     example = EXAMPLES[calendar.granularity]
     if not re.fullmatch(LABEL, text):
         raise BadParameterError(

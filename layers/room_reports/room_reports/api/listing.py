@@ -83,8 +83,10 @@ def newest_first(
 def _listed(
     bucket: Bucket, series: Series, query: ExportsQuery, settings: ApiSettings
 ) -> Iterator[ListedExport]:
-    calendar, span = settings.calendar(series.granularity), query.time_ranges[series.granularity]
-    first, last = calendar.containing(span.start).dt, calendar.containing(span.end - _INSTANT).dt
+    calendar = settings.calendar(series.granularity)
+    time_range = query.time_ranges[series.granularity]
+    first = calendar.containing(time_range.start).dt
+    last = calendar.containing(time_range.end - _INSTANT).dt
     if query.after:
         last = min(last, calendar.containing(query.after.window.start).dt)
     for stored in newest_first(bucket, series, first, last):
@@ -94,7 +96,7 @@ def _listed(
             continue
         position = Position(series, window)
         passed = query.after is None or position.order > query.after.order
-        if passed and span.touches(window):
+        if passed and time_range.touches(window):
             yield ListedExport(position, stored)
 
 

@@ -1,4 +1,4 @@
-"""The API's own description, as an OpenAPI document."""
+"""The OpenAPI document that describes the downloads API."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _GRANULARITIES = [granularity.value for granularity in Granularity]
 
 
 def openapi(settings: ApiSettings) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of this deployment's API."""
+    """Return the OpenAPI 3.1 document of this deployment's API."""
     parameters = _parameters(settings)
     filters = [
         _query(name, parameters[name]) for name in ("report", "region", "granularity", "from", "to")
@@ -29,7 +29,7 @@ def openapi(settings: ApiSettings) -> dict[str, Any]:
         "info": {
             "title": "Kaltura Room reports",
             "version": "1",
-            "description": "Lists the exported reports and hands out short-lived links to them.",
+            "description": "Lists the exported reports and creates short-lived links to them.",
         },
         "servers": [{"url": "."}],
         "security": [{"key": []}],
@@ -43,7 +43,7 @@ def openapi(settings: ApiSettings) -> dict[str, Any]:
             "/exports": {
                 "get": _operation(
                     "listExports",
-                    "A page of exports, newest first",
+                    "A result page of exports, newest first",
                     _json(_ref("Page")),
                     [
                         *filters,
@@ -56,7 +56,7 @@ def openapi(settings: ApiSettings) -> dict[str, Any]:
             "/exports/{report}/{region}/{granularity}/{start}": {
                 "get": _operation(
                     "getExport",
-                    "One export with a link to it; a start that ends in .csv goes on to the link",
+                    "One export with a link to it; a start that ends in .csv redirects to the link",
                     _json(_ref("ExportWithLink")),
                     [*window, _path("start", _matching(rf"{start}(\.csv)?"))],
                     refusals=("302", "400", "404"),
@@ -65,7 +65,7 @@ def openapi(settings: ApiSettings) -> dict[str, Any]:
             "/coverage": {
                 "get": _operation(
                     "getCoverage",
-                    f"Each window of one series, oldest first, {MAX_DAYS} days at most",
+                    f"Each window of one series, oldest first; at most {MAX_DAYS} days",
                     _json(_ref("Coverage")),
                     filters,
                     refusals=("400",),
@@ -86,15 +86,18 @@ def _parameters(settings: ApiSettings) -> dict[str, dict[str, Any]]:
         "report": {"type": "string", "enum": list(settings.slugs)},
         "region": {"type": "string", "enum": list(settings.regions)},
         "granularity": {"type": "string", "enum": _GRANULARITIES},
-        "from": {**moment, "description": "The first moment that counts"},
-        "to": {**moment, "description": "The first moment that does not count any more"},
+        "from": {**moment, "description": "The start of the interval, inclusive"},
+        "to": {**moment, "description": "The end of the interval, exclusive"},
         "limit": {
             "type": "integer",
             "minimum": 1,
             "maximum": MAX_LIMIT,
             "default": DEFAULT_LIMIT,
         },
-        "cursor": {**_matching(grammar.CURSOR), "description": "The next_cursor of the last page"},
+        "cursor": {
+            **_matching(grammar.CURSOR),
+            "description": "The next_cursor of the previous result page",
+        },
     }
 
 
@@ -145,7 +148,7 @@ def _responses() -> dict[str, Any]:
         for status, meaning in meanings.items()
     }
     headers = {"Location": {"required": True, "schema": {"type": "string", "format": "uri"}}}
-    return {**errors, "302": {"description": "On to the link", "headers": headers}}
+    return {**errors, "302": {"description": "Redirects to the link", "headers": headers}}
 
 
 def _operation(
@@ -155,7 +158,7 @@ def _operation(
     parameters: list[dict[str, Any]] | None = None,
     refusals: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    answers = {
+    errors = {
         status: {"$ref": f"#/components/responses/{status}"}
         for status in sorted((*refusals, "403", "429", "503"))
     }
@@ -165,8 +168,8 @@ def _operation(
         "parameters": parameters or [],
         "responses": {
             "200": {"description": summary, **content},
-            "304": {"description": "The same as the client has already"},
-            **answers,
+            "304": {"description": "The client has the current version already"},
+            **errors,
         },
     }
 
@@ -178,7 +181,7 @@ def _page() -> dict[str, Any]:
         "security": [],
         "responses": {
             "200": {"description": "The web page", "content": {"text/html": {"schema": _TEXT}}},
-            "304": {"description": "The same as the client has already"},
+            "304": {"description": "The client has the current version already"},
         },
     }
 

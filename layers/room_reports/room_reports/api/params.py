@@ -1,4 +1,4 @@
-"""What a request asks for, once it has passed the grammar."""
+"""The parameters of a request, checked and converted."""
 
 import base64
 import binascii
@@ -24,7 +24,7 @@ _FIELD_SEPARATOR = "/"
 _DAY = timedelta(days=1)
 
 Query = Mapping[str, Sequence[str]]
-"""Every value of every parameter."""
+"""All values by the name of the parameter."""
 
 
 @dataclass(frozen=True)
@@ -35,25 +35,25 @@ class TimeRange:
     end: datetime
 
     def touches(self, window: Window) -> bool:
-        """Whether they have a moment in common."""
+        """Return whether the window overlaps this interval."""
         return window.start < self.end and window.end > self.start
 
 
 @dataclass(frozen=True)
 class Position:
-    """A place in the listing: that of one window of one series."""
+    """The position of an export in the listing."""
 
     series: Series
     window: Window
 
     @property
     def order(self) -> tuple[float, Granularity, str, str]:
-        """What the listing is sorted by: the newest first, then days before hours."""
+        """The sort key of the listing: newest first, then days before hours."""
         series = self.series
         return -self.window.start.timestamp(), series.granularity, series.slug, series.region
 
     def cursor(self) -> str:
-        """It as an opaque text."""
+        """Return the position as an opaque text."""
         fields = (self.series.slug, self.series.region, self.series.granularity, self.window.label)
         text = _FIELD_SEPARATOR.join(fields)
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
@@ -61,7 +61,7 @@ class Position:
 
 @dataclass(frozen=True)
 class ExportsQuery:
-    """A page of the listing."""
+    """A result page of the listing."""
 
     series: tuple[Series, ...]
     time_ranges: Mapping[Granularity, TimeRange]
@@ -71,7 +71,7 @@ class ExportsQuery:
 
 @dataclass(frozen=True)
 class CoverageQuery:
-    """The windows of one series."""
+    """The windows of one series in an interval."""
 
     series: Series
     calendar: Calendar
@@ -79,10 +79,10 @@ class CoverageQuery:
 
 
 def exports_query(query: Query, settings: ApiSettings, now: datetime) -> ExportsQuery:
-    """The page of the listing that ``query`` asks for.
+    """Return the result page of the listing that ``query`` selects.
 
     Raises:
-        BadParameterError: naming the parameter and what would be right.
+        BadParameterError: If a parameter is wrong. The message says what would be right.
     """
     values = grammar.single_values(query, EXPORTS_PARAMETERS)
     slugs, regions = _chosen(values, settings)
@@ -107,10 +107,10 @@ def exports_query(query: Query, settings: ApiSettings, now: datetime) -> Exports
 
 
 def coverage_query(query: Query, settings: ApiSettings, now: datetime) -> CoverageQuery:
-    """The windows that ``query`` asks about: by default those of the last year, or 31 days.
+    """Return the windows that ``query`` selects, by default a year of days or 31 days of hours.
 
     Raises:
-        BadParameterError: naming the parameter and what would be right.
+        BadParameterError: If a parameter is wrong. The message says what would be right.
     """
     values = grammar.single_values(query, COVERAGE_PARAMETERS)
     slugs, regions = _chosen(values, settings)
@@ -131,10 +131,10 @@ def coverage_query(query: Query, settings: ApiSettings, now: datetime) -> Covera
 
 
 def series_of(report: str, region: str, granularity: str, settings: ApiSettings) -> Series:
-    """The series that the parts of a path name.
+    """Return the series that the parts of a path name.
 
     Raises:
-        UnknownNameError: saying which of them is not known.
+        UnknownNameError: If the report, region or granularity does not exist.
     """
     for what, text, known in (
         ("report", report, settings.slugs),
@@ -164,7 +164,7 @@ def _time_range(
     now: datetime,
 ) -> TimeRange:
     calendar = settings.calendar(granularity)
-    # Beyond every window that has begun, but not in a year that none has begun in.
+    # After every window that has begun, but in a year in which some window has begun.
     start = calendar.moment(settings.first_day)
     end = datetime((now + _DAY).year, 12, 31, tzinfo=UTC)
     if "from" in values:
@@ -182,7 +182,7 @@ def _check_order(start: datetime, end: datetime) -> None:
 
 
 def _position(cursor: str, settings: ApiSettings) -> Position:
-    problem = BadParameterError("cursor", "should be the next_cursor of an answer, unchanged")
+    problem = BadParameterError("cursor", "should be the next_cursor of a response, unchanged")
     if not re.fullmatch(grammar.CURSOR, cursor):
         raise problem
     try:

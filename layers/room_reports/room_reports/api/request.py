@@ -1,4 +1,4 @@
-"""A request, as API Gateway passes it on."""
+"""The HTTP request, as API Gateway sends it to the function."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for beside the path, and by whom, as far as it is logged."""
+    """A request's method, parameters and caller, without the path."""
 
     method: str
     """GET or HEAD."""
     query: Mapping[str, Sequence[str]]
-    """Every value of every parameter."""
+    """All values by the name of the parameter."""
     if_none_match: str
     source_ip: str
     api_key_id: str | None = None
-    """None when callers are authorised by IAM."""
+    """None if callers are authorised by IAM."""
     user_arn: str | None = None
-    """Of the caller when callers are authorised by IAM."""
+    """The caller's ARN if callers are authorised by IAM."""
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> Self:
-        """The request in the event of a REST API's proxy integration."""
+        """Return the request in the event of a REST API's proxy integration."""
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         identity = event["requestContext"]["identity"]
         return cls(

@@ -25,7 +25,7 @@ _NOT_CACHED = {"Cache-Control": "no-store"}
 _REVALIDATED = {"Cache-Control": "private, no-cache"}
 
 EXPECTED_ERRORS: list[type[Exception]] = [ApiError, StorageError, NotFoundError]
-"""Errors that are answered with a message; any other is a defect and becomes a 500."""
+"""The errors that become a response with a message; any other is a defect and becomes a 500."""
 
 
 @dataclass(frozen=True)

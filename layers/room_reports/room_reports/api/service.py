@@ -30,7 +30,7 @@ _FIRST_DT, _DAY = "2000-01-01", timedelta(days=1)
 
 @dataclass(frozen=True)
 class DownloadsService:
-    """Answers requests; lives from one invocation to the next."""
+    """Serves requests; kept from one invocation to the next."""
 
     settings: ApiSettings
     bucket: Bucket

@@ -1,1 +1,1 @@
-"""Exporting: what is due, doing it, and saying what was done."""
+"""The exporter: planning what is due, exporting it, and recording the result."""

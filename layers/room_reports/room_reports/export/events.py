@@ -18,16 +18,22 @@ _T = TypeVar("_T")
 def parse_event(
     event: Mapping[str, object], settings: Settings, now: datetime
 ) -> tuple[Scope | None, list[str]]:
-    """The scope that an event of the exporter asks for, and all that is wrong with the event.
+    """Return the scope that an event selects, and the mistakes in the event.
 
     Args:
-        event: an EventBridge scheduled event, whose ``time`` is the run's "now", or a direct one.
-        now: the "now" of a direct event.
+        event: An EventBridge scheduled event, whose ``time`` is the run's "now", or a direct event.
+        settings: The settings of the exporter.
+        now: The run's "now" for a direct event.
+
+    Returns:
+        The scope and an empty list, or None and one message for each mistake.
     """
     if event.get("detail-type") == "Scheduled Event" or event.get("source") == "aws.events":
         return _scheduled(event, settings)
     if "from" not in event or "to" not in event:
-        return None, [f"the event is neither a scheduled one nor has from and to, like {_EXAMPLE}"]
+        return None, [
+            f"the event is neither a scheduled one nor has from and to; write it like {_EXAMPLE}"
+        ]
     return _direct(event, settings, now)
 
 
@@ -36,15 +42,15 @@ def _scheduled(event: Mapping[str, object], settings: Settings) -> tuple[Scope |
         now = parse_timestamp(str(event.get("time", "")))
     except WindowError as error:
         return None, [f"the scheduled event's time: {error}"]
-    # A window that was exported must be seen again when it has settled, however short a time
-    # missing ones are looked for.
+    # An exported window must be considered again when it has settled, even if missing windows
+    # are looked for in a shorter time.
     horizon = now - max(settings.catch_up, settings.settle + _DAY)
     return Scope(
         trigger="schedule",
         now=now,
         reports=settings.reports,
         regions=tuple(region.name for region in settings.regions),
-        spans={
+        time_ranges={
             granularity: TimeRange(settings.calendar(granularity), horizon, now)
             for granularity in settings.granularities
         },
@@ -57,7 +63,7 @@ def _direct(
     event: Mapping[str, object], settings: Settings, now: datetime
 ) -> tuple[Scope | None, list[str]]:
     problems = [
-        f"{name}: is not a field of the event; it has {', '.join(_FIELDS)}"
+        f"{name}: is not a field of the event; its fields are {', '.join(_FIELDS)}"
         for name in event
         if name not in _FIELDS
     ]
@@ -74,10 +80,10 @@ def _direct(
         problems.append(f"force: {force!r} should be true or false")
     chosen_reports = _chosen("reports", event, reports, problems)
     chosen_regions = _chosen("regions", event, regions, problems)
-    spans = {
-        granularity: span
+    time_ranges = {
+        granularity: time_range
         for granularity in granularities
-        if (span := _span(event, settings.calendar(granularity), problems))
+        if (time_range := _time_range(event, settings.calendar(granularity), problems))
     }
     if problems:
         return None, list(dict.fromkeys(problems))
@@ -86,7 +92,7 @@ def _direct(
         now=now,
         reports=chosen_reports,
         regions=chosen_regions,
-        spans=spans,
+        time_ranges=time_ranges,
         open_windows=settings.export_open_window or bool(force),
         force=bool(force),
     ), []
@@ -108,7 +114,9 @@ def _chosen(
     return tuple(known[value] for value in dict.fromkeys(map(str, values)))
 
 
-def _span(event: Mapping[str, object], calendar: Calendar, problems: list[str]) -> TimeRange | None:
+def _time_range(
+    event: Mapping[str, object], calendar: Calendar, problems: list[str]
+) -> TimeRange | None:
     ends: list[datetime] = []
     for name in ("from", "to"):
         try:

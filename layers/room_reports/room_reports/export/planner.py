@@ -1,4 +1,4 @@
-"""Which windows are due: a pure function of the time, the settings and what the bucket holds."""
+"""Planning: which windows are due, given the time, the settings and the objects in the bucket."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from room_reports.storage.bucket import StoredObject
 from room_reports.storage.keys import Series
 
 Listing = Mapping[Series, Mapping[str, StoredObject]]
-"""What the bucket holds, by series and by the window's label."""
+"""The objects in the bucket, by series and by the window's label."""
 
 
 class Reason(IntEnum):
-    """Why a task is due, the most urgent first."""
+    """Why a task is due; the lowest value is the most urgent."""
 
     MISSING = 0
     SETTLE = 1
@@ -35,11 +35,11 @@ class Task:
     reason: Reason
     key: str
     stored: StoredObject | None
-    """What the bucket holds for it already."""
+    """The object that is in the bucket already, if any."""
 
     @property
     def gzip(self) -> bool:
-        """Whether its object is compressed."""
+        """Whether the object is compressed."""
         return self.key.endswith(".gz")
 
     def __str__(self) -> str:
@@ -48,23 +48,26 @@ class Task:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is to do, in this order."""
+    """The tasks of a run, in order of execution."""
 
     tasks: tuple[Task, ...]
     skipped: int
-    """Windows that the bucket holds already, as fresh as they can be now."""
+    """The number of windows that need no export now."""
 
 
 def plan(scope: Scope, settle: timedelta, listing: Listing, *, gzip: bool) -> Plan:
-    """The tasks that are due within ``scope``, given what the bucket holds.
+    """Return the tasks that are due within ``scope``.
 
-    A window is due when it is missing, or was last written before the latest of its milestones
+    A window is due if it is missing, or if it was last written before the latest of its milestones
     that has passed. The newest missing windows come first, then older ones, then those that have
-    settled since they were written, then the open ones, then those that were only forced.
+    settled since they were written, then open windows, and at last those that are only forced.
 
     Args:
-        gzip: whether new objects are compressed. A window that the bucket holds stays under the
-            key that it has, so that changing this never leaves it there twice.
+        scope: The reports, regions and windows to consider.
+        settle: The time after which a window is settled.
+        listing: The objects in the bucket.
+        gzip: Whether new objects are compressed. An object that exists keeps its key, so changing
+            this setting never creates a second object for the same window.
     """
     tasks: list[Task] = []
     skipped = 0

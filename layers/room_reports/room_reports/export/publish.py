@@ -1,4 +1,4 @@
-"""Doing one task: from Kaltura's answer to the object in the bucket."""
+"""One task: fetching a report, and publishing it as an object in the bucket."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,47 +25,52 @@ _PUBLISH_ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class ExportedTask:
-    """A task that was done."""
+    """A task that was completed."""
 
     task: Task
     state: State
     fetched: FetchedReport
     change: Change | None
-    """What it changed in the export before it, if there was one that could be read."""
+    """The differences from the previous export, if there is one that can be read."""
     same: bool
-    """Whether the bytes are those of the export before it, so that only metadata was written."""
+    """Whether the bytes equal those of the previous export, so that only metadata was written."""
 
 
 @dataclass(frozen=True)
 class TaskExporter:
-    """Does tasks of one run; safe to share between threads."""
+    """Executes the tasks of one run; safe to share between threads."""
 
     settings: Settings
     bucket: Bucket
     run_id: str
     clock: Callable[[], datetime]
     ahead: timedelta
-    """What to add to ``clock`` for the run's own time, which begins with its "now"."""
+    """The difference between the run's own time, which begins with its "now", and ``clock``."""
 
     def export(self, task: Task, region: KalturaRegion, deadline: Deadline) -> ExportedTask | None:
-        """Fetches, checks, normalises and publishes one report.
+        """Fetch, check, normalise and publish one report.
 
         Returns:
-            What was published; None when another run published something newer meanwhile.
+            The completed task, or None if another run published a newer export in the meantime.
 
         Raises:
-            KalturaError, StorageError, ConflictError, TooLateError: and then nothing was published.
+            KalturaError: If the report cannot be fetched.
+            HeaderError: If the report's header does not fit the catalogue.
+            RowCapError: If Kaltura cuts the report off and no smaller request avoids it.
+            StorageError: If S3 refuses or fails.
+            ConflictError: If other runs replace the object again and again.
+            TooLateError: If a milestone passes between fetching and publishing.
         """
         started = self.clock()
-        self._check_not_late(task, started)  # in vain, if it is late already
+        self._check_not_late(task, started)  # before fetching, which would be useless
         request = ReportRequest(
             report=task.report,
             start=int(task.window.start.timestamp()),
             end=int(task.window.end.timestamp()),
             filters=self.settings.filters.get(task.report.slug, {}),
         )
-        # What is known of a file only at its end, its rows and hash, must be sent to S3 before
-        # its first byte. So it waits here, on disk when it is large; one PUT is atomic, too.
+        # The number of rows and the hash are known only at the end of the file, but S3 needs them
+        # before its first byte. So the file is spooled first, on disk if it is large.
         with spool() as file:
             receiver = Receiver(self.settings, region, deadline)
             fetched = fetch_report(receiver, request, file, compress=task.gzip)
@@ -98,10 +103,10 @@ class TaskExporter:
         return metadata
 
     def _check_not_late(self, task: Task, started: datetime) -> None:
-        """Refuses to publish after a milestone what was fetched before it.
+        """Raise TooLateError if a milestone passes between the start of the export and now.
 
-        The planner tells by when an object was last written whether it was exported after a
-        milestone, so that this one would never be replaced by what Kaltura has at the milestone.
+        The planner compares an object's last modification with the milestones. It would take such
+        an object for one that was fetched after the milestone, and never replace it.
         """
         latest = self.clock() + CLOCK_SKEW
         passing = milestones(task.window, self.settings.settle)
@@ -111,7 +116,7 @@ class TaskExporter:
     def _change(
         self, task: Task, file: IO[bytes], sha256: str, found: ObjectHead | None
     ) -> tuple[Change | None, bool]:
-        """What the export changes in the one that the planner saw, and whether nothing at all."""
+        """Return what the export changes in the previous one, and whether their bytes are equal."""
         if found is None or task.stored is None:
             return None, False
         if found.metadata.get("sha256") == sha256:
@@ -121,13 +126,13 @@ class TaskExporter:
                 if self.bucket.read(task.key, old):
                     return compare(old, file, task.report.primary_key, compressed=task.gzip), False
             except UnreadableCsvError as error:
-                logger.warning("The export before is unreadable", task=task.key, error=str(error))
+                logger.warning("The previous export is unreadable", task=task.key, error=str(error))
         return None, False
 
     def _publish(
         self, task: Task, file: IO[bytes], metadata: dict[str, str], *, same: bool
     ) -> bool:
-        """Publishes unless something newer is there; says whether it did."""
+        """Publish unless the object is newer already; return whether it was published."""
         replacing = task.stored.etag if task.stored else None
         for _ in range(_PUBLISH_ATTEMPTS):
             try:
@@ -138,7 +143,7 @@ class TaskExporter:
             except ConflictError:
                 found, same = self.bucket.head(task.key), False
                 if found and found.metadata == metadata:
-                    return True  # S3's answer was lost, and boto3's retry met our own object
+                    return True  # S3's response was lost, and boto3's retry found our own object
                 if found and _is_newer(found, task, metadata):
                     return False
                 replacing = found.etag if found else None
@@ -148,10 +153,12 @@ class TaskExporter:
 
 
 def _is_newer(found: ObjectHead, task: Task, metadata: dict[str, str]) -> bool:
-    """Whether another run has written since the planner looked, and what it fetched later."""
+    """Return whether another run has since written an export that was fetched later."""
     if task.stored and found.last_modified <= task.stored.last_modified:
         return False
     newer = found.metadata.get("exported-at", "") >= metadata["exported-at"]
     if newer:
-        logger.info("Another run was faster", task=task.key, run=found.metadata.get("run-id"))
+        logger.info(
+            "Another run published a newer export", task=task.key, run=found.metadata.get("run-id")
+        )
     return newer

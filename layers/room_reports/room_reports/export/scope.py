@@ -1,4 +1,4 @@
-"""What a run is asked to look at: by the schedule, or by somebody's event."""
+"""The scope of a run: the reports, regions and windows that the schedule or an event selects."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from room_reports.model.windows import Calendar, Granularity, Window
 
 @dataclass(frozen=True)
 class TimeRange:
-    """An interval of time, cut into windows by a calendar."""
+    """The interval ``[start, end)``, which a calendar divides into windows."""
 
     calendar: Calendar
     start: datetime
@@ -26,23 +26,25 @@ class Scope:
     now: datetime
     reports: tuple[Report, ...]
     regions: tuple[str, ...]
-    spans: Mapping[Granularity, TimeRange]
+    time_ranges: Mapping[Granularity, TimeRange]
     open_windows: bool
     """Whether windows that have not ended are considered."""
     force: bool = False
     missing_since: datetime | None = None
-    """Missing windows that ended before this are left to backfill; None: none are."""
+    """Missing windows that ended before this moment are not exported; None for no such limit."""
 
     def series(self) -> Iterator[tuple[Report, str, Granularity]]:
-        """Each combination of report, region and granularity."""
-        for granularity in self.spans:
+        """Yield each combination of report, region and granularity."""
+        for granularity in self.time_ranges:
             for report in self.reports:
                 for region in self.regions:
                     yield report, region, granularity
 
     def windows(self, granularity: Granularity) -> Iterator[Window]:
-        """The windows to consider, oldest first; never one that has not begun."""
-        span = self.spans[granularity]
-        for window in span.calendar.overlapping(span.start, min(span.end, self.now)):
+        """Yield the windows to consider that have begun, oldest first."""
+        time_range = self.time_ranges[granularity]
+        for window in time_range.calendar.overlapping(
+            time_range.start, min(time_range.end, self.now)
+        ):
             if window.end <= self.now or (self.open_windows and window.start < self.now):
                 yield window

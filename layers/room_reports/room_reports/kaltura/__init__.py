@@ -1,1 +1,1 @@
-"""The source: Kaltura's sessions, reports, dialect and faults. Knows nothing of S3."""
+"""The client of Kaltura's API: sessions, reports and errors. Does not depend on S3."""

@@ -1,4 +1,4 @@
-"""A Kaltura region: reports come out, or an error that says what to do about it."""
+"""The client of one Kaltura region, which fetches reports and retries."""
 
 import random
 import time
@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often to try, and how long to wait between; times are in seconds."""
+    """How often to call Kaltura for one report, and how long to wait between; times in seconds."""
 
     attempts: int = 4
     first_wait: float = 1.0
@@ -35,7 +35,10 @@ class RetryPolicy:
     random: Callable[[], float] = field(default=random.random)
 
     def wait(self, attempt: int, at_least: float) -> float:
-        """Seconds to wait after the ``attempt``-th try: exponential, half of it by chance."""
+        """Return the seconds to wait after the ``attempt``-th attempt.
+
+        The wait grows exponentially, and half of it is random. ``at_least`` is added to it.
+        """
         backoff = min(self.first_wait * 2.0 ** (attempt - 1), self.longest_wait)
         return at_least + backoff * (0.5 + self.random() / 2)
 
@@ -61,13 +64,16 @@ class KalturaRegion:
         consume: Callable[[Iterator[bytes]], _T],
         deadline: Deadline,
     ) -> _T:
-        """What ``consume`` makes of a report's bytes, which were proven complete.
+        """Fetch a report and return what ``consume`` makes of its bytes.
 
-        ``consume`` must read the stream to its end, and is called anew, with a new stream, when a
-        try failed on the way.
+        Args:
+            request: The report to fetch.
+            consume: Called with the stream of bytes, which it must read to its end. It is called
+                again, with a new stream, after an attempt that failed.
+            deadline: The time by which the report must have been read.
 
         Raises:
-            KalturaError: when there is no report to be had, retries included.
+            KalturaError: If the report cannot be fetched, retries included.
         """
         attempt, renewed = 0, False
         while True:
@@ -82,7 +88,7 @@ class KalturaRegion:
                     raise self._expired(error) from error
                 renewed = True
             except RegionError:
-                # Whatever was wrong with the session, the next run shall not inherit it.
+                # The session may be the cause, so the next run must not use it again.
                 self._sessions.discard(session)
                 raise
             except (UnreachableError, DeadlineError):
@@ -110,14 +116,14 @@ class KalturaRegion:
         with self._transport.report(form, deadline) as stream:
             result = consume(stream)
             if next(stream, None) is not None:
-                raise RuntimeError("the report was not read to its end, which nobody has proven")
+                raise RuntimeError("consume() returned before the report was read to its end")
             return result
 
     def _expired(self, error: SessionExpiredError) -> RegionError:
         advice = (
-            "and so was a new one; check the clocks, and the app token's duration in Kaltura"
+            "a new session was refused as well; check the clocks and the app token's duration"
             if self._sessions.can_mint
-            else "put a new one into the secret, or an app token, which renews itself"
+            else "put a new one into the secret, or an app token, which renews it automatically"
         )
         return RegionError(error.code, f"{error.reason}; {advice}")
 
@@ -129,11 +135,14 @@ def connect(
     retry: RetryPolicy,
     clock: Callable[[], float],
 ) -> dict[str, KalturaRegion]:
-    """Each region by its name, ready to be asked; makes no connection yet.
+    """Return a client for each region, by the region's name. Does not connect yet.
 
     Args:
-        credentials: by the region's name.
-        clock: Unix time in seconds.
+        regions: The regions to create clients for.
+        credentials: The credentials by the region's name.
+        http: Timeouts and retries of one HTTP request.
+        retry: Retries of one report.
+        clock: Returns Unix time in seconds.
     """
     connected: dict[str, KalturaRegion] = {}
     for region in regions:

@@ -1,4 +1,4 @@
-"""The secret: one entry per region, in one of three forms."""
+"""The secret: one entry for each region, in one of three forms."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _FIELDS = frozenset({"ks", "partner_id", "app_token_id", "app_token", "admin_sec
 
 @dataclass(frozen=True)
 class StaticSession:
-    """A Kaltura session that somebody made elsewhere."""
+    """A Kaltura session that the operator started elsewhere. It cannot be renewed."""
 
     ks: str = field(repr=False)
 
@@ -44,10 +44,10 @@ Credentials = StaticSession | AppToken | AdminSecret
 
 
 def parse_secret(text: str, regions: tuple[Region, ...]) -> Mapping[str, Credentials]:
-    """The credentials of each of ``regions``, by name; entries of other regions are ignored.
+    """Return the credentials of each of ``regions``, by name; ignore entries of other regions.
 
     Raises:
-        SecretError: naming everything that is wrong.
+        SecretError: If the secret has mistakes. The message names all of them.
     """
     try:
         entries = json.loads(text)
@@ -89,7 +89,7 @@ def _credentials(entry: object) -> Credentials:
         if not isinstance(user, str):
             raise ValueError("has a user_id that is not a text")
         return AdminSecret(_partner(entry), _text(entry, "admin_secret"), user)
-    # Names that nobody expects here may be values in the wrong place.
+    # An unknown field name is not shown, because it may be a value in the wrong place.
     known = sorted(names & _FIELDS) + ["others"] * bool(names - _FIELDS)
     raise ValueError(f"has the fields {', '.join(known) or '(none)'}")
 

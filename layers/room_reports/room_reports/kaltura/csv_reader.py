@@ -1,8 +1,8 @@
-"""Kaltura's dialect of CSV: nothing is quoted, and a line break may stand in the middle of a row.
+"""The reader of Kaltura's CSV, which has no quoting and may have line breaks within a row.
 
-Commas inside values were replaced by spaces before they were sent, so that every comma separates;
-line breaks, quotes and everything else inside values came through as they were. The first column
-of a report is an id and the last a number, so that a row is complete when it has all its commas.
+Kaltura replaces commas inside values by spaces, so every comma separates two values. It sends
+line breaks, quotes and all other characters inside values unchanged. The first column of a report
+is an id and the last a number, so a row is complete when it has all its commas.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,23 +16,26 @@ _LONGEST_ROW = 1 << 20
 
 @dataclass
 class KalturaCsvReader:
-    """Reads a report in Kaltura's dialect from a stream of bytes, in constant memory.
+    """Reads a report in Kaltura's CSV from a stream of bytes, in constant memory.
 
-    Iterating gives the rows, each with as many values as the header, as Kaltura holds them except
-    for the commas. Only U+000A ends a line: U+2028, NEL, VT and FF are characters like others.
+    Iterating yields the rows, each with as many values as the header. The values are those that
+    Kaltura holds, except for the commas. Only U+000A ends a line: U+2028, NEL, VT and FF are
+    ordinary characters.
     """
 
     chunks: Iterable[bytes]
     header: list[str] = field(init=False)
-    """The columns' names; empty when the answer was a BOM and a line end only."""
+    """The columns' names; empty when the response was only a BOM and a line end."""
     replaced: int = 0
-    """How many invalid sequences of UTF-8 were replaced by U+FFFD."""
+    """The number of invalid UTF-8 sequences that were replaced by U+FFFD."""
 
     def __post_init__(self) -> None:
         self._lines = _lines(self.chunks)
         first = next(self._lines)
         if not first.startswith(BOM):
-            raise MalformedReportError("the byte order mark at its start is missing")
+            raise MalformedReportError(
+                "the byte order mark at its start is missing, so it is not a Kaltura report"
+            )
         text = self._decode(first[len(BOM) :]).removesuffix("\r")
         self.header = [unquoted(name) for name in text.split(",")] if text else []
 
@@ -61,7 +64,7 @@ class KalturaCsvReader:
             lines, commas, length = [], 0, 0
             yield [unquoted(value) if '"' in value else value for value in values]
         if lines:
-            raise CutReportError(f"it ends in line {number}, in the middle of a row")
+            raise CutReportError(f"the report ends in line {number}, in the middle of a row")
 
     def _decode(self, line: bytes) -> str:
         try:
@@ -73,9 +76,9 @@ class KalturaCsvReader:
 
 
 def unquoted(value: str) -> str:
-    """``value`` without the quotes that Kaltura's server puts around the values of some columns.
+    """Return ``value`` without the quotes that Kaltura puts around values of some columns.
 
-    Those have every inner quote doubled; any other quote is a character like others.
+    Kaltura doubles every quote inside such a value. Any other quote is an ordinary character.
     """
     inner = value[1:-1]
     if len(value) < 2 or value[0] != '"' or value[-1] != '"' or '"' in inner.replace('""', ""):
@@ -84,19 +87,19 @@ def unquoted(value: str) -> str:
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines of a stream without their U+000A; at least one.
+    """Yield the lines of a stream without their U+000A; at least one.
 
     Raises:
-        CutReportError: when the last line has no end, which Kaltura's always have.
-        MalformedReportError: when a line is too long to be one.
+        CutReportError: If the last line has no line end, which a complete report always has.
+        MalformedReportError: If a line is too long.
     """
     rest = b""
-    some = False
+    has_line = False
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
-        some = some or bool(lines)
+        has_line = has_line or bool(lines)
         yield from lines
         if len(rest) > 4 * _LONGEST_ROW:
             raise MalformedReportError(f"a line is longer than {_LONGEST_ROW} characters")
-    if rest or not some:
-        raise CutReportError("its last line has no end")
+    if rest or not has_line:
+        raise CutReportError("the report stops before the end of its last line")

@@ -1,6 +1,6 @@
-"""What to do about each failure that Kaltura is known to answer with: a table, and its reading.
+"""The error rules: what to do about each error code and HTTP status that Kaltura responds with.
 
-The codes and when they come are those of Kaltura's public server source.
+The codes and their causes are taken from the source of Kaltura's server, which is public.
 """
 
 from dataclasses import dataclass
@@ -17,44 +17,46 @@ from room_reports.kaltura.errors import (
 
 
 class Handling(StrEnum):
-    """What to do about a failure."""
+    """What to do about an error."""
 
     RETRY = "retry"
-    SPLIT = "retry, then ask in smaller pieces"
-    REMINT = "re-mint the session once"
+    SPLIT = "retry, then request smaller pieces"
+    REMINT = "mint a new Kaltura session once"
     GIVE_UP_TASK = "give up on the task"
     GIVE_UP_REGION = "give up on the region"
 
 
 @dataclass(frozen=True)
 class ErrorRule:
-    """The verdict on one code, and what to tell the operator."""
+    """What to do about one error code, and what to tell the operator."""
 
     handling: Handling
     advice: str
     wait: float = 0.0
-    """Seconds to wait at least before a retry."""
+    """The least number of seconds to wait before a retry."""
 
 
-_ASK_KALTURA = "an error inside Kaltura; if it stays, give Kaltura's support the time and account"
+_ASK_KALTURA = (
+    "an error inside Kaltura; if it persists, report the time and the account to Kaltura's support"
+)
 
 ERROR_RULES: dict[str, ErrorRule] = {
     "SERVICE_FORBIDDEN": ErrorRule(
         Handling.GIVE_UP_REGION,
-        "the session may not read reports: its user or role needs analytics permission "
-        "(ANALYTICS_BASE, such as the role REPORT_VIEWER_ROLE)",
+        "the Kaltura session may not read reports: its user or role needs the permission "
+        "ANALYTICS_BASE, which the role REPORT_VIEWER_ROLE has",
     ),
     "MISSING_KS": ErrorRule(Handling.GIVE_UP_REGION, "Kaltura does not know the account"),
     "REPORT_NOT_FOUND": ErrorRule(
         Handling.GIVE_UP_TASK,
         "this account or region does not have the report; ask Kaltura to enable it, "
-        "or take its id out of ReportIds",
+        "or remove its id from ReportIds",
     ),
     "INTERNAL_SERVERL_ERROR": ErrorRule(Handling.RETRY, _ASK_KALTURA),
     "INTERNAL_SERVER_ERROR": ErrorRule(Handling.RETRY, _ASK_KALTURA),
     "INTERNAL_DATABASE_ERROR": ErrorRule(Handling.RETRY, _ASK_KALTURA),
     "DRUID_QUERY_TIMED_OUT": ErrorRule(
-        Handling.SPLIT, "Kaltura's own query took too long; it often works a little later", wait=5
+        Handling.SPLIT, "Kaltura's own query took too long; a later attempt often succeeds", wait=5
     ),
     "LOCK_TIMED_OUT": ErrorRule(Handling.RETRY, _ASK_KALTURA),
     "ACTION_BLOCKED": ErrorRule(
@@ -64,13 +66,13 @@ ERROR_RULES: dict[str, ErrorRule] = {
         Handling.GIVE_UP_TASK, "Kaltura found too many results; narrow ReportFilters"
     ),
     "MISSING_MANDATORY_PARAMETER": ErrorRule(
-        Handling.GIVE_UP_TASK, "a parameter that Kaltura needs did not reach it"
+        Handling.GIVE_UP_TASK, "Kaltura did not receive a parameter that it requires"
     ),
     "INVALID_PARAMETER_CHAR": ErrorRule(
-        Handling.GIVE_UP_TASK, "a filter in ReportFilters holds a control character"
+        Handling.GIVE_UP_TASK, "a filter in ReportFilters contains a control character"
     ),
     "UNKNOWN_RESPONSE_FORMAT": ErrorRule(
-        Handling.GIVE_UP_TASK, "Kaltura did not understand the form of answer asked for"
+        Handling.GIVE_UP_TASK, "Kaltura does not support the response format that was requested"
     ),
     "SERVICE_DOES_NOT_EXISTS": ErrorRule(
         Handling.GIVE_UP_REGION, "the region's address in KalturaRegions is not a Kaltura API"
@@ -81,22 +83,26 @@ ERROR_RULES: dict[str, ErrorRule] = {
     ),
     "SERVICE_ACCESS_CONTROL_RESTRICTED": ErrorRule(
         Handling.GIVE_UP_REGION,
-        "the account's access control refuses this caller: HTTPS only, or an address or country",
+        "the account's access control refuses this caller: it may allow only HTTPS, or only some "
+        "addresses or countries",
     ),
     "SERVICE_FORBIDDEN_CONTENT_BLOCKED": ErrorRule(
         Handling.GIVE_UP_REGION, "the Kaltura account is blocked or unknown in this region"
     ),
-    "USER_BLOCKED": ErrorRule(Handling.GIVE_UP_REGION, "the session's Kaltura user is blocked"),
+    "USER_BLOCKED": ErrorRule(Handling.GIVE_UP_REGION, "the Kaltura session's user is blocked"),
     "INVALID_OBJECT_ID": ErrorRule(
-        Handling.GIVE_UP_REGION, "the session names a role that the account does not have"
+        Handling.GIVE_UP_REGION, "the Kaltura session names a role that the account does not have"
     ),
     "UNKNOWN_ROLE_ID": ErrorRule(
         Handling.GIVE_UP_REGION, "the account does not have the role REPORT_VIEWER_ROLE"
     ),
     "START_SESSION_ERROR": ErrorRule(
-        Handling.GIVE_UP_REGION, "partner_id and admin_secret in the secret do not fit together"
+        Handling.GIVE_UP_REGION,
+        "partner_id and admin_secret in the secret do not belong to the same account",
     ),
-    "INVALID_ENUM_VALUE": ErrorRule(Handling.GIVE_UP_REGION, "Kaltura refused the session's type"),
+    "INVALID_ENUM_VALUE": ErrorRule(
+        Handling.GIVE_UP_REGION, "Kaltura refused the type of the Kaltura session"
+    ),
     "INVALID_WIDGET_ID": ErrorRule(
         Handling.GIVE_UP_REGION, "partner_id in the secret is not an account in this region"
     ),
@@ -115,31 +121,38 @@ ERROR_RULES: dict[str, ErrorRule] = {
 _SESSION_RULES: dict[str, ErrorRule] = {
     "EXPIRED": ErrorRule(Handling.REMINT, "the session (KS) has expired"),
     "EXCEEDED_ACTIONS_LIMIT": ErrorRule(
-        Handling.REMINT, "the session's limit of actions is used up"
+        Handling.REMINT, "the Kaltura session's limit of actions is used up"
     ),
-    "LOGOUT": ErrorRule(Handling.GIVE_UP_REGION, "the session (KS) was ended; it needs a new one"),
+    "LOGOUT": ErrorRule(Handling.GIVE_UP_REGION, "the session (KS) was ended; a new one is needed"),
     "EXCEEDED_RESTRICTED_IP": ErrorRule(
-        Handling.GIVE_UP_REGION, "the session is restricted to another IP address"
+        Handling.GIVE_UP_REGION, "the Kaltura session is restricted to another IP address"
     ),
     "EXCEEDED_RESTRICTED_URI": ErrorRule(
         Handling.GIVE_UP_REGION,
-        "the session's urirestrict does not allow report.getCsvFromStringParams",
+        "the Kaltura session's urirestrict does not allow report.getCsvFromStringParams",
     ),
 }
 _SESSION_INVALID = ErrorRule(
     Handling.GIVE_UP_REGION,
-    "Kaltura does not accept the session (KS): it is garbled, or from another account or region",
+    "Kaltura does not accept the session (KS): it is damaged, or from another account or region",
 )
-_UNKNOWN = ErrorRule(Handling.GIVE_UP_TASK, "an error that this exporter does not know")
+_UNKNOWN = ErrorRule(
+    Handling.GIVE_UP_TASK,
+    "the exporter has no rule for this error code; look it up in Kaltura's API documentation",
+)
 
 _HTTP_RETRY = (408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524)
 _LONGEST_WAIT = 60.0
 
 
 def error_for(code: str, ksid: str = "") -> KalturaError:
-    """The error for Kaltura's ``code``; ``ksid`` is that argument of INVALID_KS.
+    """Return the error for one of Kaltura's error codes.
 
-    Only text of our own goes into it, because Kaltura's may repeat the session.
+    Its message contains only text of this project, because Kaltura's own may repeat the KS.
+
+    Args:
+        code: The error code.
+        ksid: The argument ``KSID`` of the error, which says why a KS is invalid.
     """
     if code == "INVALID_KS":
         rule = _SESSION_RULES.get(ksid, _SESSION_INVALID)
@@ -149,20 +162,22 @@ def error_for(code: str, ksid: str = "") -> KalturaError:
 
 
 def error_for_status(status: int, retry_after: float = 0.0) -> KalturaError | None:
-    """The error for an HTTP status, or None for 200; ``retry_after`` is in seconds."""
+    """Return the error for an HTTP status, or None for 200; ``retry_after`` is in seconds."""
     code = f"HTTP_{status}"
     if status == 200:
         return None
     if status in _HTTP_RETRY:
-        what = "too many requests" if status == 429 else "Kaltura, or what lies before it, failed"
-        return TransientError(code, what, wait=min(retry_after, _LONGEST_WAIT))
+        reason = "too many requests" if status == 429 else "Kaltura, or a proxy before it, failed"
+        return TransientError(code, reason, wait=min(retry_after, _LONGEST_WAIT))
     if 300 <= status < 400:
-        return RegionError(code, "the address in KalturaRegions redirects; write its target there")
+        return RegionError(
+            code, "the address in KalturaRegions redirects; put the target there instead"
+        )
     if status in (401, 403, 404, 407, 410):
         return RegionError(
             code, "the address in KalturaRegions is not a Kaltura API, or a proxy refuses this call"
         )
-    return TaskError(code, "the server did not take the request")
+    return TaskError(code, "the server refused the request")
 
 
 def _error(code: str, rule: ErrorRule) -> KalturaError:

@@ -1,4 +1,4 @@
-"""What is kept of an answer that nobody can make sense of: its head, without any credential."""
+"""Redaction: the sample of an unrecognised response that is kept, without any credential."""
 
 import re
 from collections.abc import Mapping
@@ -11,22 +11,23 @@ KEPT_BYTES = 65536
 _KEPT_HEADERS = ("Content-Type", "Content-Length", "Server", "Via", "X-Kaltura", "X-Me")
 _SECRET_FIELDS = ("ks", "secret", "tokenHash")
 _REDACTED = b"[redacted]"
-# What a session of version 2 looks like: "v2|" in base64, and more.
-_SESSION_LIKE = re.compile(rb"djJ8[A-Za-z0-9_+/=%-]{16,}")
+# A KS of version 2 begins with "v2|", which is "djJ8" in base64.
+_KS_LIKE = re.compile(rb"djJ8[A-Za-z0-9_+/=%-]{16,}")
 
 
 def response_sample(
     status: int, headers: Mapping[str, str], body: bytes, form: Mapping[str, str]
 ) -> ResponseSample:
-    """The head of an answer to a call with these form fields."""
+    """Return the redacted start of the response to a call with these form fields."""
     kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
     return ResponseSample(status, kept, redacted(body, form)[:KEPT_BYTES])
 
 
 def redacted(text: bytes, form: Mapping[str, str]) -> bytes:
-    """``text`` without the credentials in ``form``, and without anything like a session.
+    """Return ``text`` without the credentials in ``form`` and anything that looks like a KS.
 
-    Where ``text`` was cut, so may be a credential at its end: what could be one goes as well.
+    If ``text`` was cut, a credential at its end may have been cut with it. So the end of ``text``
+    is removed as well when it could be the beginning of a credential.
     """
     for name in _SECRET_FIELDS:
         value = form.get(name, "")
@@ -34,11 +35,11 @@ def redacted(text: bytes, form: Mapping[str, str]) -> bytes:
             continue
         for spelling in (value, quote(value), quote(value, safe="")):
             text = text.replace(spelling.encode(), _REDACTED)
-        text = _without_start_at_end(text, value.encode())
-    return _SESSION_LIKE.sub(_REDACTED, text)
+        text = _without_partial_credential(text, value.encode())
+    return _KS_LIKE.sub(_REDACTED, text)
 
 
-def _without_start_at_end(text: bytes, value: bytes) -> bytes:
+def _without_partial_credential(text: bytes, value: bytes) -> bytes:
     for length in range(len(value) - 1, 3, -1):
         if text.endswith(value[:length]):
             return text[:-length] + _REDACTED

@@ -1,4 +1,4 @@
-"""What to ask Kaltura for."""
+"""The request for one report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,10 +18,10 @@ class ReportRequest:
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def params(self) -> str:
-        """The text that Kaltura reads the window and the filters from.
+        """Return the value of Kaltura's parameter ``params``: the window and the filters.
 
         Raises:
-            ValueError: for a filter that Kaltura would silently ignore or misread.
+            ValueError: If Kaltura would silently ignore or misread a filter.
         """
         pairs = [
             pair
@@ -30,6 +30,6 @@ class ReportRequest:
         ]
         for name, values in self.filters.items():
             if not values or any(not value or ";" in value or "," in value for value in values):
-                raise ValueError(f"{name}: a filter needs values, without ';' or ','")
+                raise ValueError(f"{name}: a filter needs values without ';' and ','")
             pairs.append(f"{name}={','.join(values)}")
         return ";".join(pairs)

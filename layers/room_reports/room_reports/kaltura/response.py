@@ -1,4 +1,4 @@
-"""Tells a report from an error, which Kaltura mostly sends with status 200."""
+"""Classification of responses: Kaltura sends most errors with status 200, like reports."""
 
 import json
 import re
@@ -14,7 +14,13 @@ _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 
 
 def is_report(status: int, headers: Mapping[str, str], start: bytes) -> bool:
-    """Whether an answer is a CSV report, from its head and at least 3 bytes of its body."""
+    """Return whether a response is a CSV report.
+
+    Args:
+        status: The HTTP status.
+        headers: The headers, with case-insensitive keys.
+        start: At least the first 3 bytes of the body.
+    """
     return (
         status == 200
         and headers.get("Content-Type", "").lower().startswith("text/csv")
@@ -24,14 +30,15 @@ def is_report(status: int, headers: Mapping[str, str], start: bytes) -> bool:
 
 
 def error_in(status: int, headers: Mapping[str, str], body: bytes) -> KalturaError | None:
-    """The error that an answer carries, or None when there is none to be seen in it.
+    """Return the error that a response contains, or None if it contains none.
 
-    Looks where Kaltura puts errors: in ``X-Kaltura``, then in JSON, then in XML, and only then at
-    the status, because a status other than 200 comes from a proxy, or from PHP dying.
+    Looks for it in the header ``X-Kaltura``, then in JSON, then in XML, and at last in the status,
+    because a status other than 200 comes from a proxy or from a crash of Kaltura's PHP process.
 
     Args:
-        headers: with case-insensitive keys.
-        body: its first 64 KiB suffice.
+        status: The HTTP status.
+        headers: The headers, with case-insensitive keys.
+        body: At least the first 64 KiB of the body.
     """
     match = _HEADER_ERROR.search(headers.get("X-Kaltura", ""))
     found = _in_json(body) or _in_xml(body)
@@ -43,11 +50,11 @@ def error_in(status: int, headers: Mapping[str, str], body: bytes) -> KalturaErr
 
 
 def unrecognised(headers: Mapping[str, str], body: bytes) -> UnrecognisedResponseError:
-    """The error for an answer that is neither a report nor an error that can be read."""
-    what = headers.get("Content-Type", "no content type")
+    """Return the error for a response that is neither a report nor a known error."""
+    content_type = headers.get("Content-Type", "no content type")
     length = "an empty body" if not body else f"{len(body)} bytes or more"
     return UnrecognisedResponseError(
-        f"neither a report nor an error of Kaltura's: {what}, {length}"
+        f"the response is neither a report nor an error of Kaltura: {content_type}, {length}"
     )
 
 
@@ -55,11 +62,11 @@ def _in_json(body: bytes) -> tuple[str, str] | None:
     if not body.lstrip().startswith(b"{"):
         return None
     try:
-        answer = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    code, args = answer.get("code"), answer.get("args")
-    if answer.get("objectType") != "KalturaAPIException" or not isinstance(code, str):
+    code, args = document.get("code"), document.get("args")
+    if document.get("objectType") != "KalturaAPIException" or not isinstance(code, str):
         return None
     if not _CODE.fullmatch(code):
         return None
@@ -71,7 +78,7 @@ def _in_xml(body: bytes) -> tuple[str, str] | None:
         return None
     try:
         error = ElementTree.fromstring(body).find("./result/error")  # noqa: S314 - no entities
-    except (ElementTree.ParseError, LookupError, ValueError):  # the last two: its encoding
+    except (ElementTree.ParseError, LookupError, ValueError):  # the last two: unknown encoding
         return None
     if error is None or not _CODE.fullmatch(error.findtext("code", "")):
         return None
@@ -80,5 +87,5 @@ def _in_xml(body: bytes) -> tuple[str, str] | None:
 
 
 def _seconds(retry_after: str) -> float:
-    # The other form, a date, would need a clock that agrees with the server's.
+    # The header may also be a date, which is ignored: the server's clock may differ from ours.
     return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0

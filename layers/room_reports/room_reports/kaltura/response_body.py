@@ -1,4 +1,4 @@
-"""The body of an answer, which is proven complete or refused."""
+"""The body of a response: it is proven complete, or reading it raises an error."""
 
 import threading
 import zlib
@@ -24,7 +24,7 @@ _CHUNK = 1 << 16
 
 
 class ResponseBody:
-    """The body of an answer, which is read once."""
+    """The body of a response, as a stream that can be read once."""
 
     def __init__(self, response: "requests.Response", deadline: Deadline) -> None:
         self.status = response.status_code
@@ -33,7 +33,7 @@ class ResponseBody:
         self._deadline = deadline
 
     def __iter__(self) -> Generator[bytes, None, None]:
-        # A server that sends a byte now and then would never run into a read timeout.
+        # The read timeout does not stop a server that sends a byte from time to time.
         timer = threading.Timer(max(self._deadline.remaining(), 0), self._stop)
         timer.daemon = True
         timer.start()
@@ -42,7 +42,7 @@ class ResponseBody:
         except ReadTimeoutError as error:
             raise timed_out(self._deadline) from error
         except (HTTPError, OSError, zlib.error) as error:
-            raise broken(self._deadline, "the connection broke within the body") from error
+            raise broken(self._deadline, "the connection broke while the body was read") from error
         finally:
             timer.cancel()
         if self._deadline.remaining() <= 0:
@@ -53,7 +53,7 @@ class ResponseBody:
         if self.headers.get("Content-Encoding", "").lower() not in ("gzip", "x-gzip"):
             yield from chunks
             return
-        # Not by urllib3, which takes a compressed stream that stops short for a whole one.
+        # urllib3 does not notice that a compressed stream is incomplete.
         inflater = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
         empty = True
         for chunk in chunks:
@@ -61,10 +61,12 @@ class ResponseBody:
             if plain := inflater.decompress(chunk):
                 yield plain
         if not empty and (not inflater.eof or inflater.unused_data):
-            raise IncompleteResponseError("the compressed body does not end where the answer ends")
+            raise IncompleteResponseError(
+                "the compressed body and the response do not end at the same byte"
+            )
 
     def _stop(self) -> None:
-        with suppress(ValueError, RuntimeError, OSError):  # it was read to its end meanwhile
+        with suppress(ValueError, RuntimeError, OSError):  # the body was read to its end meanwhile
             self._raw.shutdown()
 
     def _prove_complete(self) -> None:
@@ -73,20 +75,20 @@ class ResponseBody:
             return  # the stream ends without an error only after the last chunk
         if not declared.isdigit():
             raise IncompleteResponseError(
-                "the body has neither a length nor chunks, so that nobody can know where it ends"
+                "the response has neither a length nor chunks, so its end is not known"
             )
         if self._raw.tell() != int(declared):
-            raise IncompleteResponseError(f"{self._raw.tell()} of {declared} bytes came")
+            raise IncompleteResponseError(f"{self._raw.tell()} of {declared} bytes were received")
 
 
 def broken(deadline: Deadline, message: str) -> TransientError:
-    """The error for an answer that stopped short."""
+    """Return the error for a response that stopped before its end."""
     return DeadlineError() if deadline.remaining() <= 0 else IncompleteResponseError(message)
 
 
 def timed_out(deadline: Deadline) -> TransientError:
-    """The error for an answer of which nothing more came."""
-    # Not for another try in this run: it may have taken minutes already.
+    """Return the error for a response that sent nothing more within the read timeout."""
+    # Not retried in this run, because the attempt may have taken minutes already.
     if deadline.remaining() <= 0:
         return DeadlineError()
-    return UnreachableError("READ_TIMEOUT", "nothing came within the read timeout")
+    return UnreachableError("READ_TIMEOUT", "Kaltura sent nothing within the read timeout")

@@ -1,4 +1,4 @@
-"""Kaltura sessions (KS): minted for the least that a report needs, and kept while they last."""
+"""Kaltura sessions (KS): minted with the least privileges and reused until they expire soon."""
 
 import hashlib
 import threading
@@ -11,27 +11,27 @@ from room_reports.kaltura.errors import KalturaError, RegionError, TransientErro
 from room_reports.kaltura.transport import Transport
 
 LIFETIME = 3600
-"""Seconds that a session is asked for; Kaltura may grant fewer."""
+"""The lifetime in seconds that is requested; Kaltura may grant less."""
 _RENEW_BEFORE = 300
 _ADMIN = "2"
 _PRIVILEGES = (
     "setrole:REPORT_VIEWER_ROLE,urirestrict:/api_v3/service/report/action/getCsvFromStringParams*"
 )
-# Which hash an app token wants is a property of the token that a secret does not tell.
+# The hash function is a property of the app token in Kaltura, and not part of the secret.
 _HASHES = ("sha256", "sha1", "sha512", "md5")
 
 
 @dataclass(frozen=True)
 class KalturaSession:
-    """A session that can be used now."""
+    """A Kaltura session that can be used now."""
 
     ks: str = field(repr=False)
     renew_at: float
-    """Seconds on the provider's clock; infinite for a session that cannot be renewed."""
+    """Seconds on the provider's clock; infinite if the Kaltura session cannot be renewed."""
 
 
 class KalturaSessionProvider:
-    """Keeps one region's session, and mints the next one when it is time; safe between threads."""
+    """Provides one region's Kaltura session and renews it; safe to share between threads."""
 
     def __init__(
         self, credentials: Credentials, transport: Transport, clock: Callable[[], float]
@@ -44,10 +44,10 @@ class KalturaSessionProvider:
         self._hash: str | None = None
 
     def current(self, deadline: Deadline) -> KalturaSession:
-        """A session that lasts for some minutes at least, minted when there is none.
+        """Return a Kaltura session that lasts for some minutes at least; mint one if necessary.
 
         Raises:
-            KalturaError: when Kaltura gives none.
+            KalturaError: If Kaltura does not start a session.
         """
         with self._lock:
             if self._session is None or self._clock() >= self._session.renew_at:
@@ -55,14 +55,14 @@ class KalturaSessionProvider:
             return self._session
 
     def discard(self, session: KalturaSession | None) -> None:
-        """Forgets ``session``, unless another thread has had it replaced already."""
+        """Forget ``session``, unless another thread has replaced it already."""
         with self._lock:
             if self._session is session:
                 self._session = None
 
     @property
     def can_mint(self) -> bool:
-        """Whether an expired session can be replaced without the operator."""
+        """Whether an expired Kaltura session can be replaced without the operator."""
         return not isinstance(self._credentials, StaticSession)
 
     def _mint(self, deadline: Deadline) -> KalturaSession:
@@ -75,11 +75,11 @@ class KalturaSessionProvider:
             ks = self._from_admin_secret(credentials, deadline)
         else:
             ks, lifetime = self._from_app_token(credentials, deadline)
-        # A session that is granted for very little time is used for half of it.
+        # A Kaltura session with a very short lifetime is used for half of it.
         return KalturaSession(ks, asked_at + max(lifetime - _RENEW_BEFORE, lifetime / 2))
 
     def _from_admin_secret(self, credentials: AdminSecret, deadline: Deadline) -> str:
-        answer = self._transport.json(
+        ks = self._transport.json(
             "session",
             "start",
             {
@@ -92,7 +92,7 @@ class KalturaSessionProvider:
             },
             deadline,
         )
-        return _session_text(answer)
+        return _ks(ks)
 
     def _from_app_token(self, credentials: AppToken, deadline: Deadline) -> tuple[str, float]:
         widget = self._transport.json(
@@ -101,12 +101,12 @@ class KalturaSessionProvider:
             {"widgetId": f"_{credentials.partner_id}", "expiry": str(LIFETIME)},
             deadline,
         )
-        widget_ks = _session_text(_field(widget, "ks"))
+        widget_ks = _ks(_field(widget, "ks"))
         refusal: KalturaError | None = None
         for name in [self._hash] if self._hash else _HASHES:
             digest = hashlib.new(name, f"{widget_ks}{credentials.app_token}".encode())
             try:
-                answer = self._transport.json(
+                started = self._transport.json(
                     "appToken",
                     "startSession",
                     {
@@ -125,21 +125,23 @@ class KalturaSessionProvider:
                 refusal = error
                 continue
             self._hash = name
-            return _session_text(_field(answer, "ks")), self._lifetime(_field(answer, "expiry"))
+            return _ks(_field(started, "ks")), self._lifetime(_field(started, "expiry"))
         self._hash = None
-        raise refusal or RegionError("INVALID_APP_TOKEN_HASH", "no hash was tried")
+        raise refusal or RegionError("INVALID_APP_TOKEN_HASH", "no hash function was tried")
 
     def _lifetime(self, expiry: object) -> float:
-        """Seconds that are left until ``expiry``, which is a Unix time on Kaltura's clock."""
+        """Return the seconds until ``expiry``, which is a Unix time on Kaltura's clock."""
         left = float(expiry) - self._clock() if isinstance(expiry, int) else LIFETIME
         return min(left, LIFETIME) if left > 0 else LIFETIME
 
 
-def _field(answer: object, name: str) -> object:
-    return answer.get(name) if isinstance(answer, Mapping) else None
+def _field(document: object, name: str) -> object:
+    return document.get(name) if isinstance(document, Mapping) else None
 
 
-def _session_text(ks: object) -> str:
+def _ks(ks: object) -> str:
     if not isinstance(ks, str) or not ks:
-        raise TransientError("NO_SESSION", "Kaltura answered the request for a session without one")
+        raise TransientError(
+            "NO_SESSION", "Kaltura's response to the request for a session has none"
+        )
     return ks

@@ -1,4 +1,4 @@
-"""HTTP to one Kaltura region: one POST, and an answer that is proven complete or refused."""
+"""HTTP to one Kaltura region: one POST, and a response that is proven complete or refused."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ _RETRIED_STATUSES = (429, 502, 503, 504)
 
 @dataclass(frozen=True)
 class HttpPolicy:
-    """How patiently to talk HTTP; times are in seconds."""
+    """Timeouts and retries of one HTTP request; times are in seconds."""
 
     connect_timeout: float = 10.0
     read_timeout: float = 600.0
@@ -37,7 +37,7 @@ class HttpPolicy:
 
 
 class _TimeLeft(Timeout):
-    """Timeouts that urllib3 takes anew for each try, so that none outlasts the deadline."""
+    """Timeouts that urllib3 reads again for each attempt, so that none exceeds the deadline."""
 
     def __init__(self, policy: HttpPolicy, deadline: Deadline) -> None:
         self._policy = policy
@@ -61,8 +61,8 @@ class Transport:
         self._http = requests.Session()
         self._http.trust_env = False
         self._http.headers["Accept-Encoding"] = "gzip"
-        # A read that timed out or broke is not tried again here: it may have used minutes already,
-        # and only the caller knows whether there are more.
+        # A read that timed out or broke is not retried here: it may have taken minutes already,
+        # and only the caller knows how much time is left.
         retry = Retry(
             total=policy.retries,
             read=False,
@@ -78,11 +78,11 @@ class Transport:
 
     @contextmanager
     def report(self, form: Mapping[str, str], deadline: Deadline) -> Iterator[Iterator[bytes]]:
-        """The body of a report, as a stream that ends only when it was proven complete.
+        """Open a report's body, as a stream that ends only if it is proven complete.
 
         Raises:
-            KalturaError: at once when the answer is not a report, or while the stream is read
-                when it stops short.
+            KalturaError: Immediately if the response is not a report, or while the stream is read
+                if it is incomplete.
         """
         with (
             self._post("report", "getCsvFromStringParams", form, deadline) as body,
@@ -100,10 +100,10 @@ class Transport:
     def json(
         self, service: str, action: str, form: Mapping[str, str], deadline: Deadline
     ) -> object:
-        """What an action other than a report answers.
+        """Return the JSON document that an action other than a report responds with.
 
         Raises:
-            KalturaError: when it is an error, or not JSON.
+            KalturaError: If the response is an error, or not JSON.
         """
         with self._post(service, action, form, deadline) as body:
             text = b"".join(body)
@@ -111,11 +111,11 @@ class Transport:
             if error:
                 raise error
             try:
-                answer: object = json.loads(text)
+                document: object = json.loads(text)
             except (ValueError, RecursionError):
-                # Nothing of it is kept: it may be a new session, in a form that was not asked for.
+                # No sample is kept: the response may be a new KS in an unexpected format.
                 raise unrecognised(body.headers, text) from None
-            return answer
+            return document
 
     @contextmanager
     def _post(
@@ -137,8 +137,8 @@ class Transport:
             if deadline.remaining() <= 0:
                 raise DeadlineError from error
             if error.args and isinstance(error.args[0], ProtocolError):
-                # As a connection does that was kept open for longer than the other side wanted.
-                raise broken(deadline, "the connection broke before the answer") from error
+                # The server has closed a connection that was kept alive for too long.
+                raise broken(deadline, "the connection broke before the response") from error
             raise UnreachableError("UNREACHABLE", _cause(error)) from error
         with response:
             if response.status_code in _RETRIED_STATUSES:
@@ -150,7 +150,7 @@ class Transport:
 
 
 def _head(chunks: Iterator[bytes], size: int) -> bytes:
-    """The next bytes of a stream: at least ``size`` of them, or all that there are."""
+    """Return the next bytes of a stream: at least ``size``, or all that are left."""
     head = b""
     while len(head) < size and (chunk := next(chunks, b"")):
         head += chunk
@@ -158,7 +158,7 @@ def _head(chunks: Iterator[bytes], size: int) -> bytes:
 
 
 def _refusal(body: ResponseBody, start: bytes, form: Mapping[str, str]) -> KalturaError:
-    """The error that an answer is, which is not what was asked for."""
+    """Return the error for a response that is not a report."""
     error = error_in(body.status, body.headers, start)
     if error is None:
         error = unrecognised(body.headers, start)
@@ -167,7 +167,7 @@ def _refusal(body: ResponseBody, start: bytes, form: Mapping[str, str]) -> Kaltu
 
 
 def _cause(error: requests.RequestException) -> str:
-    """What broke, in the words of the innermost exception; no request data is in those."""
+    """Return a message with the innermost exception, which contains no data of the request."""
     inner: BaseException = error
     while inner.__cause__ or inner.__context__:
         inner = inner.__cause__ or inner.__context__ or inner

@@ -1,1 +1,1 @@
-"""Pure data and time: reports, regions, windows, and how final an export is."""
+"""The model: reports, regions, windows, and how final an export is. Pure data and functions."""

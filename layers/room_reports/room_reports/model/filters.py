@@ -1,4 +1,4 @@
-"""Filters on reports, as the operator chooses them."""
+"""The filters on reports that the operator chooses."""
 
 import json
 import re
@@ -7,19 +7,20 @@ from collections.abc import Mapping
 from room_reports.model.reports import REPORTS, Report
 
 Filters = Mapping[str, Mapping[str, tuple[str, ...]]]
-"""Values by report slug and by the filter's name as Kaltura spells it."""
+"""The values by the report's slug and the filter's name in Kaltura's spelling."""
 
 _FILTER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
 
 def parse_filters(text: str, reports: tuple[Report, ...]) -> Filters:
-    """The filters that a JSON text chooses, such as ``{"attendees": {"entry_ids": ["1_abc"]}}``.
+    """Return the filters that a JSON text chooses.
 
     Args:
-        reports: those that are exported; the catalogue's are known besides.
+        text: A JSON object such as ``{"attendees": {"entry_ids": ["1_abc"]}}``.
+        reports: The reports that are exported. Those of the catalogue are known as well.
 
     Raises:
-        ValueError: naming everything that Kaltura would ignore or misread.
+        ValueError: If Kaltura would ignore or misread a filter. The message names all mistakes.
     """
     try:
         chosen = json.loads(text)
@@ -52,15 +53,17 @@ def _filter_problem(report: Report, name: str, values: object) -> str | None:
         known = ", ".join(report.filters or ()) or "letters, digits and underscores"
         return f"is not a filter of this report, whose filters are: {known}"
     if not isinstance(values, list) or not values:
-        return "should be a list of at least one value: Kaltura ignores an empty filter"
+        return "should be a list of at least one value, because Kaltura ignores an empty filter"
     for value in values:
         if not isinstance(value, str) or not value.strip():
-            return f"{value!r} is not a text; Kaltura ignores an empty filter"
+            return f"{value!r} should be a non-empty text, because Kaltura ignores an empty filter"
         if value != value.strip():
-            return f"{value!r} has spaces around it, which Kaltura would not match"
+            return (
+                f"{value!r} should have no spaces around it, because Kaltura would not match them"
+            )
         if ";" in value or "," in value or not value.isprintable():
             return (
                 f"{value!r} contains a ';', a ',' or a control character, "
-                "which Kaltura cannot take in a filter's value"
+                "which Kaltura does not support in a filter's value"
             )
     return None

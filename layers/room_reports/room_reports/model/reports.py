@@ -1,11 +1,11 @@
-"""The catalogue: everything that is particular to one Kaltura report, as data."""
+"""The catalogue: the properties of each Kaltura report, as data."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What a column's values are; everything but text is a number in Kaltura's rendering."""
+    """The kind of a column's values. Every kind but ``TEXT`` is a number as Kaltura writes it."""
 
     TEXT = "text"
     INTEGER = "integer"
@@ -14,25 +14,28 @@ class Kind(StrEnum):
     SECONDS = "seconds"
     MINUTES = "minutes"
     RATIO = "ratio"
-    """0 to 1, or a percentage: as Kaltura sends it."""
+    """From 0 to 1 or a percentage, as Kaltura sends it."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a report, under the name that Kaltura's header gives it."""
+    """One column of a report, by its name in Kaltura's header."""
 
     name: str
     kind: Kind = Kind.TEXT
     meaning: str = ""
-    """For whoever reads the column, as is ``caveat``: what not to take it for."""
+    """What the values mean. Part of the data dictionary."""
     caveat: str = ""
+    """How the values can be misread. Part of the data dictionary."""
 
 
-_AT_EXPORT = "As it was when the file was exported; empty if Kaltura has none any more."
-_NOBODY = "0, Unknown or Error: Kaltura does not know."
-_NO_END = "0 or empty while it runs, and for one that nobody ended."
-_ESTIMATE = "Kaltura's estimate, about 2 % off, of this window only: does not add up over windows."
-_SHARE = "Of this window only. 0 to 1 or per cent, as Kaltura sends it."
+_AT_EXPORT = "As it was when the file was exported; empty if it no longer exists in Kaltura."
+_UNKNOWN_USER = "0, Unknown or Error if Kaltura does not know the user."
+_NO_END = "0 or empty while it runs, and if it was never ended."
+_ESTIMATE = (
+    "Kaltura's estimate, within about 2 %, for this window only: do not add up over windows."
+)
+_SHARE = "For this window only. From 0 to 1 or a percentage, as Kaltura sends it."
 
 _ROOM = Column("entry_id", meaning="Room.")
 _SESSION = Column("cue_point_id", meaning="Session: one use of a room, from start to end.")
@@ -40,29 +43,29 @@ _SESSION = Column("cue_point_id", meaning="Session: one use of a room, from star
 
 @dataclass(frozen=True)
 class Report:
-    """One report that Kaltura sells.
+    """One Kaltura report.
 
-    ``columns`` is empty for a report that is known by its number only: its own header names them.
+    ``columns`` is empty for a report that is known only by its id. Its own header names them.
     """
 
     id: int
     slug: str
     columns: tuple[Column, ...] = ()
     primary_key: tuple[str, ...] = ()
-    """The columns that tell one row from another."""
+    """The columns that identify a row."""
     filters: tuple[str, ...] | None = None
-    """The optional parameters, spelt as this report wants them; None: not known."""
+    """The optional parameters in the spelling of this report; None if they are not known."""
     room_column: str | None = None
-    """The column that says which room a row is of."""
+    """The column with the room that a row belongs to."""
     room_filter: str | None = None
-    """The filter on ``room_column``, for asking for a report in pieces."""
+    """The filter on ``room_column``, for requesting a report in pieces."""
     session_filter: str | None = None
-    """The filter on ``cue_point_id``, for asking in still smaller pieces."""
+    """The filter on ``cue_point_id``, for requesting still smaller pieces."""
     date_parameters: tuple[tuple[str, str], ...] = (("from_date", "to_date"),)
-    """Every spelling of the window's start and end to send; Kaltura ignores unknown names."""
+    """Each spelling of the window's start and end to send; Kaltura ignores unknown names."""
 
     def accepts(self, name: str) -> bool:
-        """Whether ``name`` is a filter of this report, as far as that is known."""
+        """Return whether ``name`` is a filter of this report, as far as that is known."""
         return self.filters is None or name in self.filters
 
 
@@ -75,12 +78,14 @@ ROOM_DATA = Report(
         Column(
             "parent_entry_id",
             meaning="Room that this room belongs to.",
-            caveat="0 or empty: none.",
+            caveat="0 or empty if there is none.",
         ),
         _SESSION,
         Column("session_start_time", Kind.TIMESTAMP, "Start, in this window or before it."),
         Column("session_end_time", Kind.TIMESTAMP, "End, in this window or after it.", _NO_END),
-        Column("session_host_user_id", meaning="User who hosted the session.", caveat=_NOBODY),
+        Column(
+            "session_host_user_id", meaning="User who hosted the session.", caveat=_UNKNOWN_USER
+        ),
         Column(
             "meeting_view_period_unique_users",
             Kind.INTEGER,
@@ -90,7 +95,7 @@ ROOM_DATA = Report(
         Column(
             "meeting_engaged_play_time_ratio",
             Kind.RATIO,
-            "Share of all users' time that they were engaged.",
+            "Share of the time in the session that users were engaged.",
             _SHARE,
         ),
     ),
@@ -109,21 +114,21 @@ ATTENDEES = Report(
         Column(
             "user_id",
             meaning="User.",
-            caveat="0, Unknown or Error: all whom Kaltura does not know.",
+            caveat="0, Unknown or Error for all users that Kaltura does not know.",
         ),
         Column("user_name", meaning="Name of the user.", caveat=_AT_EXPORT),
-        Column("user_email", meaning="E-mail address.", caveat=_AT_EXPORT + " 0: none."),
+        Column("user_email", meaning="E-mail address.", caveat=_AT_EXPORT + " 0 if there is none."),
         Column("user_type", meaning="Role in the session, such as host or attendee."),
         Column(
             "meeting_view_time",
             Kind.MINUTES,
             "Time in the session.",
-            "Of this window only; adds up over windows. In steps of ten seconds.",
+            "For this window only; can be added up over windows. In steps of ten seconds.",
         ),
         Column(
             "meeting_engaged_play_time_ratio",
             Kind.RATIO,
-            "Share of the user's time that the user was engaged.",
+            "Share of the time in the session that the user was engaged.",
             _SHARE,
         ),
     ),
@@ -143,10 +148,10 @@ BREAKOUT_SESSIONS = Report(
         Column("breakout_entry_id", meaning="Breakout room."),
         Column("breakout_entry_name", meaning="Name of the breakout room.", caveat=_AT_EXPORT),
         _SESSION,
-        Column("session_initiator", meaning="User who started the breakout.", caveat=_NOBODY),
+        Column("session_initiator", meaning="User who started the breakout.", caveat=_UNKNOWN_USER),
         Column("session_start_time", Kind.TIMESTAMP, "Start, in this window or before it."),
         Column("session_end_time", Kind.TIMESTAMP, "End, in this window or after it.", _NO_END),
-        Column("duration", Kind.SECONDS, "From start to end.", "0 where there is no end."),
+        Column("duration", Kind.SECONDS, "From start to end.", "0 if there is no end."),
         Column("participant_count", Kind.INTEGER, "Users who were in the breakout.", _ESTIMATE),
         Column("engagement_rate", Kind.RATIO, "Share of the time that users were engaged.", _SHARE),
     ),
@@ -161,6 +166,6 @@ REPORTS: tuple[Report, ...] = (ROOM_DATA, ATTENDEES, BREAKOUT_SESSIONS)
 
 
 def report_with_id(report_id: int) -> Report:
-    """The catalogue's report of this id, or a bare one for an id that is not in it."""
+    """Return the catalogue's report with this id, or a report without columns if it has none."""
     known = {report.id: report for report in REPORTS}
     return known.get(report_id) or Report(id=report_id, slug=f"report_{report_id}")

@@ -1,4 +1,4 @@
-"""Windows: half-open intervals of time that reports are exported for."""
+"""Windows: the half-open intervals of time that reports are exported for."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _DAY = timedelta(days=1)
 
 
 class Granularity(StrEnum):
-    """How long a window is."""
+    """The length of a window."""
 
     DAY = "day"
     HOUR = "hour"
@@ -43,20 +43,20 @@ class Window:
 
 @dataclass(frozen=True)
 class Calendar:
-    """Cuts time into the windows of one granularity.
+    """Divides time into the windows of one granularity.
 
-    Days are those of ``zone``: 23 or 25 hours long where its clocks change, and none at all where
-    it skipped a date. Hours are UTC whatever the zone.
+    Days are those of ``zone``. A day has 23 or 25 hours when the zone's clocks change, and does
+    not exist if the zone skipped the date. Hours are in UTC, regardless of the zone.
     """
 
     granularity: Granularity
     zone: ZoneInfo
 
     def window(self, label: str) -> Window:
-        """The window that ``label`` names.
+        """Return the window with this label.
 
         Raises:
-            WindowError: for any other text, or a day that the zone skipped.
+            WindowError: If the text is not a label, or names a day that the zone skipped.
         """
         if self.granularity is Granularity.HOUR:
             match = _HOUR_LABEL.fullmatch(label)
@@ -71,25 +71,25 @@ class Calendar:
                 raise WindowError(f"{label!r} is not an hour: {error}") from error
         window = self._day(parse_date(label))
         if window.start == window.end:
-            raise WindowError(f"{label} did not happen in {self.zone.key}")
+            raise WindowError(f"{label} did not happen in {self.zone.key}, which skipped that date")
         return window
 
     def containing(self, moment: datetime) -> Window:
-        """The window that ``moment`` (aware) lies in."""
+        """Return the window that contains ``moment``, an aware datetime."""
         if self.granularity is Granularity.HOUR:
             return self._hour(moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
         window = self._day(moment.astimezone(self.zone).date())
-        # Where clocks go back over midnight, the date repeats after the next day has begun.
+        # If clocks go back over midnight, the date occurs again after the next day has begun.
         while window.end <= moment:
-            window = self._day(_next(window))
+            window = self._day(_day_after(window))
         return window
 
     def before(self, window: Window) -> Window:
-        """The window that ends where ``window`` starts."""
+        """Return the window that ends where ``window`` starts."""
         return self.containing(window.start - timedelta(microseconds=1))
 
     def overlapping(self, start: datetime, end: datetime) -> Iterator[Window]:
-        """All windows that have a moment in common with ``[start, end)``, oldest first."""
+        """Yield all windows that overlap ``[start, end)``, oldest first."""
         if start >= end:
             return
         window = self.containing(start)
@@ -99,16 +99,16 @@ class Calendar:
             window = (
                 self._hour(window.end)
                 if self.granularity is Granularity.HOUR
-                else self._day(_next(window))
+                else self._day(_day_after(window))
             )
 
     def moment(self, text: str) -> datetime:
-        """The point in time that a date or an ISO 8601 timestamp names, in UTC.
+        """Return the point in time, in UTC, that a date or an ISO 8601 timestamp names.
 
-        A date is the start of that day on this calendar; a timestamp without an offset is UTC.
+        A date is the start of that day on this calendar. A timestamp without an offset is in UTC.
 
         Raises:
-            WindowError: for any other text.
+            WindowError: If the text is neither a date nor a timestamp.
         """
         if _DAY_LABEL.fullmatch(text):
             day = parse_date(text)
@@ -128,8 +128,8 @@ class Calendar:
         return Window(start, end, Granularity.DAY, day.isoformat())
 
     def _midnight(self, day: date) -> datetime:
-        # Where midnight does not exist, the offset before the change gives the moment of the
-        # change; where it comes twice, the first one counts.
+        # If midnight does not exist, the offset before the change gives the moment of the change.
+        # If it exists twice, the first one counts.
         try:
             return datetime.combine(day, time(), tzinfo=self.zone).astimezone(UTC)
         except OverflowError as error:
@@ -137,7 +137,11 @@ class Calendar:
 
 
 def parse_date(text: str) -> date:
-    """The date that ``YYYY-MM-DD`` names; raises WindowError for any other text."""
+    """Return the date that ``YYYY-MM-DD`` names.
+
+    Raises:
+        WindowError: If the text is not a date in this format.
+    """
     if not _DAY_LABEL.fullmatch(text):
         raise WindowError(f"{text!r} is not a date: write it like 2026-11-22")
     try:
@@ -147,10 +151,12 @@ def parse_date(text: str) -> date:
 
 
 def parse_timestamp(text: str) -> datetime:
-    """The moment, in UTC, that an ISO 8601 timestamp names; without an offset it is UTC.
+    """Return the point in time, in UTC, that an ISO 8601 timestamp names.
+
+    A timestamp without an offset is in UTC.
 
     Raises:
-        WindowError: for any other text.
+        WindowError: If the text is not a timestamp.
     """
     try:
         moment = datetime.fromisoformat(text)
@@ -165,9 +171,9 @@ def parse_timestamp(text: str) -> datetime:
 
 
 def iso(moment: datetime) -> str:
-    """``moment`` as ISO 8601 in UTC with whole seconds, such as ``2026-11-22T13:00:00Z``."""
+    """Return ``moment`` as ISO 8601 in UTC with whole seconds, such as ``2026-11-22T13:00:00Z``."""
     return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
-def _next(window: Window) -> date:
+def _day_after(window: Window) -> date:
     return date.fromisoformat(window.label) + _DAY

@@ -1,1 +1,1 @@
-"""The lake: keys, listing and publishing in the bucket. Knows nothing of Kaltura."""
+"""The bucket: keys, listing, and reading and writing objects. Does not depend on Kaltura."""

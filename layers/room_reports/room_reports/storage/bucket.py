@@ -235,7 +235,7 @@ def _conflicts(key: str) -> Iterator[None]:
     try:
         yield
     except StorageError as error:
-        # S3 answers a condition on an object that no longer exists with "not found".
+        # S3 responds with "not found" to a condition on an object that no longer exists.
         if error.code in (*_CONFLICT, *_NOT_FOUND):
             raise ConflictError(key) from error
         raise

@@ -1,4 +1,4 @@
-"""Strict CSV: RFC 4180 in UTF-8, a header in the catalogue's order, a row a line."""
+"""Strict CSV: RFC 4180 in UTF-8, with the columns in the catalogue's order and one row a line."""
 
 import csv
 import gzip
@@ -15,7 +15,7 @@ from room_reports.model.reports import Kind, Report
 from room_reports.storage.errors import HeaderError, UnreadableCsvError
 
 HIVE_ESCAPE = "\ue000"
-"""The tables' escape character, which therefore must not occur in a value."""
+"""The escape character of the Athena tables, which must not occur in a value."""
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
@@ -26,20 +26,20 @@ csv.field_size_limit(1 << 24)
 
 @dataclass(frozen=True)
 class CsvSummary:
-    """What was written."""
+    """The properties of a file that was written."""
 
     rows: int
     size: int
-    """Bytes before compression."""
+    """The number of bytes before compression."""
     sha256: str
-    """Of the bytes before compression, in hexadecimal."""
+    """The SHA-256 of the bytes before compression, in hexadecimal."""
     columns: tuple[str, ...]
     unknown_columns: tuple[str, ...]
-    """Columns that the catalogue does not know; they stand after those that it knows."""
+    """Columns that are not in the catalogue; they follow those that are."""
 
     @property
     def schema(self) -> str:
-        """A short hash of the header, to tell at a glance that it changed."""
+        """A short hash of the header, which shows whether it has changed."""
         return hashlib.sha256(",".join(self.columns).encode()).hexdigest()[:16]
 
 
@@ -52,16 +52,20 @@ def write_csv(
     neutralise: bool = True,
     compress: bool = False,
 ) -> CsvSummary:
-    """Writes ``rows`` to ``out`` as strict CSV, in constant memory.
+    """Write ``rows`` to ``out`` as strict CSV, in constant memory.
 
     Args:
-        header: the columns' names in the order of the values; empty when the source gave none,
-            and then there are no rows.
-        neutralise: whether text that a spreadsheet would run as a formula gets an apostrophe.
-        compress: gzip, without a time stamp, so that equal rows give equal bytes.
+        header: The names of the columns, in the order of the values. Empty if Kaltura sent none;
+            then there are no rows.
+        rows: The rows, each with as many values as the header.
+        report: The report that the rows belong to.
+        out: The file to write to.
+        neutralise: Whether text that a spreadsheet would run as a formula gets an apostrophe.
+        compress: Whether to compress with gzip. The file has no time stamp, so equal rows give
+            equal bytes.
 
     Raises:
-        HeaderError: when a column of the catalogue is missing or a name stands twice.
+        HeaderError: If a column of the catalogue is missing, or a name is empty or occurs twice.
     """
     names = header or [column.name for column in report.columns]
     order = _order(names, report)
@@ -80,7 +84,7 @@ def write_csv(
             size += len(block)
             count += written
             target.write(block)
-    finally:  # or it would be closed some day after ``out`` was
+    finally:  # otherwise it might be closed later than ``out``
         if target is not out:
             target.close()
     return CsvSummary(
@@ -93,10 +97,10 @@ def write_csv(
 
 
 def read_csv(file: IO[bytes], *, compressed: bool = False) -> Iterator[list[str]]:
-    """The rows of a file that ``write_csv`` wrote, the header first; reads from its start.
+    """Yield the rows of a file that ``write_csv`` wrote, from its start and the header first.
 
     Raises:
-        UnreadableCsvError: when it is something else.
+        UnreadableCsvError: If the file is not strict CSV.
     """
     file.seek(0)
     source = cast("IO[bytes]", gzip.GzipFile(fileobj=file, mode="rb")) if compressed else file
@@ -114,17 +118,17 @@ def row_hashes(
 ) -> Iterator[tuple[int, int]]:
     """Yield two hashes for each row of strict CSV: of its values in ``key``, and of all of it.
 
-    Columns of ``key`` that the file does not have are left out. The hashes are good for
-    comparisons within one process only.
+    Columns of ``key`` that the file does not have are left out. The hashes can be
+    compared only within one process.
 
     Raises:
         UnreadableCsvError: If the file is not strict CSV.
     """
     rows = read_csv(file, compressed=compressed)
     header = next(rows, [])
-    places = [header.index(name) for name in key if name in header]
+    indexes = [header.index(name) for name in key if name in header]
     for row in rows:
-        yield hash(tuple(row[place] for place in places)), hash(tuple(row))
+        yield hash(tuple(row[index] for index in indexes)), hash(tuple(row))
 
 
 def row_keys(file: IO[bytes], key: tuple[str, ...], *, compressed: bool = False) -> set[int]:
@@ -133,9 +137,9 @@ def row_keys(file: IO[bytes], key: tuple[str, ...], *, compressed: bool = False)
 
 
 def _order(names: list[str], report: Report) -> list[int]:
-    """The places in ``names`` of the catalogue's columns, in its order, then of all others."""
+    """Return the indexes in ``names`` of the catalogue's columns, in its order, then all others."""
     if len(set(names)) < len(names) or "" in names:
-        raise HeaderError(f"a column has no name or another's: {', '.join(names)}")
+        raise HeaderError(f"a column has no name or the name of another: {', '.join(names)}")
     known = [column.name for column in report.columns]
     missing = [name for name in known if name not in names]
     if missing:
@@ -162,7 +166,7 @@ def _clean(value: str) -> str:
 
 
 def _blocks(columns: tuple[str, ...], cells: Iterator[list[str]]) -> Iterator[tuple[bytes, int]]:
-    """The file in pieces, each with the number of rows in it."""
+    """Yield the file in blocks, each with the number of rows in it."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     if columns:
@@ -173,8 +177,8 @@ def _blocks(columns: tuple[str, ...], cells: Iterator[list[str]]) -> Iterator[tu
             yield buffer.getvalue().encode(), written
             buffer.seek(0)
             buffer.truncate()
-        some = list(islice(cells, _ROWS_AT_ONCE))
-        if not some:
+        batch = list(islice(cells, _ROWS_AT_ONCE))
+        if not batch:
             return
-        writer.writerows(some)
-        written = len(some)
+        writer.writerows(batch)
+        written = len(batch)

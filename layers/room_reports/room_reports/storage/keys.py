@@ -1,4 +1,4 @@
-"""The keys of objects in the bucket: one for every report, region and window, and back."""
+"""The keys of the objects in the bucket: building and parsing them."""
 
 import re
 from dataclasses import dataclass
@@ -27,30 +27,30 @@ class Series:
 
     @property
     def prefix(self) -> str:
-        """What the keys of all of them begin with, and of no others."""
+        """The prefix of the keys of this series, and of no other key."""
         return f"{self.slug}/granularity={self.granularity}/region={self.region}/dt="
 
     def key(self, window: Window, *, gzip: bool) -> str:
-        """The key of one window's object."""
+        """Return the key of one window's object."""
         return f"{self.prefix}{window.dt}/{self.file_name(window.label)}{'.gz' if gzip else ''}"
 
     def file_name(self, label: str) -> str:
-        """What the file of the window with this label is called, uncompressed."""
+        """Return the name of the uncompressed file of the window with this label."""
         return f"{self.slug}_{self.region}_{label}.csv"
 
 
 @dataclass(frozen=True)
 class ParsedKey:
-    """What the key of an export says."""
+    """The parts of an export's key."""
 
     series: Series
     label: str
-    """The window's."""
+    """The label of the window."""
     gzip: bool
 
 
 def parse_key(key: str) -> ParsedKey | None:
-    """What ``key`` says, or None when it is not that of an export."""
+    """Return the parts of ``key``, or None if it is not the key of an export."""
     match = _KEY.fullmatch(key)
     if not match:
         return None
@@ -67,11 +67,11 @@ def parse_key(key: str) -> ParsedKey | None:
 
 
 def run_record_key(started: datetime, run_id: str) -> str:
-    """The key of a run's record; ``started`` is in UTC."""
+    """Return the key of a run's record; ``started`` is in UTC."""
     return f"runs/dt={started.date().isoformat()}/{run_id}.json"
 
 
 def quarantine_key(started: datetime, run_id: str, series: Series, window: Window) -> str:
-    """The key of an answer that a run could not make sense of."""
+    """Return the key of the sample of an unrecognised response; ``started`` is in UTC."""
     name = f"{series.slug}_{series.region}_{window.label}.json"
     return f"quarantine/dt={started.date().isoformat()}/{run_id}/{name}"

@@ -1,0 +1,176 @@
+"""docs/contract.md names exactly what other programs see: no name less, and no name more."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+
+from local.kaltura.campus import Size
+from local.stack.aws import Aws
+from local.stack.servers import Kaltura
+from local.stack.stack import Stack
+from local.stack.template import load_template
+from room_reports.api.openapi import openapi
+from room_reports.api.settings import read_api_settings
+from room_reports.errors import ConfigurationError
+from room_reports.export.changes import Change
+from room_reports.export.planner import Reason
+from tests.support.world import World, export_key
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
+TEMPLATE = load_template()
+FILE = export_key("attendees", "us", "2026-09-19")
+
+
+def section(title: str) -> str:
+    """Return the text under a heading, without the sections below it."""
+    found: list[str] = re.findall(
+        rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", PAGE, re.MULTILINE | re.DOTALL
+    )
+    (text,) = found
+    return text
+
+
+def quoted(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+def named(text: str) -> list[str]:
+    """Return the names in the first column of the tables in ``text``."""
+    return [name for cell in re.findall(r"^\| (`[^|]+) \|", text, re.M) for name in quoted(cell)]
+
+
+def described(text: str, name: str) -> list[str]:
+    """Return the names that the rest of a table's row says about ``name``."""
+    (rest,) = re.findall(rf"^\| `{re.escape(name)}` \|(.*)$", text, re.M)
+    return quoted(rest)
+
+
+@pytest.fixture(scope="module")
+def exported() -> Any:
+    with World(size=Size(rooms=3, attendees=3)) as world:
+        response = world.run_scheduled()
+        assert FILE in response["exported"]
+        yield world, response
+
+
+def test_the_metadata_are_those_of_an_object(exported: tuple[World, Any]) -> None:
+    world, _ = exported
+    # "pieces" is there only for a report that was fetched in pieces.
+    assert set(named(section("Metadata"))) == {*world.item(FILE).metadata, "pieces"}
+
+
+def test_the_response_has_the_fields_of_the_page(exported: tuple[World, Any]) -> None:
+    _, response = exported
+    assert named(section("Response")) == list(response)
+    assert {"task", "error", "retryable"} <= set(described(section("Response"), "failed"))
+
+
+def test_the_run_record_has_the_fields_of_the_page(exported: tuple[World, Any]) -> None:
+    world, _ = exported
+    record = world.latest_run_record()
+    of_run, of_export = section("Run record").split("Each object in `exported`:")
+    assert set(named(of_run)) == set(record)
+    assert set(named(of_export)) == set(record["exported"][0])
+    assert described(of_export, "reason") == [reason.name.lower() for reason in Reason]
+    assert described(of_export, "change") == list(get_type_hints(Change))
+
+
+def test_the_secret_has_the_forms_of_the_page() -> None:
+    (example,) = re.findall(r"```json\n(.+?)```", section("Secret"), re.S)
+    names = [set(entry) for entry in json.loads(example).values()]
+    assert names == [
+        {"ks"},
+        {"partner_id", "app_token_id", "app_token"},
+        {"partner_id", "admin_secret", "user_id"},
+    ]
+
+
+def test_an_event_has_the_fields_of_the_page() -> None:
+    fields = named(section("Exporter events"))
+    (example,) = re.findall(r"```json\n(.+?)```", section("Exporter events"), re.S)
+    assert list(json.loads(example)) == fields
+    with World(size=Size(rooms=3, attendees=3)) as world:
+        assert not world.run(json.loads(example))["failed"]
+        with pytest.raises(ConfigurationError) as refusal:
+            world.run({"from": "2026-09-18", "to": "2026-09-19", "other": 1})
+    assert ", ".join(fields) in str(refusal.value)
+
+
+def test_the_api_has_the_routes_fields_and_codes_of_the_page() -> None:
+    page = section("HTTP API")
+    environment = {
+        "BUCKET_NAME": "bucket",
+        "PRESIGNER_ROLE_ARN": "arn:aws:iam::123456789012:role/presigner",
+    }
+    described_by_itself = openapi(read_api_settings(environment))
+    routes = [route.removeprefix("/v1").partition("?") for route in named(page) if "/v1/" in route]
+    assert {path for path, _, _ in routes} == {
+        *described_by_itself["paths"],
+        "/exports/{report}/{region}/{granularity}/{start}.csv",
+    }
+    for path, mark, query in routes:
+        if mark:
+            parameters = described_by_itself["paths"][path]["get"]["parameters"]
+            assert query.replace("=", "").split("&") == [each["name"] for each in parameters]
+    schemas = described_by_itself["components"]["schemas"]
+    export, link = list(schemas["Export"]["properties"]), ["url", "expires_at"]
+    window = schemas["Coverage"]["properties"]["windows"]["items"]["properties"]
+    rows = dict(re.findall(r"^\| ([a-z][^|]+) \| (`.+) \|$", page, re.M))
+    assert quoted(rows["an export"]) == export
+    assert quoted(rows["one export with its link, in addition"]) == link
+    assert list(schemas["ExportWithLink"]["properties"]) == [*export, *link]
+    assert quoted(rows["a result page"]) == list(schemas["Page"]["properties"])
+    assert quoted(rows["coverage"]) == list(schemas["Coverage"]["properties"])
+    states = window["state"]["enum"]
+    assert [name for name in quoted(rows["a window of coverage"]) if name not in states] == [
+        *window
+    ]
+    assert set(states) <= set(quoted(rows["a window of coverage"]))
+    assert quoted(rows["an error"]) == [
+        *schemas["Error"]["properties"],
+        *schemas["Error"]["properties"]["error"]["properties"],
+    ]
+
+
+def test_every_error_code_of_the_api_is_on_the_page() -> None:
+    codes = {
+        code
+        for cells in re.findall(r"^\| [45]\d\d \| (.+) \|$", section("HTTP API"), re.M)
+        for code in quoted(cells)
+    }
+    guide = (ROOT / "docs" / "downloads.md").read_text(encoding="utf-8")
+    explained = re.findall(r"^\| [45]\d\d \| (`.+?`) \|", guide, re.M)
+    assert codes == {code for cells in explained for code in quoted(cells)}
+    templates = json.dumps(TEMPLATE["Resources"])
+    library = "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in (ROOT / "layers/room_reports/room_reports/api").glob("*.py")
+    )
+    for code in codes - {"unknown_report", "unknown_region", "unknown_granularity"}:
+        assert f'"{code}"' in library or f'\\"{code}\\"' in templates, code
+
+
+def test_the_template_has_the_parameters_and_outputs_of_the_page() -> None:
+    parameters, outputs = re.findall(
+        r"\*\*(?:Parameters|Outputs)\*\*: ((?:`\w+`,?\s)*`\w+`)\.", section("Template")
+    )
+    assert set(quoted(parameters)) == set(TEMPLATE["Parameters"])
+    assert set(quoted(outputs)) == set(TEMPLATE["Outputs"])
+
+
+def test_stack_json_has_the_fields_of_the_page() -> None:
+    outputs = {
+        "ApiUrl": "https://a1.execute-api.us-east-1.amazonaws.com/v1/",
+        "ApiKeyId": "1",
+        "BucketName": "bucket",
+    }
+    stack = Stack("name", Aws("http://127.0.0.1:1", "id", "secret"), outputs, Kaltura({}, {}))
+    stack.__dict__["api_key"] = "the local AWS would be asked for it"
+    fields = re.findall(r"^\| (`.+?`) \|", section("On one machine").split("stack.json")[1], re.M)
+    assert [name for cell in fields for name in quoted(cell)] == [
+        name for name in stack.as_dict() if name not in outputs
+    ]

@@ -1,0 +1,61 @@
+"""Presigned links stay valid for the stated time, at any age of the credentials."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from room_reports.api.presign import ObjectVersion, Presigner, StsCredentials
+
+TARGET = ObjectVersion("bucket", "attendees/x.csv", "version", "attendees_us_2026-11-22.csv")
+
+
+class Role:
+    """A role whose credentials last an hour, and its clock."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+        self.assumed = 0
+
+    def assume(self) -> StsCredentials:
+        self.assumed += 1
+        return StsCredentials(
+            f"ASIA{self.assumed}", "secret", "token", self.now + timedelta(hours=1)
+        )
+
+    def clock(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def role(monkeypatch: pytest.MonkeyPatch) -> Role:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-2")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    return Role()
+
+
+def test_credentials_are_reused_while_they_outlive_a_link(role: Role) -> None:
+    presigner = Presigner(role.assume, timedelta(minutes=15), role.clock)
+    for minutes, assumed in ((0, 1), (44, 1), (2, 2), (0, 2)):
+        role.now += timedelta(minutes=minutes)
+        url = presigner.link(TARGET, "GET").url
+        assert role.assumed == assumed
+        assert "X-Amz-Expires=900" in url
+        assert f"X-Amz-Credential=ASIA{assumed}" in url
+
+
+def test_a_link_expires_no_later_than_its_credentials(role: Role) -> None:
+    presigner = Presigner(role.assume, timedelta(hours=2), role.clock)
+    link = presigner.link(TARGET, "GET")
+    assert link.expires_at <= role.now + timedelta(hours=1)
+    assert "X-Amz-Expires=3600" in link.url
+
+
+def test_links_use_the_regional_endpoint(role: Role) -> None:
+    url = Presigner(role.assume, timedelta(minutes=1), role.clock).link(TARGET, "GET").url
+    assert url.startswith("https://bucket.s3.eu-central-2.amazonaws.com/attendees/x.csv?")
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
+
+
+def test_representations_hide_secrets(role: Role) -> None:
+    assert "secret" not in repr(role.assume())
+    assert "token" not in repr(role.assume())

@@ -1,0 +1,81 @@
+"""The result of a run and its run record."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from room_reports.export.changes import Change
+from room_reports.export.errors import RunFailedError
+from room_reports.export.fetch import FetchedReport
+from room_reports.export.planner import Task, plan
+from room_reports.export.publish import ExportedTask
+from room_reports.export.result import FailedTask, RunResult
+from room_reports.export.scope import Scope, TimeRange
+from room_reports.model.freshness import State
+from room_reports.model.reports import REPORTS
+from room_reports.model.windows import Calendar, Granularity
+from room_reports.storage.csv_file import CsvSummary
+
+NOW = datetime(2026, 10, 5, 4, 7, tzinfo=UTC)
+SPAN = TimeRange(Calendar(Granularity.DAY, ZoneInfo("UTC")), NOW - timedelta(days=5), NOW)
+SCOPE = Scope("schedule", NOW, REPORTS, ("us", "eu"), {Granularity.DAY: SPAN}, False)
+TASKS = plan(SCOPE, timedelta(hours=48), {}, gzip=False).tasks
+
+
+def done(task: Task, rows: int, changed: bool) -> ExportedTask:
+    summary = CsvSummary(rows, 10 * rows, "ab" * 32, ("entry_id", "extra"), ("extra",))
+    change = Change(1, 2, 3) if changed else None
+    return ExportedTask(task, State.SETTLED, FetchedReport(summary, 4, 2), change, same=False)
+
+
+RESULTS = st.builds(
+    RunResult,
+    run_id=st.just("20261005T040700Z-abc"),
+    exported=st.lists(
+        st.builds(done, st.sampled_from(TASKS), st.integers(0, 10**6), st.booleans()), max_size=5
+    ).map(tuple),
+    skipped=st.integers(0, 1000),
+    deferred=st.integers(0, 1000),
+    failed=st.lists(
+        st.builds(FailedTask, st.sampled_from(TASKS), st.text(max_size=30), st.booleans()),
+        max_size=5,
+    ).map(tuple),
+)
+
+
+@given(RESULTS)
+def test_to_dict_matches_the_contract(run: RunResult) -> None:
+    result = run.to_dict()
+    assert list(result) == ["run_id", "exported", "skipped", "deferred", "failed"]
+    assert result["exported"] == [item.task.key for item in run.exported]
+    assert result["failed"] == [
+        {"task": item.task.key, "error": item.error, "retryable": item.retryable}
+        for item in run.failed
+    ]
+    assert json.loads(str(RunFailedError(result))) == result
+
+
+@given(RESULTS)
+def test_run_record_is_one_line_of_json_with_the_whole_result(run: RunResult) -> None:
+    text = run.run_record(SCOPE, NOW, NOW + timedelta(seconds=90))
+    assert text.endswith("\n")
+    assert text.count("\n") == 1
+    record, result = json.loads(text), run.to_dict()
+    assert {name: record[name] for name in result if name != "exported"} == {
+        name: value for name, value in result.items() if name != "exported"
+    }
+    assert (record["started_at"], record["finished_at"], record["now"]) == (
+        "2026-10-05T04:07:00Z",
+        "2026-10-05T04:08:30Z",
+        "2026-10-05T04:07:00Z",
+    )
+    for entry, item in zip(record["exported"], run.exported, strict=True):
+        assert entry["task"] == item.task.key
+        assert entry["rows"] == item.fetched.summary.rows
+        assert entry["unknown_columns"] == ["extra"]
+        assert entry["change"] == (
+            {"added": 1, "removed": 2, "altered": 3} if item.change else None
+        )
