@@ -1,4 +1,4 @@
-"""The real handler over simulated surroundings, here or in a process that can be killed."""
+"""The real handler over simulated dependencies, here or in a process that can be killed."""
 
 import importlib.util
 import os
@@ -76,7 +76,7 @@ def s3_client(url: str, attempts: int) -> Any:
 def service(
     spec: Callable[[], Spec], clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> ExporterService:
-    """An exporter whose surroundings are those of ``spec`` at each invocation."""
+    """An exporter whose dependencies are those of ``spec`` at each invocation."""
     first = spec()
     client = s3_client(first.s3_url, first.boto_attempts)
     return ExporterService(

@@ -13,7 +13,7 @@ SMALL_CAP = 40
 
 KALTURA_FAULTS: tuple[Fault, ...] = (
     *(Fault("api_error", code=code) for code in REFUSALS),
-    Fault("api_error", code="A_CODE_THAT_NOBODY_KNOWS"),
+    Fault("api_error", code="AN_UNKNOWN_CODE"),
     *(Fault("http_status", status=status) for status in (403, 404, 429, 500, 502, 503, 504)),
     Fault("http_status", status=429, seconds=1),
     Fault("api_error", service=None, code="INTERNAL_SERVERL_ERROR"),

@@ -21,14 +21,14 @@ _KINDS = 12
 @pytest.mark.parametrize("first", SEEDS[::_BATCH])
 def test_heals(first: int) -> None:
     seeds = SEEDS[SEEDS.index(first) :][:_BATCH]
-    befell: Counter[str] = Counter()
+    happened: Counter[str] = Counter()
     for seed in seeds:
         try:
-            befell += _heals(seed)
+            happened += _heals(seed)
         except BaseException as error:
             error.add_note(f"To see it again: make chaos SEED={seed}")
             raise
-    assert len(seeds) < _BATCH or len(befell) >= _KINDS
+    assert len(seeds) < _BATCH or len(happened) >= _KINDS
 
 
 def _heals(seed: int) -> Counter[str]:
@@ -47,4 +47,4 @@ def _heals(seed: int) -> Counter[str]:
             }
         log = world.log_text()
         assert not [secret for secret in world.secrets() if secret in log]
-        return world.befell
+        return world.happened

@@ -55,8 +55,8 @@ class World:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.now = scenario.start
-        self.befell: Counter[str] = Counter()
-        """How often each kind of fault befell."""
+        self.happened: Counter[str] = Counter()
+        """How often each kind of fault happened."""
         self._requests = 0
         self._kill: tuple[int, int] | None = None
         self._step = scenario.last
@@ -141,12 +141,12 @@ class World:
         for name, server in self.regions.items():
             for call in server.calls.all():
                 if call.fault:
-                    self.befell[f"kaltura {call.fault}"] += 1
+                    self.happened[f"kaltura {call.fault}"] += 1
             server.calls.clear()
             server.faults.clear()
             server.stop()
             if name in step.down:
-                self.befell["region down"] += 1
+                self.happened["region down"] += 1
                 continue
             server.start()
             seed = self.scenario.seed * 1000 + number
@@ -156,9 +156,9 @@ class World:
                 server.faults.push(
                     Fault("rate_limit", times=None, seconds=10, amount=step.rate_limit)
                 )
-        self.befell["outage"] += step.advance >= DAY
-        self.befell["clock set back"] += step.advance < 0
-        self.befell["two runs at once"] += step.twice
+        self.happened["outage"] += step.advance >= DAY
+        self.happened["clock set back"] += step.advance < 0
+        self.happened["two runs at once"] += step.twice
         if step.cold:
             self._service = self._start_exporter()
 
@@ -177,7 +177,7 @@ class World:
         self._kill = (at, child.pid)
         child.join()
         self._kill = None
-        self.befell["killed"] += child.exitcode == -signal.SIGKILL
+        self.happened["killed"] += child.exitcode == -signal.SIGKILL
 
     def _start_exporter(self) -> ExporterService:
         return exporter.service(self._spec, lambda: self.here, self._sleep)
@@ -194,7 +194,7 @@ class World:
             **self.scenario.environment,
             "KALTURA_REGIONS": regions,
             "COMPRESSION": "gzip" if self._step.gzip else "none",
-            "BUCKET_NAME": "lake",
+            "BUCKET_NAME": "bucket",
             "SECRET_ID": "secret",
         }
         return exporter.Spec(
@@ -219,7 +219,7 @@ class World:
             if self._answers_until_pause != 0:
                 return
             self.now += self._step.pause
-        self.befell["a run overtaken by another"] += 1
+        self.happened["a run overtaken by another"] += 1
         self._run(self._start_exporter())
 
     def _credentials(self, name: str) -> dict[str, Any]:
@@ -245,7 +245,7 @@ class World:
         if rng.random() >= self._step.s3_rate:
             return None
         fault = rng.choice(S3_FAULTS)
-        self.befell[f"s3 {fault}"] += 1
+        self.happened[f"s3 {fault}"] += 1
         return fault
 
     def _count_request(self) -> None:

@@ -82,13 +82,13 @@ def athena_template() -> str:
 
 def view_columns() -> dict[str, list[tuple[Field, str]]]:
     """Return the columns of each view: name, Glue type and meaning, with the Presto type."""
-    lake = DuckAthena(None)
-    return {view.name: list(_columns(view, lake)) for view in views()}
+    athena = DuckAthena(None)
+    return {view.name: list(_columns(view, athena)) for view in views()}
 
 
-def _columns(view: Source, lake: DuckAthena) -> Iterable[tuple[Field, str]]:
+def _columns(view: Source, athena: DuckAthena) -> Iterable[tuple[Field, str]]:
     meanings = view.column_meanings
-    columns = lake.columns(view.name)
+    columns = athena.columns(view.name)
     if list(meanings) != [column.name for column in columns]:
         raise ValueError(f"{view.name}.sql does not explain each of its columns in a comment")
     for column in columns:
