@@ -80,10 +80,10 @@ def probe(
     """Return a function with the API's code and role that does what a test asks for."""
     configured = _downloads(stack)
     variables = configured["Environment"]["Variables"]
-    listing = io.BytesIO()
+    package = io.BytesIO()
     artefact = tmp_path_factory.mktemp("downloads")
     build_page.build(artefact)
-    with zipfile.ZipFile(listing, "w") as code:
+    with zipfile.ZipFile(package, "w") as code:
         for path in artefact.iterdir():
             code.write(path, path.name)
         code.write(ROOT / "tests/e2e/downloads_probe.py", "downloads_probe.py")
@@ -93,7 +93,7 @@ def probe(
         Handler="downloads_probe.handler",
         Role=configured["Role"],
         Layers=[layer["Arn"] for layer in configured["Layers"]],
-        Code={"ZipFile": listing.getvalue()},
+        Code={"ZipFile": package.getvalue()},
         Environment={"Variables": {**variables, "LINK_TTL_SECONDS": f"{PROBE_TTL.seconds}"}},
         Timeout=120,
     )

@@ -33,8 +33,8 @@ Try = Callable[..., str]
 @pytest.fixture(scope="module")
 def attempt(stack: Stack) -> Iterator[Try]:
     """Make a call with the exporter's role; return "allowed" or the error's code."""
-    listing = io.BytesIO()
-    with zipfile.ZipFile(listing, "w") as code:
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as code:
         code.writestr("probe.py", PROBE)
     exporter = stack.aws.functions.get_function_configuration(
         FunctionName=stack.outputs["ExporterFunction"]
@@ -45,7 +45,7 @@ def attempt(stack: Stack) -> Iterator[Try]:
         Handler="probe.handler",
         Role=exporter["Role"],
         Layers=[layer["Arn"] for layer in exporter["Layers"]],
-        Code={"ZipFile": listing.getvalue()},
+        Code={"ZipFile": package.getvalue()},
         Timeout=30,
     )
 
