@@ -10,12 +10,23 @@ from room_reports.kaltura.errors import (
     DeadlineError,
     IncompleteResponseError,
     MalformedReportError,
+    TimedOutError,
     TransientError,
 )
 from room_reports.kaltura.request import ReportRequest
 from room_reports.kaltura.transport import HttpPolicy
 from room_reports.model.reports import ROOM_DATA
-from tests.support.kaltura_client import BODY, HALF, HEADER, READY, REPORT, TABLE, Client, cut_at
+from tests.support.kaltura_client import (
+    BODY,
+    HALF,
+    HEADER,
+    READY,
+    REPORT,
+    ROWS,
+    TABLE,
+    Client,
+    cut_at,
+)
 from tests.support.scripted_server import (
     CSV,
     Response,
@@ -139,6 +150,20 @@ def test_a_malformed_report_is_rejected_with_a_redacted_sample() -> None:
     assert READY.ks.encode() not in caught.value.response_sample.body
 
 
+def test_the_sample_of_a_malformed_report_is_from_where_it_is_malformed() -> None:
+    rows = "".join(f"{row}\n" for row in ROWS * 20)
+    body = f"\ufeff{HEADER}\n{rows}1,2,3,4,5,6,7,8,9,bad\n{READY.ks}\n{rows}"
+    with serving(response(body.encode())) as server, pytest.raises(MalformedReportError) as caught:
+        Client(server.url).fetch()
+
+    sample = caught.value.response_sample
+    assert sample is not None
+    assert b"9,bad\n" in sample.body
+    assert not sample.body.startswith(b"\xef\xbb\xbf")
+    assert READY.ks.encode() not in sample.body
+    assert not caught.value.excerpt
+
+
 def test_a_slow_response_is_aborted_at_the_deadline() -> None:
     parts: list[bytes | float] = [REPORT.parts[0]]
     for place in range(400):
@@ -161,7 +186,7 @@ def test_a_stalled_response_hits_the_read_timeout(stalling: Response) -> None:
     with serving(stalling) as server:
         client = Client(server.url, http=HttpPolicy(2, 0.3, retries=2, backoff=0.01))
         started = time.monotonic()
-        with pytest.raises(TransientError) as caught:
+        with pytest.raises(TimedOutError) as caught:
             client.fetch()
 
     assert caught.value.code == "READ_TIMEOUT"

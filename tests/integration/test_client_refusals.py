@@ -10,7 +10,8 @@ import pytest
 
 from room_reports.kaltura.errors import (
     RegionError,
-    TaskError,
+    ReportError,
+    TooHeavyError,
     TransientError,
     UnreachableError,
     UnrecognisedResponseError,
@@ -36,8 +37,8 @@ from tests.support.scripted_server import (
 )
 
 
-@pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_a_transient_status_is_retried_after_retry_after(status: int) -> None:
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_refusal_by_the_region_is_retried_after_retry_after(status: int) -> None:
     refusal = response(b"busy", "text/plain", status=status, headers=[("Retry-After", "1")])
     with serving(refusal, REPORT) as server:
         client = Client(server.url)
@@ -61,23 +62,35 @@ def test_retry_after_is_capped() -> None:
 def test_a_persistent_status_reports_the_number_of_attempts() -> None:
     with serving(response(b"", status=503)) as server:
         client = Client(server.url)
-        with pytest.raises(UnreachableError, match=r"HTTP_503.*refused 3 times"):
+        with pytest.raises(UnreachableError, match=r"HTTP_503.*refused all 3 attempts"):
             client.fetch()
 
     assert len(server.requests) == 3
     assert client.waits == []
 
 
-def test_an_empty_500_is_retried_with_exponential_backoff() -> None:
-    fatal = response(b"", "text/html", status=500)
-    with serving(fatal, fatal, REPORT) as server:
+@pytest.mark.parametrize("status", [500, 502])
+def test_a_failure_of_one_call_is_retried_with_exponential_backoff(status: int) -> None:
+    failure = response(b"<html>failed</html>", "text/html", status=status)
+    with serving(failure, failure, REPORT) as server:
         client = Client(server.url)
         assert client.fetch() == TABLE
     assert 0.5 <= client.waits[0] <= 1 <= client.waits[1] <= 2
 
-    with serving(fatal) as server, pytest.raises(TransientError):
+    with serving(failure) as server, pytest.raises(TransientError):
         Client(server.url).fetch()
     assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize("status", [500, 504])
+def test_a_call_that_is_too_heavy_is_retried_once(status: int) -> None:
+    heavy = response(b"", "text/html", status=status)
+    with serving(heavy, REPORT) as server:
+        assert Client(server.url).fetch() == TABLE
+
+    with serving(heavy) as server, pytest.raises(TooHeavyError):
+        Client(server.url).fetch()
+    assert len(server.requests) == 2
 
 
 def test_the_sample_of_an_html_response_is_redacted() -> None:
@@ -125,7 +138,7 @@ def test_a_wait_beyond_the_deadline_is_not_started() -> None:
 
 
 def test_permanent_errors_are_not_retried() -> None:
-    with serving(api_error("SEARCH_TOO_GENERAL")) as server, pytest.raises(TaskError):
+    with serving(api_error("SEARCH_TOO_GENERAL")) as server, pytest.raises(ReportError):
         Client(server.url).fetch()
 
     assert len(server.requests) == 1
@@ -133,14 +146,14 @@ def test_permanent_errors_are_not_retried() -> None:
 
 def test_an_empty_error_with_a_content_encoding_is_recognised() -> None:
     headers = [("X-Kaltura", "error- REPORT_NOT_FOUND"), ("Content-Encoding", "gzip")]
-    with serving(response(b"", "text/html", headers=headers)) as server, pytest.raises(TaskError):
+    with serving(response(b"", "text/html", headers=headers)) as server, pytest.raises(ReportError):
         Client(server.url).fetch()
 
 
 def test_a_compressed_error_is_recognised() -> None:
     body = json.dumps({"code": "SEARCH_TOO_GENERAL", "objectType": "KalturaAPIException"})
     compressed = response(body.encode(), JSON, compress=True)
-    with serving(compressed) as server, pytest.raises(TaskError):
+    with serving(compressed) as server, pytest.raises(ReportError):
         Client(server.url).fetch()
 
 

@@ -13,9 +13,9 @@ from room_reports.kaltura.errors import (
 from tests.support.kaltura_client import (
     ADMIN,
     EXPIRED,
-    MINTED,
     READY,
     REPORT,
+    STARTED,
     TABLE,
     TOKEN,
     Client,
@@ -23,7 +23,7 @@ from tests.support.kaltura_client import (
     assert_no_secret,
     calls,
     cut_at,
-    minting,
+    with_kaltura_sessions,
 )
 from tests.support.scripted_server import (
     Request,
@@ -37,17 +37,17 @@ from tests.support.scripted_server import (
 @pytest.mark.parametrize("reason", ["EXPIRED", "EXCEEDED_ACTIONS_LIMIT"])
 def test_an_expired_session_is_replaced_once(credentials: Credentials, reason: str) -> None:
     def report(request: Request) -> Response:
-        spent = request.form["ks"] == f"{MINTED}1"
+        spent = request.form["ks"] == f"{STARTED}1"
         return api_error("INVALID_KS", KSID=reason) if spent else REPORT
 
-    with serving(minting(report)) as server:
+    with serving(with_kaltura_sessions(report)) as server:
         client = Client(server.url, credentials)
         assert client.fetch() == TABLE
         assert client.fetch() == TABLE
 
     assert client.waits == []
-    mints = [call for call in calls(server) if call in ("start", "startSession")]
-    assert len(mints) == 2
+    starts = [call for call in calls(server) if call in ("start", "startSession")]
+    assert len(starts) == 2
     assert calls(server).count("getCsvFromStringParams") == 3
 
 
@@ -55,8 +55,11 @@ def test_an_expired_session_is_replaced_once(credentials: Credentials, reason: s
 def test_a_second_expired_session_raises_region_error(
     credentials: Credentials,
 ) -> None:
-    advice = "a new session was refused as well; check the clocks"
-    with serving(minting(lambda _: EXPIRED)) as server, pytest.raises(RegionError, match=advice):
+    advice = "Kaltura refused a new Kaltura session too; check the clocks"
+    with (
+        serving(with_kaltura_sessions(lambda _: EXPIRED)) as server,
+        pytest.raises(RegionError, match=advice),
+    ):
         Client(server.url, credentials).fetch()
 
     assert calls(server).count("getCsvFromStringParams") == 2
@@ -73,7 +76,7 @@ def test_an_expired_static_session_says_what_to_do() -> None:
 def test_a_revoked_session_is_not_reused() -> None:
     ended = api_error("INVALID_KS", KSID="LOGOUT")
     reports = iter([ended, REPORT])
-    with serving(minting(lambda _: next(reports))) as server:
+    with serving(with_kaltura_sessions(lambda _: next(reports))) as server:
         client = Client(server.url, ADMIN)
         with pytest.raises(RegionError, match="was ended"):
             client.fetch()
@@ -88,7 +91,7 @@ def test_a_revoked_session_is_not_reused() -> None:
     ids=["error", "500"],
 )
 def test_a_transient_error_at_session_start_is_retried(failure: Response) -> None:
-    with serving(failure, minting(lambda _: REPORT)) as server:
+    with serving(failure, with_kaltura_sessions(lambda _: REPORT)) as server:
         client = Client(server.url, ADMIN)
         assert client.fetch() == TABLE
 
@@ -97,7 +100,7 @@ def test_a_transient_error_at_session_start_is_retried(failure: Response) -> Non
 
 
 def test_many_threads_share_one_session() -> None:
-    with serving(minting(lambda _: REPORT)) as server:
+    with serving(with_kaltura_sessions(lambda _: REPORT)) as server:
         client = Client(server.url, ADMIN)
         with ThreadPoolExecutor(8) as pool:
             tables = list(pool.map(lambda _: client.fetch(), range(16)))
@@ -108,9 +111,9 @@ def test_many_threads_share_one_session() -> None:
 
 def test_an_expired_session_is_replaced_once_for_all_threads() -> None:
     def report(request: Request) -> Response:
-        return EXPIRED if request.form["ks"] == f"{MINTED}1" else REPORT
+        return EXPIRED if request.form["ks"] == f"{STARTED}1" else REPORT
 
-    with serving(minting(report)) as server:
+    with serving(with_kaltura_sessions(report)) as server:
         client = Client(server.url, ADMIN)
         with ThreadPoolExecutor(8) as pool:
             tables = list(pool.map(lambda _: client.fetch(), range(16)))
@@ -144,7 +147,7 @@ def test_failures_hide_secrets(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("DEBUG")
-    with serving(minting(report)) as server:
+    with serving(with_kaltura_sessions(report)) as server:
         client = Client(server.url, credentials)
         with pytest.raises(KalturaError) as caught:
             client.fetch()

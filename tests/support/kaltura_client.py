@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 
 from room_reports.deadline import Deadline
 from room_reports.kaltura.client import KalturaRegion, RetryPolicy
-from room_reports.kaltura.credentials import AdminSecret, AppToken, Credentials, StaticSession
+from room_reports.kaltura.credentials import (
+    AdminSecret,
+    AppToken,
+    Credentials,
+    StaticKalturaSession,
+)
 from room_reports.kaltura.csv_reader import KalturaCsvReader
 from room_reports.kaltura.request import ReportRequest
 from room_reports.kaltura.session import KalturaSessionProvider
@@ -27,11 +32,11 @@ from tests.support.scripted_server import (
     response,
 )
 
-READY = StaticSession("djJ8MTAyfready_session_of_a_customer")
+READY = StaticKalturaSession("djJ8MTAyfready_session_of_a_customer")
 ADMIN = AdminSecret(102, "admin-secret-of-a-customer", "")
 TOKEN = AppToken(102, "1_token", "token-of-a-customer")
 SECRETS = (READY.ks, ADMIN.admin_secret, TOKEN.app_token)
-MINTED = "djJ8MTAyfminted_session_number_"
+STARTED = "djJ8MTAyfstarted_session_number_"
 
 HEADER = ",".join(column.name for column in ROOM_DATA.columns)
 ROWS = [f"1_{place},Room {place},,1_c{place},1,2,host,3,0.5" for place in range(2000)]
@@ -86,17 +91,17 @@ EXPIRED = api_error("INVALID_KS", KSID="EXPIRED")
 BLOCKED = api_error("ACTION_BLOCKED")
 
 
-def minting(report: Callable[[Request], Response]) -> Callable[[Request], Response]:
+def with_kaltura_sessions(report: Callable[[Request], Response]) -> Callable[[Request], Response]:
     """Respond to session requests with numbered sessions, to report requests by ``report``."""
     numbers = iter(range(1, 1000))
 
     def respond(request: Request) -> Response:
         if request.action == "start":
-            return response(json.dumps(f"{MINTED}{next(numbers)}").encode(), JSON)
+            return response(json.dumps(f"{STARTED}{next(numbers)}").encode(), JSON)
         if request.action == "startWidgetSession":
-            return response(json.dumps({"ks": f"{MINTED}0"}).encode(), JSON)
+            return response(json.dumps({"ks": f"{STARTED}0"}).encode(), JSON)
         if request.action == "startSession":
-            ks = {"ks": f"{MINTED}{next(numbers)}", "expiry": int(time.time()) + 3600}
+            ks = {"ks": f"{STARTED}{next(numbers)}", "expiry": int(time.time()) + 3600}
             return response(json.dumps(ks).encode(), JSON)
         return report(request)
 
@@ -114,5 +119,5 @@ def cut_at(length: int, body: bytes = BODY, **headers: str) -> Response:
 
 def assert_no_secret(text: str) -> None:
     # Compared one by one, so that pytest does not print the text on failure.
-    shown = [secret[:12] for secret in (*SECRETS, MINTED) if secret in text]
+    shown = [secret[:12] for secret in (*SECRETS, STARTED) if secret in text]
     assert shown == []

@@ -15,9 +15,14 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> "Deadline":
-        """Return the deadline that is ``seconds`` from now."""
+        """Return the moment ``seconds`` from now."""
         return cls(clock() + seconds, clock)
 
     def remaining(self) -> float:
-        """Return the seconds that are left; negative after the deadline."""
+        """Return the seconds left; negative once it has passed."""
         return self.at - self.clock()
+
+    def part(self, share: float) -> "Deadline":
+        """Return the moment at which this share of the remaining time has passed."""
+        now = self.clock()
+        return Deadline(now + (self.at - now) * share, self.clock)

@@ -8,12 +8,14 @@ import pytest
 
 from room_reports.deadline import Deadline
 from room_reports.kaltura.client import KalturaRegion, RetryPolicy
-from room_reports.kaltura.credentials import StaticSession
+from room_reports.kaltura.credentials import StaticKalturaSession
 from room_reports.kaltura.csv_reader import KalturaCsvReader
 from room_reports.kaltura.errors import (
+    ForbiddenError,
     KalturaError,
+    RateLimitError,
     RegionError,
-    TaskError,
+    ReportError,
     TooHeavyError,
     TransientError,
 )
@@ -43,21 +45,21 @@ ROWS = {
     "no_data_header_only": 0,
 }
 ERRORS: dict[str, tuple[type[KalturaError], str]] = {
-    "report_not_found": (TaskError, "REPORT_NOT_FOUND"),
+    "report_not_found": (ReportError, "REPORT_NOT_FOUND"),
     # These two used a static session, which cannot be renewed.
     "ks_expired_json": (RegionError, "INVALID_KS"),
     "ks_expired_xml": (RegionError, "INVALID_KS"),
     "ks_garbage": (RegionError, "INVALID_KS"),
-    "ks_without_permission": (RegionError, "SERVICE_FORBIDDEN"),
-    "ks_absent": (RegionError, "SERVICE_FORBIDDEN"),
+    "ks_without_permission": (ForbiddenError, "SERVICE_FORBIDDEN"),
+    "ks_absent": (ForbiddenError, "SERVICE_FORBIDDEN"),
     "missing_from_date_json": (TransientError, "INTERNAL_SERVERL_ERROR"),
     "missing_from_date_xml": (TransientError, "INTERNAL_SERVERL_ERROR"),
-    "missing_id": (TaskError, "MISSING_MANDATORY_PARAMETER"),
+    "missing_id": (ReportError, "MISSING_MANDATORY_PARAMETER"),
     "wrong_service": (RegionError, "SERVICE_DOES_NOT_EXISTS"),
     "druid_timeout": (TooHeavyError, "DRUID_QUERY_TIMED_OUT"),
     "druid_http_500": (TransientError, "INTERNAL_SERVERL_ERROR"),
-    "php_fatal_out_of_memory": (TransientError, "HTTP_500"),
-    "rate_limited": (TransientError, "ACTION_BLOCKED"),
+    "php_fatal_out_of_memory": (TooHeavyError, "HTTP_500"),
+    "rate_limited": (RateLimitError, "ACTION_BLOCKED"),
 }
 SESSIONS: dict[str, tuple[type[KalturaError], str] | None] = {
     "session_start": None,
@@ -97,7 +99,9 @@ def transport(server: ScriptedServer) -> Transport:
 def fetch(server: ScriptedServer, recording: Any) -> list[list[str]]:
     form = recording["request"]["form"] or {"id": 6000}
     client = transport(server)
-    sessions = KalturaSessionProvider(StaticSession(form.get("ks", "none")), client, lambda: 0.0)
+    sessions = KalturaSessionProvider(
+        StaticKalturaSession(form.get("ks", "none")), client, lambda: 0.0
+    )
     region = KalturaRegion(Region("us", server.url), client, sessions, RetryPolicy(attempts=1))
     report = report_with_id(int(form.get("id", 6000)))
 

@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from room_reports.kaltura.errors import KalturaError, RegionError, TaskError, TransientError
+from room_reports.kaltura.errors import (
+    ForbiddenError,
+    KalturaError,
+    RegionError,
+    ReportError,
+    TransientError,
+)
 from room_reports.kaltura.response import BOM, error_in, is_report, unrecognised
 
 CSV = {"Content-Type": "text/csv;charset=UTF-8"}
@@ -54,7 +60,7 @@ def test_is_report_requires_status_content_type_and_byte_order_mark(
 def test_an_error_in_the_header_alone_is_detected(text: str) -> None:
     error = error_in(200, headers(X_Kaltura=text), b"")
 
-    assert isinstance(error, TaskError)
+    assert isinstance(error, ReportError)
     assert error.code == "REPORT_NOT_FOUND"
 
 
@@ -134,7 +140,7 @@ def test_any_response_is_an_error_or_none(body: bytes, status: int, header: str)
 def test_the_error_code_takes_precedence_over_the_status() -> None:
     error = error_in(500, headers(), json_error("SERVICE_FORBIDDEN"))
 
-    assert isinstance(error, RegionError)
+    assert isinstance(error, ForbiddenError)
     assert error.code == "SERVICE_FORBIDDEN"
 
 

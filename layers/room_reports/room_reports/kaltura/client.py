@@ -1,8 +1,10 @@
-"""The client of one Kaltura region, which fetches reports and retries."""
+"""A Kaltura region: it returns reports, or an error that says what to do about it."""
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -10,8 +12,12 @@ from room_reports.deadline import Deadline
 from room_reports.kaltura.credentials import Credentials
 from room_reports.kaltura.errors import (
     DeadlineError,
+    Fault,
+    ForbiddenError,
+    KalturaError,
+    KalturaSessionExpiredError,
     RegionError,
-    SessionExpiredError,
+    TimedOutError,
     TooHeavyError,
     TransientError,
     UnreachableError,
@@ -26,19 +32,18 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often to call Kaltura for one report, and how long to wait between; times in seconds."""
+    """How often to try, and how long to wait between attempts; times are in seconds."""
 
     attempts: int = 4
+    heavy_attempts: int = 2
+    """Attempts at a call that seems to ask for too much, before it is split."""
     first_wait: float = 1.0
     longest_wait: float = 60.0
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = field(default=random.random)
 
     def wait(self, attempt: int, at_least: float) -> float:
-        """Return the seconds to wait after the ``attempt``-th attempt.
-
-        The wait grows exponentially, and half of it is random. ``at_least`` is added to it.
-        """
+        """Return the seconds to wait after an attempt: exponential, half of it random."""
         backoff = min(self.first_wait * 2.0 ** (attempt - 1), self.longest_wait)
         return at_least + backoff * (0.5 + self.random() / 2)
 
@@ -54,6 +59,7 @@ class KalturaRegion:
         retry: RetryPolicy,
     ) -> None:
         self.name = region.name
+        self.base_url = region.base_url
         self._transport = transport
         self._sessions = sessions
         self._retry = retry
@@ -64,65 +70,71 @@ class KalturaRegion:
         consume: Callable[[Iterator[bytes]], _T],
         deadline: Deadline,
     ) -> _T:
-        """Fetch a report and return what ``consume`` makes of its bytes.
+        """Return what ``consume`` makes of a report's bytes, which are proven complete.
 
         Args:
-            request: The report to fetch.
-            consume: Called with the stream of bytes, which it must read to its end. It is called
-                again, with a new stream, after an attempt that failed.
-            deadline: The time by which the report must have been read.
+            consume: Must read the stream to its end. It is called again, with a new stream, after
+                an attempt that failed while the stream was read.
 
         Raises:
-            KalturaError: If the report cannot be fetched, retries included.
+            KalturaError: If Kaltura does not return the report, retries included.
         """
         attempt, renewed = 0, False
         while True:
             attempt += 1
-            session: KalturaSession | None = None
+            kaltura_session: KalturaSession | None = None
             try:
-                session = self._session(deadline)
-                return self._once(request, session, consume, deadline)
-            except SessionExpiredError as error:
-                self._sessions.discard(session)
-                if renewed or not self._sessions.can_mint:
+                kaltura_session = self._kaltura_session(deadline)
+                return self._once(request, kaltura_session, consume, deadline)
+            except KalturaSessionExpiredError as error:
+                self._sessions.discard(kaltura_session)
+                if renewed or not self._sessions.can_renew:
                     raise self._expired(error) from error
                 renewed = True
-            except RegionError:
-                # The session may be the cause, so the next run must not use it again.
-                self._sessions.discard(session)
+            except (RegionError, ForbiddenError):
+                # Whatever is wrong with the Kaltura session, the next run must not inherit it.
+                self._sessions.discard(kaltura_session)
                 raise
-            except (UnreachableError, DeadlineError):
+            except (UnreachableError, DeadlineError, TimedOutError):
                 raise
             except (TransientError, TooHeavyError) as error:
                 wait = self._retry.wait(attempt, error.wait)
-                if attempt >= self._retry.attempts or wait >= deadline.remaining():
+                if attempt >= self._attempts(error) or wait >= deadline.remaining():
                     raise
                 self._retry.sleep(wait)
 
-    def _session(self, deadline: Deadline) -> KalturaSession:
+    def _attempts(self, error: KalturaError) -> int:
+        heavy = isinstance(error, TooHeavyError)
+        return self._retry.heavy_attempts if heavy else self._retry.attempts
+
+    def _kaltura_session(self, deadline: Deadline) -> KalturaSession:
         try:
             return self._sessions.current(deadline)
-        except SessionExpiredError as error:
+        except KalturaSessionExpiredError as error:
             raise self._expired(error) from error
+        except KalturaError as error:
+            error.fault = Fault.REGION  # without a Kaltura session, nothing can be fetched
+            raise
 
     def _once(
         self,
         request: ReportRequest,
-        session: KalturaSession,
+        kaltura_session: KalturaSession,
         consume: Callable[[Iterator[bytes]], _T],
         deadline: Deadline,
     ) -> _T:
-        form = {"ks": session.ks, "id": str(request.report.id), "params": request.params()}
+        form = {"ks": kaltura_session.ks, "id": str(request.report.id), "params": request.params()}
         with self._transport.report(form, deadline) as stream:
             result = consume(stream)
             if next(stream, None) is not None:
                 raise RuntimeError("consume() returned before the report was read to its end")
             return result
 
-    def _expired(self, error: SessionExpiredError) -> RegionError:
+    def _expired(self, error: KalturaSessionExpiredError) -> RegionError:
         advice = (
-            "a new session was refused as well; check the clocks and the app token's duration"
-            if self._sessions.can_mint
+            "Kaltura refused a new Kaltura session too; check the clocks and the app token's "
+            "duration"
+            if self._sessions.can_renew
             else "put a new one into the secret, or an app token, which renews it automatically"
         )
         return RegionError(error.code, f"{error.reason}; {advice}")
@@ -133,20 +145,20 @@ def connect(
     credentials: Mapping[str, Credentials],
     http: HttpPolicy,
     retry: RetryPolicy,
+    *,
     clock: Callable[[], float],
+    lock: Callable[[], AbstractContextManager[object]] = threading.Lock,
 ) -> dict[str, KalturaRegion]:
-    """Return a client for each region, by the region's name. Does not connect yet.
+    """Return each region by its name. No connection is made yet.
 
     Args:
-        regions: The regions to create clients for.
-        credentials: The credentials by the region's name.
-        http: Timeouts and retries of one HTTP request.
-        retry: Retries of one report.
-        clock: Returns Unix time in seconds.
+        credentials: By the region's name.
+        clock: Returns the Unix time in seconds.
+        lock: Returns a new lock; threads wait for it while another one starts a Kaltura session.
     """
     connected: dict[str, KalturaRegion] = {}
     for region in regions:
         transport = Transport(region.base_url, http)
-        sessions = KalturaSessionProvider(credentials[region.name], transport, clock)
+        sessions = KalturaSessionProvider(credentials[region.name], transport, clock, lock())
         connected[region.name] = KalturaRegion(region, transport, sessions, retry)
     return connected

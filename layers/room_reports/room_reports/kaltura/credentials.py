@@ -16,7 +16,7 @@ _FIELDS = frozenset({"ks", "partner_id", "app_token_id", "app_token", "admin_sec
 
 
 @dataclass(frozen=True)
-class StaticSession:
+class StaticKalturaSession:
     """A Kaltura session that the operator started elsewhere. It cannot be renewed."""
 
     ks: str = field(repr=False)
@@ -40,7 +40,7 @@ class AdminSecret:
     user_id: str
 
 
-Credentials = StaticSession | AppToken | AdminSecret
+Credentials = StaticKalturaSession | AppToken | AdminSecret
 
 
 def parse_secret(text: str, regions: tuple[Region, ...]) -> Mapping[str, Credentials]:
@@ -81,7 +81,7 @@ def _credentials(entry: object) -> Credentials:
         raise ValueError("is not a JSON object")
     names = frozenset(entry)
     if names == {"ks"}:
-        return StaticSession(_text(entry, "ks"))
+        return StaticKalturaSession(_text(entry, "ks"))
     if names == {"partner_id", "app_token_id", "app_token"}:
         return AppToken(_partner(entry), _text(entry, "app_token_id"), _text(entry, "app_token"))
     if names - {"user_id"} == {"partner_id", "admin_secret"}:

@@ -1,18 +1,21 @@
-"""The error rules: what to do about each error code and HTTP status that Kaltura responds with.
+"""Error codes: what to do about each failure that Kaltura is known to return.
 
-The codes and their causes are taken from the source of Kaltura's server, which is public.
+The codes, and when they occur, are those of Kaltura's public server source.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from room_reports.kaltura.errors import (
+    ForbiddenError,
     KalturaError,
+    KalturaSessionExpiredError,
+    RateLimitError,
     RegionError,
-    SessionExpiredError,
-    TaskError,
+    ReportError,
     TooHeavyError,
     TransientError,
+    UnreachableError,
 )
 
 
@@ -20,9 +23,11 @@ class Handling(StrEnum):
     """What to do about an error."""
 
     RETRY = "retry"
-    SPLIT = "retry, then request smaller pieces"
-    REMINT = "mint a new Kaltura session once"
-    GIVE_UP_TASK = "give up on the task"
+    SPLIT = "retry, then ask in smaller pieces"
+    RATE_LIMIT = "wait, retry, then pause the region"
+    RENEW = "renew the Kaltura session once"
+    FORBIDDEN = "give up on the report, and renew the Kaltura session"
+    GIVE_UP_REPORT = "give up on the report"
     GIVE_UP_REGION = "give up on the region"
 
 
@@ -36,19 +41,27 @@ class ErrorRule:
     """The least number of seconds to wait before a retry."""
 
 
-_ASK_KALTURA = (
-    "an error inside Kaltura; if it persists, report the time and the account to Kaltura's support"
-)
+_ERRORS: dict[Handling, type[KalturaError]] = {
+    Handling.RETRY: TransientError,
+    Handling.SPLIT: TooHeavyError,
+    Handling.RATE_LIMIT: RateLimitError,
+    Handling.RENEW: KalturaSessionExpiredError,
+    Handling.FORBIDDEN: ForbiddenError,
+    Handling.GIVE_UP_REPORT: ReportError,
+    Handling.GIVE_UP_REGION: RegionError,
+}
+
+_ASK_KALTURA = "an error inside Kaltura; if it stays, give Kaltura's support the time and account"
 
 ERROR_RULES: dict[str, ErrorRule] = {
     "SERVICE_FORBIDDEN": ErrorRule(
-        Handling.GIVE_UP_REGION,
-        "the Kaltura session may not read reports: its user or role needs the permission "
-        "ANALYTICS_BASE, which the role REPORT_VIEWER_ROLE has",
+        Handling.FORBIDDEN,
+        "the Kaltura session may not read this report: its user or role needs analytics "
+        "permission (ANALYTICS_BASE, such as the role REPORT_VIEWER_ROLE)",
     ),
     "MISSING_KS": ErrorRule(Handling.GIVE_UP_REGION, "Kaltura does not know the account"),
     "REPORT_NOT_FOUND": ErrorRule(
-        Handling.GIVE_UP_TASK,
+        Handling.GIVE_UP_REPORT,
         "this account or region does not have the report; ask Kaltura to enable it, "
         "or remove its id from ReportIds",
     ),
@@ -60,19 +73,21 @@ ERROR_RULES: dict[str, ErrorRule] = {
     ),
     "LOCK_TIMED_OUT": ErrorRule(Handling.RETRY, _ASK_KALTURA),
     "ACTION_BLOCKED": ErrorRule(
-        Handling.RETRY, "too many requests for Kaltura's rate limit; lower Concurrency", wait=10
+        Handling.RATE_LIMIT,
+        "too many requests for Kaltura's rate limit; lower Concurrency",
+        wait=10,
     ),
     "SEARCH_TOO_GENERAL": ErrorRule(
-        Handling.GIVE_UP_TASK, "Kaltura found too many results; narrow ReportFilters"
+        Handling.GIVE_UP_REPORT, "Kaltura found too many results; narrow ReportFilters"
     ),
     "MISSING_MANDATORY_PARAMETER": ErrorRule(
-        Handling.GIVE_UP_TASK, "Kaltura did not receive a parameter that it requires"
+        Handling.GIVE_UP_REPORT, "a parameter that Kaltura needs did not reach it"
     ),
     "INVALID_PARAMETER_CHAR": ErrorRule(
-        Handling.GIVE_UP_TASK, "a filter in ReportFilters contains a control character"
+        Handling.GIVE_UP_REPORT, "a filter in ReportFilters holds a control character"
     ),
     "UNKNOWN_RESPONSE_FORMAT": ErrorRule(
-        Handling.GIVE_UP_TASK, "Kaltura does not support the response format that was requested"
+        Handling.GIVE_UP_REPORT, "Kaltura did not understand the response format that was requested"
     ),
     "SERVICE_DOES_NOT_EXISTS": ErrorRule(
         Handling.GIVE_UP_REGION, "the region's address in KalturaRegions is not a Kaltura API"
@@ -118,12 +133,14 @@ ERROR_RULES: dict[str, ErrorRule] = {
     ),
 }
 
-_SESSION_RULES: dict[str, ErrorRule] = {
-    "EXPIRED": ErrorRule(Handling.REMINT, "the session (KS) has expired"),
+_KALTURA_SESSION_RULES: dict[str, ErrorRule] = {
+    "EXPIRED": ErrorRule(Handling.RENEW, "the Kaltura session (KS) has expired"),
     "EXCEEDED_ACTIONS_LIMIT": ErrorRule(
-        Handling.REMINT, "the Kaltura session's limit of actions is used up"
+        Handling.RENEW, "the Kaltura session's limit of actions is used up"
     ),
-    "LOGOUT": ErrorRule(Handling.GIVE_UP_REGION, "the session (KS) was ended; a new one is needed"),
+    "LOGOUT": ErrorRule(
+        Handling.GIVE_UP_REGION, "the Kaltura session (KS) was ended; a new one is needed"
+    ),
     "EXCEEDED_RESTRICTED_IP": ErrorRule(
         Handling.GIVE_UP_REGION, "the Kaltura session is restricted to another IP address"
     ),
@@ -132,61 +149,73 @@ _SESSION_RULES: dict[str, ErrorRule] = {
         "the Kaltura session's urirestrict does not allow report.getCsvFromStringParams",
     ),
 }
-_SESSION_INVALID = ErrorRule(
+_KALTURA_SESSION_INVALID = ErrorRule(
     Handling.GIVE_UP_REGION,
-    "Kaltura does not accept the session (KS): it is damaged, or from another account or region",
+    "Kaltura does not accept the Kaltura session (KS): it is damaged, or from another account or "
+    "region",
 )
 _UNKNOWN = ErrorRule(
-    Handling.GIVE_UP_TASK,
+    Handling.GIVE_UP_REPORT,
     "the exporter has no rule for this error code; look it up in Kaltura's API documentation",
 )
 
-_HTTP_RETRY = (408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524)
+_HTTP_RETRY = (408, 425, 500, 502, 520, 521, 522, 523)
+_HTTP_TOO_HEAVY = (504, 524)
 _LONGEST_WAIT = 60.0
 
 
 def error_for(code: str, ksid: str = "") -> KalturaError:
-    """Return the error for one of Kaltura's error codes.
+    """Return the error for Kaltura's ``code``.
 
-    Its message contains only text of this project, because Kaltura's own may repeat the KS.
+    Only text of this project goes into it, because Kaltura's can repeat the Kaltura session.
 
     Args:
-        code: The error code.
-        ksid: The argument ``KSID`` of the error, which says why a KS is invalid.
+        ksid: The argument KSID of INVALID_KS.
     """
     if code == "INVALID_KS":
-        rule = _SESSION_RULES.get(ksid, _SESSION_INVALID)
+        rule = _KALTURA_SESSION_RULES.get(ksid, _KALTURA_SESSION_INVALID)
     else:
         rule = ERROR_RULES.get(code, _UNKNOWN)
-    return _error(code, rule)
+    kind = _ERRORS[rule.handling]
+    if issubclass(kind, TransientError | TooHeavyError):
+        return kind(code, rule.advice, wait=rule.wait)
+    return kind(code, rule.advice)
 
 
-def error_for_status(status: int, retry_after: float = 0.0) -> KalturaError | None:
-    """Return the error for an HTTP status, or None for 200; ``retry_after`` is in seconds."""
-    code = f"HTTP_{status}"
+def error_for_status(
+    status: int, retry_after: float = 0.0, *, empty: bool = False
+) -> KalturaError | None:
+    """Return the error for an HTTP status, or None for 200.
+
+    Args:
+        retry_after: Seconds that the server asks to wait.
+        empty: Whether the body is empty. Kaltura returns 500 without a body when PHP has used up
+            its memory or its time.
+    """
     if status == 200:
         return None
+    too_heavy = status in _HTTP_TOO_HEAVY or (status == 500 and empty)
+    rule = _TOO_HEAVY if too_heavy else _rule_for_status(status)
+    kind, message = rule
+    code = f"HTTP_{status}"
+    if issubclass(kind, TransientError):
+        return kind(code, message, wait=min(retry_after, _LONGEST_WAIT))
+    return kind(code, message)
+
+
+_TOO_HEAVY = (TooHeavyError, "Kaltura used up its time or its memory")
+
+
+def _rule_for_status(status: int) -> tuple[type[KalturaError], str]:
+    if status == 429:
+        return UnreachableError, "too many requests"
+    if status == 503:
+        return UnreachableError, "Kaltura, or a proxy before it, is down"
     if status in _HTTP_RETRY:
-        reason = "too many requests" if status == 429 else "Kaltura, or a proxy before it, failed"
-        return TransientError(code, reason, wait=min(retry_after, _LONGEST_WAIT))
+        return TransientError, "Kaltura, or a proxy before it, failed"
     if 300 <= status < 400:
-        return RegionError(
-            code, "the address in KalturaRegions redirects; put the target there instead"
-        )
+        return RegionError, "the address in KalturaRegions redirects; write its target there"
+    refused = "the address in KalturaRegions is not a Kaltura API, or a proxy refuses this call"
     if status in (401, 403, 404, 407, 410):
-        return RegionError(
-            code, "the address in KalturaRegions is not a Kaltura API, or a proxy refuses this call"
-        )
-    return TaskError(code, "the server refused the request")
-
-
-def _error(code: str, rule: ErrorRule) -> KalturaError:
-    if rule.handling is Handling.RETRY:
-        return TransientError(code, rule.advice, wait=rule.wait)
-    if rule.handling is Handling.SPLIT:
-        return TooHeavyError(code, rule.advice, wait=rule.wait)
-    if rule.handling is Handling.REMINT:
-        return SessionExpiredError(code, rule.advice)
-    if rule.handling is Handling.GIVE_UP_REGION:
-        return RegionError(code, rule.advice)
-    return TaskError(code, rule.advice)
+        return ForbiddenError if status == 403 else RegionError, refused
+    return ReportError, "the server did not accept the request"

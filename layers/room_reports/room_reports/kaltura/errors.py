@@ -2,15 +2,18 @@
 
     KalturaError
     ├── TransientError                  the same call may succeed soon
-    │   ├── UnreachableError            no response, or a refusal by a proxy, retries included
-    │   ├── DeadlineError               the run's time is up
+    │   ├── UnreachableError            no connection, or a refusal of every call
+    │   ├── RateLimitError              too many calls to the region
+    │   ├── DeadlineError               the time for this call is up
     │   ├── IncompleteResponseError     the response stopped, or cannot be proven complete
     │   ├── UnrecognisedResponseError   neither a report nor a known error
     │   ├── MalformedReportError        a row or a header that cannot be read
     │   └── CutReportError              the report ends in the middle of a row
     ├── TooHeavyError                   ask for less at a time
-    ├── SessionExpiredError             mint a new Kaltura session
-    ├── TaskError                       retrying this report does not help
+    │   └── TimedOutError               nothing came within the read timeout
+    ├── KalturaSessionExpiredError      start a new Kaltura session
+    ├── ReportError                     retrying this report does not help
+    │   └── ForbiddenError              the Kaltura session may not read this report
     └── RegionError                     nothing can be fetched from the region until it is fixed
     ConfigurationError
     └── SecretError                     the secret is not in one of its three forms
@@ -21,13 +24,23 @@ repeat the Kaltura session (KS), which is a credential.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from room_reports.errors import ConfigurationError, RoomReportsError
 
 
+class Fault(Enum):
+    """Where a fault lies, and so which circuit breaker counts it."""
+
+    REPORT = "report"
+    """Other reports of the region may work."""
+    REGION = "region"
+    """Every call to the region is likely to fail in the same way."""
+
+
 @dataclass(frozen=True)
 class ResponseSample:
-    """The head of an unrecognised response, with every credential removed."""
+    """Part of an unrecognised response, with every credential removed."""
 
     status: int
     headers: Mapping[str, str]
@@ -40,11 +53,11 @@ class KalturaError(RoomReportsError):
     Attributes:
         code: Kaltura's error code, or a code of ours in the same style where Kaltura gives none.
         reason: The message without the code.
+        fault: Where the fault lies.
         response_sample: What Kaltura sent, when it could not be read.
     """
 
-    regional = False
-    """Whether every other call to the region is likely to fail in the same way."""
+    fault = Fault.REPORT
 
     def __init__(self, code: str, message: str) -> None:
         self.code = code
@@ -61,7 +74,6 @@ class TransientError(KalturaError):
     """
 
     retryable = True
-    regional = True
 
     def __init__(self, code: str, message: str, wait: float = 0.0) -> None:
         self.wait = wait
@@ -69,16 +81,22 @@ class TransientError(KalturaError):
 
 
 class UnreachableError(TransientError):
-    """Raised when the region cannot be reached or refuses the call, retries included."""
+    """Raised when the region cannot be reached or refuses every call, retries included."""
+
+    fault = Fault.REGION
+
+
+class RateLimitError(TransientError):
+    """Raised when Kaltura blocks calls for a while because there were too many."""
+
+    fault = Fault.REGION
 
 
 class DeadlineError(TransientError):
-    """Raised when the time that is left is too short for a response."""
-
-    regional = False
+    """Raised when the time for a call is up."""
 
     def __init__(self) -> None:
-        super().__init__("OUT_OF_TIME", "the run ended before the response was complete")
+        super().__init__("OUT_OF_TIME", "the time was up before the response was complete")
 
 
 class IncompleteResponseError(TransientError):
@@ -96,18 +114,20 @@ class UnrecognisedResponseError(TransientError):
 
 
 class MalformedReportError(TransientError):
-    """Raised for a report with a row or a header that cannot be read."""
+    """Raised for a report with a row or a header that cannot be read.
 
-    regional = False
+    Attributes:
+        excerpt: The bytes around what could not be read, if they are known. They may contain a
+            credential: only ``transport`` reads them, redacts them and removes them from here.
+    """
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, excerpt: bytes = b"") -> None:
+        self.excerpt = excerpt
         super().__init__("MALFORMED_REPORT", message)
 
 
 class CutReportError(TransientError):
     """Raised for a report that ends in the middle of a row."""
-
-    regional = False
 
     def __init__(self, message: str) -> None:
         super().__init__("CUT_REPORT", message)
@@ -127,18 +147,31 @@ class TooHeavyError(KalturaError):
         super().__init__(code, message)
 
 
-class SessionExpiredError(KalturaError):
+class TimedOutError(TooHeavyError):
+    """Raised when nothing came within the read timeout, or within a call's share of the time."""
+
+    def __init__(self) -> None:
+        super().__init__("READ_TIMEOUT", "nothing came within the read timeout")
+
+
+class KalturaSessionExpiredError(KalturaError):
     """Raised when the Kaltura session has expired and a new one may succeed."""
 
+    fault = Fault.REGION
 
-class TaskError(KalturaError):
+
+class ReportError(KalturaError):
     """Raised when retrying this report does not help; other reports may succeed."""
+
+
+class ForbiddenError(ReportError):
+    """Raised when the Kaltura session may not read this report; it may read others."""
 
 
 class RegionError(KalturaError):
     """Raised when nothing can be fetched from the region until the operator has fixed it."""
 
-    regional = True
+    fault = Fault.REGION
 
 
 class SecretError(ConfigurationError):

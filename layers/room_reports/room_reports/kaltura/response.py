@@ -46,7 +46,9 @@ def error_in(status: int, headers: Mapping[str, str], body: bytes) -> KalturaErr
         found = (match[1], "")
     if found:
         return error_for(*found)
-    return error_for_status(status, _seconds(headers.get("Retry-After", "")))
+    return error_for_status(
+        status, _seconds(headers.get("Retry-After", "")), empty=not body.strip()
+    )
 
 
 def unrecognised(headers: Mapping[str, str], body: bytes) -> UnrecognisedResponseError:

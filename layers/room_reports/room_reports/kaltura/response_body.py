@@ -1,9 +1,7 @@
-"""The body of a response: it is proven complete, or reading it raises an error."""
+"""The body of a response, which is proven complete or refused."""
 
-import threading
 import zlib
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from urllib3.exceptions import HTTPError, ReadTimeoutError
@@ -12,48 +10,68 @@ from room_reports.deadline import Deadline
 from room_reports.kaltura.errors import (
     DeadlineError,
     IncompleteResponseError,
-    TransientError,
-    UnreachableError,
+    KalturaError,
+    TimedOutError,
 )
 
 if TYPE_CHECKING:
+    import socket
+
     import requests
     from urllib3 import HTTPResponse
 
 _CHUNK = 1 << 16
+_SHORTEST_TIMEOUT = 0.001
 
 
 class ResponseBody:
-    """The body of a response, as a stream that can be read once."""
+    """The body of a response, which can be read once."""
 
-    def __init__(self, response: "requests.Response", deadline: Deadline) -> None:
+    def __init__(
+        self, response: "requests.Response", deadline: Deadline, read_timeout: float
+    ) -> None:
+        """Read the body of ``response``.
+
+        Args:
+            read_timeout: Seconds to wait for the next byte.
+        """
         self.status = response.status_code
         self.headers = response.headers
         self._raw: HTTPResponse = response.raw
         self._deadline = deadline
+        self._read_timeout = read_timeout
 
     def __iter__(self) -> Generator[bytes, None, None]:
-        # The read timeout does not stop a server that sends a byte from time to time.
-        timer = threading.Timer(max(self._deadline.remaining(), 0), self._stop)
-        timer.daemon = True
-        timer.start()
         try:
-            yield from self._decoded(self._raw.stream(_CHUNK, decode_content=False))
+            yield from self._decoded(self._received())
         except ReadTimeoutError as error:
             raise timed_out(self._deadline) from error
         except (HTTPError, OSError, zlib.error) as error:
-            raise broken(self._deadline, "the connection broke while the body was read") from error
-        finally:
-            timer.cancel()
+            raise broken(self._deadline, "the connection broke within the body") from error
         if self._deadline.remaining() <= 0:
             raise DeadlineError
         self._prove_complete()
+
+    def _received(self) -> Iterator[bytes]:
+        """Yield what has come, whenever something has, so that the deadline is kept.
+
+        A server that sends a byte now and then never runs into a read timeout.
+        """
+        connection = _socket(self._raw)
+        while self._deadline.remaining() > 0:
+            if connection and connection.fileno() >= 0:
+                left = min(self._read_timeout, self._deadline.remaining())
+                connection.settimeout(max(left, _SHORTEST_TIMEOUT))
+            chunk = self._raw.read1(_CHUNK, decode_content=False)
+            if not chunk:
+                return
+            yield chunk
 
     def _decoded(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         if self.headers.get("Content-Encoding", "").lower() not in ("gzip", "x-gzip"):
             yield from chunks
             return
-        # urllib3 does not notice that a compressed stream is incomplete.
+        # Not by urllib3, which accepts a compressed stream that stops short as complete.
         inflater = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
         empty = True
         for chunk in chunks:
@@ -62,12 +80,8 @@ class ResponseBody:
                 yield plain
         if not empty and (not inflater.eof or inflater.unused_data):
             raise IncompleteResponseError(
-                "the compressed body and the response do not end at the same byte"
+                "the compressed body does not end where the response ends"
             )
-
-    def _stop(self) -> None:
-        with suppress(ValueError, RuntimeError, OSError):  # the body was read to its end meanwhile
-            self._raw.shutdown()
 
     def _prove_complete(self) -> None:
         declared = self.headers.get("Content-Length", "")
@@ -75,20 +89,28 @@ class ResponseBody:
             return  # the stream ends without an error only after the last chunk
         if not declared.isdigit():
             raise IncompleteResponseError(
-                "the response has neither a length nor chunks, so its end is not known"
+                "the body has neither a length nor chunks, so that its end cannot be known"
             )
         if self._raw.tell() != int(declared):
             raise IncompleteResponseError(f"{self._raw.tell()} of {declared} bytes were received")
 
 
-def broken(deadline: Deadline, message: str) -> TransientError:
-    """Return the error for a response that stopped before its end."""
+def broken(deadline: Deadline, message: str) -> KalturaError:
+    """Return the error for a response that stopped short."""
     return DeadlineError() if deadline.remaining() <= 0 else IncompleteResponseError(message)
 
 
-def timed_out(deadline: Deadline) -> TransientError:
-    """Return the error for a response that sent nothing more within the read timeout."""
-    # Not retried in this run, because the attempt may have taken minutes already.
-    if deadline.remaining() <= 0:
-        return DeadlineError()
-    return UnreachableError("READ_TIMEOUT", "Kaltura sent nothing within the read timeout")
+def timed_out(deadline: Deadline) -> KalturaError:
+    """Return the error for a response of which nothing more came."""
+    return DeadlineError() if deadline.remaining() <= 0 else TimedOutError()
+
+
+def _socket(raw: "HTTPResponse") -> "socket.socket | None":
+    """Return the socket that a response is read from, wherever its connection keeps it."""
+    connection = getattr(raw, "connection", None)
+    found: socket.socket | None = getattr(connection, "sock", None)
+    if found is None:  # the server closes the connection, so that the response owns the socket
+        for name in ("_fp", "fp", "raw", "_sock"):
+            raw = getattr(raw, name, None)  # type: ignore[assignment]
+        found = raw  # type: ignore[assignment]
+    return found

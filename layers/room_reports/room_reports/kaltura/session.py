@@ -1,12 +1,18 @@
-"""Kaltura sessions (KS): minted with the least privileges and reused until they expire soon."""
+"""Kaltura sessions (KS): started with the least privileges and reused until they expire soon."""
 
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from room_reports.deadline import Deadline
-from room_reports.kaltura.credentials import AdminSecret, AppToken, Credentials, StaticSession
+from room_reports.kaltura.credentials import (
+    AdminSecret,
+    AppToken,
+    Credentials,
+    StaticKalturaSession,
+)
 from room_reports.kaltura.errors import KalturaError, RegionError, TransientError
 from room_reports.kaltura.transport import Transport
 
@@ -34,40 +40,44 @@ class KalturaSessionProvider:
     """Provides one region's Kaltura session and renews it; safe to share between threads."""
 
     def __init__(
-        self, credentials: Credentials, transport: Transport, clock: Callable[[], float]
+        self,
+        credentials: Credentials,
+        transport: Transport,
+        clock: Callable[[], float],
+        lock: AbstractContextManager[object] | None = None,
     ) -> None:
         self._credentials = credentials
         self._transport = transport
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = lock or threading.Lock()
         self._session: KalturaSession | None = None
         self._hash: str | None = None
 
     def current(self, deadline: Deadline) -> KalturaSession:
-        """Return a Kaltura session that lasts for some minutes at least; mint one if necessary.
+        """Return a Kaltura session that lasts for some minutes at least; start one if necessary.
 
         Raises:
-            KalturaError: If Kaltura does not start a session.
+            KalturaError: If Kaltura does not start a Kaltura session.
         """
         with self._lock:
             if self._session is None or self._clock() >= self._session.renew_at:
-                self._session = self._mint(deadline)
+                self._session = self._start(deadline)
             return self._session
 
-    def discard(self, session: KalturaSession | None) -> None:
-        """Forget ``session``, unless another thread has replaced it already."""
+    def discard(self, kaltura_session: KalturaSession | None) -> None:
+        """Forget ``kaltura_session``, unless another thread has replaced it already."""
         with self._lock:
-            if self._session is session:
+            if self._session is kaltura_session:
                 self._session = None
 
     @property
-    def can_mint(self) -> bool:
+    def can_renew(self) -> bool:
         """Whether an expired Kaltura session can be replaced without the operator."""
-        return not isinstance(self._credentials, StaticSession)
+        return not isinstance(self._credentials, StaticKalturaSession)
 
-    def _mint(self, deadline: Deadline) -> KalturaSession:
+    def _start(self, deadline: Deadline) -> KalturaSession:
         credentials = self._credentials
-        if isinstance(credentials, StaticSession):
+        if isinstance(credentials, StaticKalturaSession):
             return KalturaSession(credentials.ks, float("inf"))
         asked_at = self._clock()
         lifetime: float = LIFETIME
@@ -141,7 +151,5 @@ def _field(document: object, name: str) -> object:
 
 def _ks(ks: object) -> str:
     if not isinstance(ks, str) or not ks:
-        raise TransientError(
-            "NO_SESSION", "Kaltura's response to the request for a session has none"
-        )
+        raise TransientError("NO_SESSION", "Kaltura returned no Kaltura session (KS)")
     return ks

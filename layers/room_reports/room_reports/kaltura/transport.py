@@ -22,22 +22,25 @@ from room_reports.kaltura.redaction import KEPT_BYTES, response_sample
 from room_reports.kaltura.response import BOM, error_in, is_report, unrecognised
 from room_reports.kaltura.response_body import ResponseBody, broken, timed_out
 
-_RETRIED_STATUSES = (429, 502, 503, 504)
+_RETRIED_STATUSES = (429, 503)
+"""Statuses that mean that the whole region refuses calls for a moment."""
 
 
 @dataclass(frozen=True)
 class HttpPolicy:
-    """Timeouts and retries of one HTTP request; times are in seconds."""
+    """How long to wait and how often to retry HTTP requests; times are in seconds."""
 
     connect_timeout: float = 10.0
     read_timeout: float = 600.0
     retries: int = 2
     backoff: float = 0.5
     retry_after_max: int = 8
+    adapter: type[HTTPAdapter] = HTTPAdapter
+    """What sends the requests; a simulation replaces it to add latency."""
 
 
 class _TimeLeft(Timeout):
-    """Timeouts that urllib3 reads again for each attempt, so that none exceeds the deadline."""
+    """Timeouts that urllib3 reads again for each attempt, so that none outlasts the deadline."""
 
     def __init__(self, policy: HttpPolicy, deadline: Deadline) -> None:
         self._policy = policy
@@ -61,8 +64,8 @@ class Transport:
         self._http = requests.Session()
         self._http.trust_env = False
         self._http.headers["Accept-Encoding"] = "gzip"
-        # A read that timed out or broke is not retried here: it may have taken minutes already,
-        # and only the caller knows how much time is left.
+        # A read that timed out or broke is not retried here: it may have used minutes already, and
+        # only the caller knows whether there are more.
         retry = Retry(
             total=policy.retries,
             read=False,
@@ -74,15 +77,15 @@ class Transport:
             raise_on_status=False,
         )
         for scheme in ("https://", "http://"):
-            self._http.mount(scheme, HTTPAdapter(max_retries=retry, pool_maxsize=64))
+            self._http.mount(scheme, policy.adapter(max_retries=retry, pool_maxsize=64))
 
     @contextmanager
     def report(self, form: Mapping[str, str], deadline: Deadline) -> Iterator[Iterator[bytes]]:
-        """Open a report's body, as a stream that ends only if it is proven complete.
+        """Return the body of a report, as a stream that ends only when it is proven complete.
 
         Raises:
-            KalturaError: Immediately if the response is not a report, or while the stream is read
-                if it is incomplete.
+            KalturaError: At once if the response is not a report, or while the stream is read if
+                it stops short.
         """
         with (
             self._post("report", "getCsvFromStringParams", form, deadline) as body,
@@ -94,16 +97,18 @@ class Transport:
             try:
                 yield chain([start], chunks)
             except MalformedReportError as error:
-                error.response_sample = response_sample(body.status, body.headers, start, form)
+                around = error.excerpt or start
+                error.response_sample = response_sample(body.status, body.headers, around, form)
+                error.excerpt = b""
                 raise
 
     def json(
         self, service: str, action: str, form: Mapping[str, str], deadline: Deadline
     ) -> object:
-        """Return the JSON document that an action other than a report responds with.
+        """Return the response of an action other than a report.
 
         Raises:
-            KalturaError: If the response is an error, or not JSON.
+            KalturaError: If it is an error, or not JSON.
         """
         with self._post(service, action, form, deadline) as body:
             text = b"".join(body)
@@ -111,11 +116,11 @@ class Transport:
             if error:
                 raise error
             try:
-                document: object = json.loads(text)
+                value: object = json.loads(text)
             except (ValueError, RecursionError):
-                # No sample is kept: the response may be a new KS in an unexpected format.
+                # Nothing of it is kept: it may be a new Kaltura session in an unexpected form.
                 raise unrecognised(body.headers, text) from None
-            return document
+            return value
 
     @contextmanager
     def _post(
@@ -137,20 +142,21 @@ class Transport:
             if deadline.remaining() <= 0:
                 raise DeadlineError from error
             if error.args and isinstance(error.args[0], ProtocolError):
-                # The server has closed a connection that was kept alive for too long.
+                # So does a connection that was kept open for longer than the server wanted.
                 raise broken(deadline, "the connection broke before the response") from error
             raise UnreachableError("UNREACHABLE", _cause(error)) from error
         with response:
             if response.status_code in _RETRIED_STATUSES:
                 raise UnreachableError(
                     f"HTTP_{response.status_code}",
-                    f"Kaltura, or a proxy before it, refused {self._policy.retries + 1} times",
+                    "Kaltura, or a proxy in front of it, refused all "
+                    f"{self._policy.retries + 1} attempts",
                 )
-            yield ResponseBody(response, deadline)
+            yield ResponseBody(response, deadline, self._policy.read_timeout)
 
 
 def _head(chunks: Iterator[bytes], size: int) -> bytes:
-    """Return the next bytes of a stream: at least ``size``, or all that are left."""
+    """Return the next bytes of a stream: at least ``size`` of them, or all that there are."""
     head = b""
     while len(head) < size and (chunk := next(chunks, b"")):
         head += chunk
@@ -167,7 +173,7 @@ def _refusal(body: ResponseBody, start: bytes, form: Mapping[str, str]) -> Kaltu
 
 
 def _cause(error: requests.RequestException) -> str:
-    """Return a message with the innermost exception, which contains no data of the request."""
+    """Return what broke, in the words of the innermost exception, which has no request data."""
     inner: BaseException = error
     while inner.__cause__ or inner.__context__:
         inner = inner.__cause__ or inner.__context__ or inner
