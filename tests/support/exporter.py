@@ -11,7 +11,9 @@ from botocore.config import Config
 from room_reports.export.service import Dependencies, ExporterService
 from room_reports.kaltura.client import RetryPolicy
 from room_reports.kaltura.transport import HttpPolicy
+from room_reports.runtime import Runtime
 from room_reports.storage.bucket import Bucket
+from tests.support.runtimes import ImpatientRuntime
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -25,6 +27,7 @@ def new_exporter(
     sleep: Callable[[float], None],
     *,
     s3_attempts: int = 5,
+    runtime: Runtime | None = None,
 ) -> ExporterService:
     """Return an exporter without any Kaltura sessions.
 
@@ -34,6 +37,7 @@ def new_exporter(
         s3_url: the endpoint of an ``S3Server``.
         clock: returns the exporter's current time; timezone-aware.
         sleep: called with the seconds to wait before another attempt.
+        runtime: time and threads; by default real threads that never wait for nothing.
         s3_attempts: how often boto3 sends a request to S3 before it gives up.
     """
     client = s3_client(s3_url, s3_attempts)
@@ -45,6 +49,7 @@ def new_exporter(
             clock=clock,
             retry=RetryPolicy(sleep=sleep),
             http=HttpPolicy(backoff=0.001, retry_after_max=0),
+            runtime=runtime or ImpatientRuntime(),
         )
     )
 

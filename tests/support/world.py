@@ -34,8 +34,10 @@ from room_reports.deadline import Deadline
 from room_reports.export.errors import RunFailedError
 from room_reports.export.service import ExporterService
 from room_reports.model.reports import REPORTS
+from room_reports.runtime import Runtime
 from tests.support.csv_files import strict_rows
 from tests.support.exporter import new_exporter
+from tests.support.runtimes import ImpatientRuntime
 from tests.support.s3.server import S3Server
 from tests.support.s3.store import Item
 from tests.support.secrecy import keep_secret, secrets_of
@@ -70,6 +72,7 @@ class World:
         secret_forms: the form of each region's entry in the secret; an admin secret by default.
         variables: environment variables of the exporter; the last day is exported by default.
         skew: how far the clocks of the parts differ from ``now``.
+        runtime: the exporter's time and threads; by default real threads that never wait.
         s3_attempts: how often the exporter's S3 client sends a request before it gives up.
     """
 
@@ -85,6 +88,7 @@ class World:
         variables: Mapping[str, str] | None = None,
         skew: ClockSkew | None = None,
         s3_attempts: int = 5,
+        runtime: Runtime | None = None,
     ) -> None:
         self.now = now
         """The current time; a test can move it forwards and backwards."""
@@ -114,6 +118,8 @@ class World:
         )
         """The text of the exporter's secret; a changed one holds from the next run on."""
         self._s3_attempts = s3_attempts
+        self.runtime: Runtime = runtime or ImpatientRuntime()
+        """The exporter's threads and monotonic clock."""
         self._running = ExitStack()
         for server in self.regions.values():
             keep_secret(secrets_of(server.account))
@@ -177,7 +183,12 @@ class World:
             self.exporter_time,
             self.waits.append,
             s3_attempts=self._s3_attempts,
+            runtime=self.runtime,
         )
+
+    def deadline(self, seconds: float = 800) -> Deadline:
+        """Return a deadline on the exporter's monotonic clock."""
+        return Deadline.after(seconds, self.runtime.monotonic)
 
     def run(
         self,
@@ -186,7 +197,7 @@ class World:
         request_id: str = "0123456789",
     ) -> Result:
         """Run a new exporter once; raises what the run raises."""
-        return self.exporter().invoke(event, request_id, deadline or Deadline.after(800))
+        return self.exporter().invoke(event, request_id, deadline or self.deadline())
 
     def run_scheduled(self, deadline: Deadline | None = None) -> Result:
         """Run a new exporter with the event of the schedule; raises what the run raises."""

@@ -1,9 +1,12 @@
 """The exporter's settings, read once from the environment and checked."""
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import chain
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -16,6 +19,20 @@ from room_reports.model.windows import Calendar, Granularity
 _REPORT_ID = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _T = TypeVar("_T")
 
+# What a function holds, and what each report that is fetched at the same time needs of it.
+_SHARED_MEMORY = 256
+"""MB for the runtime, the libraries and the plan."""
+_MEMORY_PER_REPORT = 18
+"""MB: 8 of a temporary file, which larger ones leave for the disk, and 10 to work in."""
+_DISK = 2048
+"""MB, EphemeralStorage in the template."""
+_DISK_PER_REPORT = 80
+"""MB: four temporary files of 20 MB, about 100,000 rows each."""
+_DESCRIPTORS = 1024 - 128
+"""Of Lambda's 1,024 file descriptors, without those of the runtime."""
+_DESCRIPTORS_PER_REPORT = 6
+"""Four temporary files, and connections to Kaltura and to S3."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -23,6 +40,9 @@ class Settings:
 
     regions: tuple[Region, ...]
     reports: tuple[Report, ...]
+    """All reports of all regions."""
+    reports_by_region: Mapping[str, tuple[Report, ...]]
+    """The reports of each region, by the region's name."""
     granularities: tuple[Granularity, ...]
     zone: ZoneInfo
     settle: timedelta
@@ -42,6 +62,14 @@ class Settings:
     """Seconds."""
     bucket: str
     secret_id: str
+
+    def filters_digest(self, slug: str) -> str:
+        """Return a short digest of a report's filters; ``none`` when it has none."""
+        filters = self.filters.get(slug)
+        if not filters:
+            return "none"
+        text = json.dumps({name: list(values) for name, values in sorted(filters.items())})
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def calendar(self, granularity: Granularity) -> Calendar:
         """Return the calendar that cuts windows of ``granularity``."""
@@ -88,19 +116,30 @@ def read_settings(reader: SettingsReader) -> Settings:
 
     The caller finds what is wrong in ``reader.problems``.
     """
-    reports = reader.read("REPORT_IDS", "6000,6001,6002", _reports)
+    regions = reader.read(
+        "KALTURA_REGIONS", "us=https://www.kaltura.com,eu=https://api.eu.kaltura.com", _regions
+    )
+    names = [region.name for region in regions]
+    by_region = reader.read(
+        "REPORT_IDS", "6000,6001,6002", lambda text: _reports_by_region(text, names)
+    )
+    reports = tuple(dict.fromkeys(chain.from_iterable(by_region.values())))
+    concurrency = reader.read("CONCURRENCY", "4", whole_number(1, 64))
+    # Lambda sets this one.
+    memory = reader.read("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024", whole_number(128, 10240))
+    if problem := _capacity_problem(len(regions), concurrency, memory):
+        reader.problems.setdefault("CONCURRENCY", problem)
     return Settings(
-        regions=reader.read(
-            "KALTURA_REGIONS", "us=https://www.kaltura.com,eu=https://api.eu.kaltura.com", _regions
-        ),
+        regions=regions,
         reports=reports,
+        reports_by_region=by_region,
         granularities=reader.read("GRANULARITIES", "day", _granularities),
         zone=reader.read("TIME_ZONE", "UTC", _zone),
         settle=timedelta(hours=reader.read("SETTLE_HOURS", "48", number(0, 24 * 365))),
         catch_up=timedelta(days=reader.read("CATCH_UP_DAYS", "35", number(1, 3650))),
         export_open_window=reader.read("EXPORT_OPEN_WINDOW", "false", _flag),
         filters=reader.read("REPORT_FILTERS", "{}", lambda text: parse_filters(text, reports)),
-        concurrency=reader.read("CONCURRENCY", "4", whole_number(1, 64)),
+        concurrency=concurrency,
         row_caps=reader.read("ROW_CAPS", "100000", _row_caps),
         gzip=reader.read("COMPRESSION", "none", _choice("none", "gzip")) == "gzip",
         neutralise_formulas=reader.read("NEUTRALISE_FORMULAS", "true", _flag),
@@ -108,6 +147,29 @@ def read_settings(reader: SettingsReader) -> Settings:
         read_timeout=reader.read("READ_TIMEOUT_SECONDS", "600", number(1, 600)),
         bucket=reader.require("BUCKET_NAME", "the name of the bucket to export to"),
         secret_id=reader.require("SECRET_ID", "the ARN of the secret with the credentials"),
+    )
+
+
+def _capacity_problem(regions: int, concurrency: int, memory: int) -> str | None:
+    """Return why the function cannot fetch so many reports at once, if it cannot.
+
+    Args:
+        memory: The function's memory in MB.
+    """
+    limits = {
+        f"{memory} MB of memory": (memory - _SHARED_MEMORY) // _MEMORY_PER_REPORT,
+        f"{_DISK} MB of disk": _DISK // _DISK_PER_REPORT,
+        "1024 file descriptors": _DESCRIPTORS // _DESCRIPTORS_PER_REPORT,
+    }
+    scarce, limit = min(limits.items(), key=lambda item: item[1])
+    wanted = regions * concurrency
+    if wanted <= limit:
+        return None
+    remedy = " or raise MemorySize" if "memory" in scarce else ""
+    return (
+        f"{concurrency} for each region is {wanted} reports at the same time, but the function's "
+        f"{scarce} hold {max(limit, 0)}; lower Concurrency to at most {max(limit // regions, 1)}"
+        f"{remedy}"
     )
 
 
@@ -124,6 +186,29 @@ def _regions(text: str) -> tuple[Region, ...]:
             "us=https://www.kaltura.com,eu=https://api.eu.kaltura.com"
         )
     return regions
+
+
+def _reports_by_region(text: str, regions: list[str]) -> dict[str, tuple[Report, ...]]:
+    """Return the reports of each region.
+
+    Args:
+        text: Ids for all regions, like ``6000,6001``, or by region, like
+            ``us=6000,6001;eu=6000,6001,6002``.
+    """
+    if "=" not in text:
+        return dict.fromkeys(regions, _reports(text))
+    found: dict[str, tuple[Report, ...]] = {}
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        name, _, ids = part.partition("=")
+        if name.strip() in found:
+            raise ValueError(f"{text!r} names region {name.strip()!r} twice")
+        found[name.strip()] = _reports(ids)
+    if set(found) != set(regions):
+        raise ValueError(
+            f"{text!r} should list the reports of each region ({', '.join(regions)}), like "
+            + ";".join(f"{region}=6000,6001" for region in regions)
+        )
+    return {region: found[region] for region in regions}
 
 
 def _reports(text: str) -> tuple[Report, ...]:

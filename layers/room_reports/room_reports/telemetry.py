@@ -1,6 +1,8 @@
-"""The logger and the metrics of both functions."""
+"""The logger and the metrics that the functions share."""
 
 from aws_lambda_powertools import Logger, Metrics
 
+NAMESPACE = "KalturaRoomReports"
+
 logger = Logger()
-metrics = Metrics(namespace="KalturaRoomReports")
+metrics = Metrics(namespace=NAMESPACE)

@@ -17,6 +17,8 @@ Fault = Callable[[str, str], str | None]
 """Maps a request's method and key to an error code, ``reset`` (close the connection), ``lost``
 (execute the request, then close the connection without a response) or None."""
 
+Observer = Callable[[str, str, str], None]
+
 _STATUS = {"AccessDenied": 403, "SlowDown": 503, "InternalError": 500, "NoSuchKey": 404}
 _PAGE = 1000
 
@@ -29,6 +31,9 @@ class S3Server:
         self.fault: Fault = lambda _method, _key: None
         self.requests: list[tuple[str, str]] = []
         """Method and key, or ``LIST`` and prefix, of every request."""
+        self.observe: Observer = lambda _method, _key, _response: None
+        """Called right before each response with the request and its status, or with ``reset`` or
+        ``lost`` when there is none."""
         server = self
 
         class Handler(_Handler):
@@ -171,6 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _begin(self, method: str, key: str) -> bool:
         """Record the request; return False if a fault has already responded."""
         self.s3.requests.append((method, key))
+        self._request = method, key
         fault = self.s3.fault(method, key)
         self._lost = fault == "lost"
         if fault == "reset":
@@ -184,6 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang_up()
 
     def _hang_up(self) -> None:
+        self.s3.observe(*self._request, "lost" if self._lost else "reset")
         self.close_connection = True
         self.connection.shutdown(SHUT_RDWR)
 
@@ -213,6 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
         *,
         with_body: bool = True,
     ) -> None:
+        self.s3.observe(*self._request, str(status))
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)

@@ -5,6 +5,7 @@ from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -138,3 +139,32 @@ def test_an_event_may_end_in_the_far_future() -> None:
     assert [window.label for window in scope.windows(Granularity.DAY)] == ["2026-11-01"]
     assert len(list(scope.windows(Granularity.HOUR))) == 30
     assert list(scope_of({"from": "9999-12-30", "to": "9999-12-31"}).windows(Granularity.DAY)) == []
+
+
+@pytest.mark.parametrize("start", ["20260901", "0202-09-01", "1999-12-31", "2026-9-1", "26-09-01"])
+def test_a_mistyped_start_is_refused_with_the_right_form(start: str) -> None:
+    scope, problems = parse_event({"from": start, "to": "2026-10-01"}, settings(), NOW)
+    assert scope is None
+    assert problems
+    assert all(problem.startswith("from: ") for problem in problems)
+    assert any("2026-11-22" in problem or "2000" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("name", ["force", "dry_run", "other_filters"])
+def test_flags_are_true_or_false(name: str) -> None:
+    event = {"from": "2026-09-01", "to": "2026-10-01", name: "yes"}
+    assert parse_event(event, settings(), NOW) == (None, [f"{name}: 'yes' should be true or false"])
+
+
+def test_reports_can_differ_by_region() -> None:
+    variables = {"REPORT_IDS": "us=6000,6001;eu=6002"}
+    scope = scope_of({"from": "2026-09-01", "to": "2026-10-01"}, **variables)
+    found = {region: [report.id for report in reports] for region, reports in scope.reports.items()}
+    assert found == {"us": [6000, 6001], "eu": [6002]}
+    chosen = scope_of(
+        {"from": "2026-09-01", "to": "2026-10-01", "reports": ["attendees"]}, **variables
+    )
+    assert [(report.slug, region) for report, region, _ in chosen.series()] == [
+        ("attendees", "us"),
+        ("attendees", "us"),
+    ]

@@ -1,5 +1,6 @@
 """Which windows are due, for any contents of the bucket."""
 
+import tracemalloc
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -7,13 +8,14 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.export.planner import Plan, Reason, plan
-from room_reports.export.scope import Scope, TimeRange
+from room_reports.export.planner import Reason, Share, plan_series
+from room_reports.export.scope import CalendarRange, Scope
 from room_reports.model.freshness import CLOCK_SKEW
 from room_reports.model.reports import REPORTS
 from room_reports.model.windows import Calendar, Granularity
 from room_reports.storage.bucket import StoredObject, latest_by_label
 from room_reports.storage.keys import Series, parse_key
+from tests.support.plans import Planned, plan
 
 NOW = datetime(2026, 10, 26, 5, 7, tzinfo=UTC)
 ZONES = [ZoneInfo(name) for name in ("UTC", "America/New_York", "Europe/Warsaw", "Asia/Kathmandu")]
@@ -31,9 +33,10 @@ def scopes(draw: st.DrawFn) -> Scope:
     return Scope(
         trigger="event",
         now=now,
-        reports=REPORTS[: draw(st.integers(1, 3))],
-        regions=draw(st.sampled_from([("us",), ("us", "eu")])),
-        time_ranges={kind: TimeRange(Calendar(kind, zone), start, end) for kind in kinds},
+        reports=dict.fromkeys(
+            draw(st.sampled_from([("us",), ("us", "eu")])), REPORTS[: draw(st.integers(1, 3))]
+        ),
+        time_ranges={kind: CalendarRange(start, end, Calendar(kind, zone)) for kind in kinds},
         open_windows=draw(st.booleans()),
         force=draw(st.booleans()),
         missing_since=since,
@@ -62,7 +65,7 @@ def stored(key: str, written: datetime) -> StoredObject:
 
 
 def all_done(
-    scope: Scope, listing: dict[Series, dict[str, StoredObject]], planned: Plan
+    scope: Scope, listing: dict[Series, dict[str, StoredObject]], planned: Planned
 ) -> dict[Series, dict[str, StoredObject]]:
     """Return the listing after a run that completed the plan."""
     after = {series: dict(held) for series, held in listing.items()}
@@ -100,7 +103,8 @@ def test_reason_of_a_task_follows_from_the_milestones(
             assert (task.reason if task else None) is expected
             skipped += expected is None
             if task:
-                assert task.stored is held
+                assert task.replaces is (held is not None)
+                assert task.window == window
                 assert task.key == (held.key if held else series.key(window, gzip=False))
                 assert task.gzip is task.key.endswith(".gz")
     assert found == {}
@@ -114,15 +118,30 @@ def test_every_key_is_planned_once_in_the_documented_order(
     scope, listing = case
     tasks = plan(scope, settle, listing, gzip=gzip).tasks
     assert max(Counter(task.key for task in tasks).values(), default=1) == 1
-    assert [task.reason for task in tasks] == sorted(task.reason for task in tasks)
-    for reason in Reason:
-        ends = [task.window.end for task in tasks if task.reason is reason]
-        assert ends == sorted(ends, reverse=True)
-    places = {report.slug: place for place, report in enumerate(scope.reports)}
-    keys = [(t.reason, -t.window.end.timestamp(), -t.window.start.timestamp()) for t in tasks]
-    order = [(*k, places[t.series.slug]) for k, t in zip(keys, tasks, strict=True)]
-    assert order == sorted(order)
+    for series in {task.series for task in tasks}:
+        own = [task for task in tasks if task.series == series]
+        order = [(t.reason, -t.window.end.timestamp(), -t.window.start.timestamp()) for t in own]
+        assert order == sorted(order)
     assert not any(task.window.start >= scope.now for task in tasks)
+
+
+@given(scopes_and_listings(), SETTLE, st.integers(1, 4))
+def test_simultaneous_runs_begin_with_different_windows(
+    case: tuple[Scope, dict[Series, dict[str, StoredObject]]], settle: timedelta, runs: int
+) -> None:
+    scope, listing = case
+    everything = {task.key for task in plan(scope, settle, listing, gzip=False).tasks}
+    first: Counter[str] = Counter()
+    for number in range(runs):
+        share = Share(number, runs)
+        tasks = plan(scope, settle, listing, gzip=False, share=share).tasks
+        assert {task.key for task in tasks} == everything
+        own = [share.includes(int(task.window.start.timestamp())) for task in tasks]
+        for series in {task.series for task in tasks}:
+            mine = [each for each, task in zip(own, tasks, strict=True) if task.series == series]
+            assert mine == sorted(mine, reverse=True)
+        first.update(task.key for each, task in zip(own, tasks, strict=True) if each)
+    assert first == Counter(everything)
 
 
 @given(scopes_and_listings(), SETTLE)
@@ -157,7 +176,24 @@ def test_latest_of_two_objects_of_a_window_counts(made: list[tuple[int, int, boo
 
 
 def test_str_of_a_task() -> None:
-    span = TimeRange(Calendar(Granularity.HOUR, ZONES[0]), NOW - timedelta(hours=1), NOW)
-    scope = Scope("event", NOW, REPORTS[1:2], ("eu",), {Granularity.HOUR: span}, False)
+    span = CalendarRange(NOW - timedelta(hours=1), NOW, Calendar(Granularity.HOUR, ZONES[0]))
+    scope = Scope("event", NOW, {"eu": REPORTS[1:2]}, {Granularity.HOUR: span}, False)
     (task,) = plan(scope, timedelta(0), {}, gzip=False).tasks
     assert str(task) == "attendees eu hour 2026-10-26T04Z"
+
+
+def test_ten_years_of_hours_need_a_few_bytes_for_each_window() -> None:
+    days = 3650
+    span = CalendarRange(NOW - timedelta(days=days), NOW, Calendar(Granularity.HOUR, ZONES[0]))
+    scope = Scope("event", NOW, {"us": REPORTS[:1]}, {Granularity.HOUR: span}, False)
+    series = Series(REPORTS[0].slug, "us", Granularity.HOUR)
+    tracemalloc.start()
+    try:
+        planned = plan_series(scope, REPORTS[0], series, (), timedelta(hours=48), gzip=False)
+        while planned:
+            planned.take_first()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Six such series, of two regions and three reports, fit into 200 MB many times over.
+    assert peak < 30 * days * 24

@@ -10,23 +10,24 @@ from hypothesis import strategies as st
 from room_reports.export.changes import Change
 from room_reports.export.errors import RunFailedError
 from room_reports.export.fetch import FetchedReport
-from room_reports.export.planner import Task, plan
+from room_reports.export.planner import Task
 from room_reports.export.publish import ExportedTask
 from room_reports.export.result import FailedTask, RunResult
-from room_reports.export.scope import Scope, TimeRange
+from room_reports.export.scope import CalendarRange, Scope
 from room_reports.model.freshness import State
 from room_reports.model.reports import REPORTS
 from room_reports.model.windows import Calendar, Granularity
 from room_reports.storage.csv_file import CsvSummary
+from tests.support.plans import plan
 
 NOW = datetime(2026, 10, 5, 4, 7, tzinfo=UTC)
-SPAN = TimeRange(Calendar(Granularity.DAY, ZoneInfo("UTC")), NOW - timedelta(days=5), NOW)
-SCOPE = Scope("schedule", NOW, REPORTS, ("us", "eu"), {Granularity.DAY: SPAN}, False)
+SPAN = CalendarRange(NOW - timedelta(days=5), NOW, Calendar(Granularity.DAY, ZoneInfo("UTC")))
+SCOPE = Scope("schedule", NOW, dict.fromkeys(("us", "eu"), REPORTS), {Granularity.DAY: SPAN}, False)
 TASKS = plan(SCOPE, timedelta(hours=48), {}, gzip=False).tasks
 
 
 def done(task: Task, rows: int, changed: bool) -> ExportedTask:
-    summary = CsvSummary(rows, 10 * rows, "ab" * 32, ("entry_id", "extra"), ("extra",))
+    summary = CsvSummary(rows, 10 * rows, "ab" * 32, "cd" * 32, ("entry_id", "extra"), ("extra",))
     change = Change(1, 2, 3) if changed else None
     return ExportedTask(task, State.SETTLED, FetchedReport(summary, 4, 2), change, same=False)
 

@@ -1,32 +1,32 @@
 """The events that the exporter is invoked with."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
-from room_reports.export.scope import Scope, TimeRange
+from room_reports.export.scope import CalendarRange, Scope
 from room_reports.model.errors import WindowError
+from room_reports.model.reports import Report
 from room_reports.model.windows import Calendar, Granularity, parse_timestamp
 from room_reports.settings import Settings
 
-_FIELDS = ("from", "to", "reports", "regions", "granularity", "force")
+_FIELDS = (
+    *("from", "to", "reports", "regions", "granularity", "force"),
+    *("dry_run", "other_filters"),
+)
+_FLAGS = ("force", "dry_run", "other_filters")
 _EXAMPLE = '{"from": "2026-09-01", "to": "2026-10-01"}'
-_DAY = timedelta(days=1)
-_T = TypeVar("_T")
+_FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
+"""There were no Kaltura Rooms earlier, so that an earlier time is a typing error."""
 
 
 def parse_event(
     event: Mapping[str, object], settings: Settings, now: datetime
 ) -> tuple[Scope | None, list[str]]:
-    """Return the scope that an event selects, and the mistakes in the event.
+    """Return the scope that an event asks for, and everything that is wrong with the event.
 
     Args:
-        event: An EventBridge scheduled event, whose ``time`` is the run's "now", or a direct event.
-        settings: The settings of the exporter.
-        now: The run's "now" for a direct event.
-
-    Returns:
-        The scope and an empty list, or None and one message for each mistake.
+        event: An EventBridge scheduled event, whose ``time`` is the run's "now", or a direct one.
+        now: The "now" of a direct event.
     """
     if event.get("detail-type") == "Scheduled Event" or event.get("source") == "aws.events":
         return _scheduled(event, settings)
@@ -42,16 +42,14 @@ def _scheduled(event: Mapping[str, object], settings: Settings) -> tuple[Scope |
         now = parse_timestamp(str(event.get("time", "")))
     except WindowError as error:
         return None, [f"the scheduled event's time: {error}"]
-    # An exported window must be considered again when it has settled, even if missing windows
-    # are looked for in a shorter time.
-    horizon = now - max(settings.catch_up, settings.settle + _DAY)
+    # Every window has as many days to settle as it has to be exported for the first time.
+    horizon = now - settings.catch_up - settings.settle
     return Scope(
         trigger="schedule",
         now=now,
-        reports=settings.reports,
-        regions=tuple(region.name for region in settings.regions),
+        reports=settings.reports_by_region,
         time_ranges={
-            granularity: TimeRange(settings.calendar(granularity), horizon, now)
+            granularity: CalendarRange(horizon, now, settings.calendar(granularity))
             for granularity in settings.granularities
         },
         open_windows=settings.export_open_window,
@@ -67,19 +65,20 @@ def _direct(
         for name in event
         if name not in _FIELDS
     ]
-    reports = {report.slug: report for report in settings.reports}
-    regions = {region.name: region.name for region in settings.regions}
     wanted = str(event["granularity"]) if event.get("granularity") else ""
     granularities: tuple[Granularity, ...] = settings.granularities
     if wanted in tuple(Granularity):
         granularities = (Granularity(wanted),)
     elif wanted:
         problems.append(f"granularity: {wanted!r} should be day or hour")
-    force = event.get("force", False)
-    if not isinstance(force, bool):
-        problems.append(f"force: {force!r} should be true or false")
-    chosen_reports = _chosen("reports", event, reports, problems)
-    chosen_regions = _chosen("regions", event, regions, problems)
+    flags = {}
+    for name in _FLAGS:
+        value = event.get(name, False)
+        if not isinstance(value, bool):
+            problems.append(f"{name}: {value!r} should be true or false")
+        flags[name] = value is True
+    slugs = _chosen("reports", event, [report.slug for report in settings.reports], problems)
+    regions = _chosen("regions", event, [region.name for region in settings.regions], problems)
     time_ranges = {
         granularity: time_range
         for granularity in granularities
@@ -90,20 +89,33 @@ def _direct(
     return Scope(
         trigger="event",
         now=now,
-        reports=chosen_reports,
-        regions=chosen_regions,
+        reports=_reports(settings, slugs, regions),
         time_ranges=time_ranges,
-        open_windows=settings.export_open_window or bool(force),
-        force=bool(force),
+        open_windows=settings.export_open_window or flags["force"],
+        force=flags["force"] or flags["other_filters"],
+        dry_run=flags["dry_run"],
+        other_filters=flags["other_filters"],
     ), []
 
 
+def _reports(
+    settings: Settings, slugs: Iterable[str], regions: Iterable[str]
+) -> dict[str, tuple[Report, ...]]:
+    """Return the chosen reports of the chosen regions, as far as the regions have them."""
+    return {
+        region: tuple(
+            report for report in settings.reports_by_region[region] if report.slug in slugs
+        )
+        for region in regions
+    }
+
+
 def _chosen(
-    name: str, event: Mapping[str, object], known: Mapping[str, _T], problems: list[str]
-) -> tuple[_T, ...]:
+    name: str, event: Mapping[str, object], known: list[str], problems: list[str]
+) -> tuple[str, ...]:
     values = event.get(name)
     if values is None:
-        return tuple(known.values())
+        return tuple(known)
     if (
         not isinstance(values, list)
         or not values
@@ -111,20 +123,26 @@ def _chosen(
     ):
         problems.append(f"{name}: {values!r} should be a list of some of: {', '.join(known)}")
         return ()
-    return tuple(known[value] for value in dict.fromkeys(map(str, values)))
+    return tuple(dict.fromkeys(map(str, values)))
 
 
 def _time_range(
     event: Mapping[str, object], calendar: Calendar, problems: list[str]
-) -> TimeRange | None:
+) -> CalendarRange | None:
     ends: list[datetime] = []
     for name in ("from", "to"):
         try:
-            ends.append(calendar.moment(str(event[name])))
+            moment = calendar.moment(str(event[name]))
         except WindowError as error:
             problems.append(f"{name}: {error}")
+            continue
+        if moment < _FIRST_MOMENT:
+            problems.append(f"{name}: {event[name]!r} should be in the year 2000 or later")
+            continue
+        ends.append(moment)
     if len(ends) < 2:
         return None
-    if ends[0] >= ends[1]:
+    start, end = ends
+    if start >= end:
         problems.append(f"from: {event['from']} should be before to, which is {event['to']}")
-    return TimeRange(calendar, *ends)
+    return CalendarRange(start, end, calendar)

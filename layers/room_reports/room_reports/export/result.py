@@ -1,14 +1,19 @@
 """The result of a run: the response to its caller, and the run record in the bucket."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from room_reports.export.errors import ExportError
+from room_reports.export.lateness import SeriesFreshness
 from room_reports.export.planner import Task
 from room_reports.export.publish import ExportedTask
 from room_reports.export.scope import Scope
+from room_reports.kaltura.errors import KalturaError
 from room_reports.model.windows import iso
+from room_reports.storage.keys import Series
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,13 @@ class FailedTask:
     """Whether a later run may succeed although the operator changes nothing."""
 
 
+def describe_error(error: BaseException) -> str:
+    """Return an error as the run record and the log show it."""
+    if isinstance(error, KalturaError | ExportError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
 @dataclass(frozen=True)
 class RunResult:
     """What a run did."""
@@ -28,10 +40,16 @@ class RunResult:
     run_id: str
     exported: tuple[ExportedTask, ...]
     skipped: int
-    """Windows that were not due."""
+    """Windows that were not due, and tasks that another run has exported meanwhile."""
     deferred: int
     """Tasks that are due and were left to the next run."""
     failed: tuple[FailedTask, ...]
+    freshness: tuple[SeriesFreshness, ...] = ()
+    """What is still due, by series."""
+    retired: tuple[str, ...] = ()
+    """Keys of objects that were emptied, because another object is of the same window."""
+    other_filters: Mapping[Series, tuple[str, ...]] = field(default_factory=dict)
+    """Labels of the windows whose files were made with other filters than today's."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the response to the caller. Tasks are named by their objects' keys."""
@@ -55,6 +73,19 @@ class RunResult:
             "started_at": iso(started),
             "finished_at": iso(finished),
             "exported": [_exported(done) for done in self.exported],
+            "freshness": [item.to_dict() for item in self.freshness],
+            "retired": list(self.retired),
+            "other_filters": [
+                {
+                    "report": series.slug,
+                    "region": series.region,
+                    "granularity": series.granularity,
+                    "windows": len(labels),
+                    "oldest": labels[0],
+                    "newest": labels[-1],
+                }
+                for series, labels in self.other_filters.items()
+            ],
         }
         return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
 
@@ -77,4 +108,10 @@ def _exported(done: ExportedTask) -> dict[str, Any]:
         "replaced_bytes": done.fetched.replaced,
         "change": asdict(done.change) if done.change else None,
         "same": done.same,
+        "fewer_rows_than": done.fewer_rows_than,
+        "window_start": iso(window.start),
+        "window_end": iso(window.end),
+        "time_zone": done.metadata.get("time-zone"),
+        "filters": done.metadata.get("filters"),
+        "source": done.metadata.get("source"),
     }

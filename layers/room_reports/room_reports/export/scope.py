@@ -1,20 +1,20 @@
-"""The scope of a run: the reports, regions and windows that the schedule or an event selects."""
+"""The scope of a run: what the schedule or an event asks it to look at."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from room_reports.model.reports import Report
-from room_reports.model.windows import Calendar, Granularity, Window
+from room_reports.model.windows import Calendar, Granularity, TimeRange, Window
+
+_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
-class TimeRange:
-    """The interval ``[start, end)``, which a calendar divides into windows."""
+class CalendarRange(TimeRange):
+    """A time range, and the calendar that divides it into windows."""
 
     calendar: Calendar
-    start: datetime
-    end: datetime
 
 
 @dataclass(frozen=True)
@@ -24,27 +24,44 @@ class Scope:
     trigger: str
     """``schedule`` or ``event``."""
     now: datetime
-    reports: tuple[Report, ...]
-    regions: tuple[str, ...]
-    time_ranges: Mapping[Granularity, TimeRange]
+    reports: Mapping[str, tuple[Report, ...]]
+    """The reports of each region, by the region's name."""
+    time_ranges: Mapping[Granularity, CalendarRange]
     open_windows: bool
     """Whether windows that have not ended are considered."""
     force: bool = False
+    """Whether settled windows are exported again, and may lose rows."""
+    dry_run: bool = False
+    """Whether to count the tasks only."""
+    other_filters: bool = False
+    """Whether only the windows are considered whose files were made with other filters."""
     missing_since: datetime | None = None
-    """Missing windows that ended before this moment are not exported; None for no such limit."""
+    """Missing windows that ended before this are left to a backfill; None: none are."""
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The names of the regions."""
+        return tuple(self.reports)
 
     def series(self) -> Iterator[tuple[Report, str, Granularity]]:
         """Yield each combination of report, region and granularity."""
         for granularity in self.time_ranges:
-            for report in self.reports:
-                for region in self.regions:
+            for region, reports in self.reports.items():
+                for report in reports:
                     yield report, region, granularity
 
     def windows(self, granularity: Granularity) -> Iterator[Window]:
-        """Yield the windows to consider that have begun, oldest first."""
-        time_range = self.time_ranges[granularity]
-        for window in time_range.calendar.overlapping(
-            time_range.start, min(time_range.end, self.now)
-        ):
+        """Yield the windows to consider, oldest first; never one that has not begun."""
+        span = self.time_ranges[granularity]
+        for window in span.calendar.overlapping(span.start, min(span.end, self.now)):
             if window.end <= self.now or (self.open_windows and window.start < self.now):
                 yield window
+
+    def days(self, granularity: Granularity) -> tuple[str, str] | None:
+        """Return the first and the last ``dt`` of the windows; None when there are none."""
+        span = self.time_ranges[granularity]
+        end = min(span.end, self.now)
+        if span.start >= end:
+            return None
+        calendar = span.calendar
+        return calendar.containing(span.start).dt, calendar.containing(end - _INSTANT).dt

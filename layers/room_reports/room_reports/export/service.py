@@ -15,6 +15,7 @@ from room_reports.kaltura.client import KalturaRegion, RetryPolicy, connect
 from room_reports.kaltura.credentials import Credentials, parse_secret
 from room_reports.kaltura.transport import HttpPolicy
 from room_reports.model.regions import Region
+from room_reports.runtime import Runtime, ThreadRuntime
 from room_reports.settings import Settings, SettingsReader, read_settings
 from room_reports.storage.bucket import Bucket
 
@@ -33,6 +34,7 @@ class Dependencies:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     http: HttpPolicy = field(default_factory=HttpPolicy)
     """Its timeouts are replaced by those of the settings."""
+    runtime: Runtime = field(default_factory=ThreadRuntime)
 
 
 class ExporterService:
@@ -68,6 +70,7 @@ class ExporterService:
             bucket=dependencies.bucket(settings.bucket),
             deadline=deadline,
             clock=dependencies.clock,
+            runtime=dependencies.runtime,
         )
         return run.execute(scope).to_dict()
 
@@ -113,4 +116,5 @@ class ExporterService:
             http,
             dependencies.retry,
             clock=lambda: dependencies.clock().timestamp(),
+            lock=dependencies.runtime.lock,
         )

@@ -1,112 +1,177 @@
-"""Workers: one region's threads, and the circuit breaker that protects a failing region.
+"""Workers: carry out a plan with several threads, as the schedulers of the regions decide."""
 
-A region that hangs keeps its own threads busy, and no others.
-"""
-
-import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import TYPE_CHECKING, TypeVar
 
 from room_reports.deadline import Deadline
-from room_reports.export.errors import RowCapError, TooLateError
+from room_reports.errors import RoomReportsError
+from room_reports.export.errors import ExportError, TooLateError
 from room_reports.export.planner import Task
-from room_reports.export.publish import ExportedTask, TaskExporter
-from room_reports.kaltura.client import KalturaRegion
-from room_reports.kaltura.errors import DeadlineError, KalturaError, RegionError
+from room_reports.export.publish import ExportedTask, Superseded
+from room_reports.export.scheduler import Outcome, RegionScheduler, Started
+from room_reports.kaltura.errors import DeadlineError, Fault, KalturaError, TimedOutError
+from room_reports.runtime import Runtime, map_concurrently
+from room_reports.storage.keys import Series
 
-_FIRST_ESTIMATE = 20.0
-"""Seconds that a task is assumed to take before the first one has finished."""
-_SAFETY_FACTOR = 1.5
-_FAILURES = 3
-"""Failures in a row that open the circuit breaker."""
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+_OUTCOMES = {
+    (Fault.REGION, True): Outcome.REGION_FAULT,
+    (Fault.REGION, False): Outcome.REGION_REFUSED,
+    (Fault.REPORT, True): Outcome.REPORT_FAULT,
+    (Fault.REPORT, False): Outcome.REPORT_REFUSED,
+}
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
 class Deferred:
-    """A task that is still due and is left to the next run."""
+    """A task that was started, and is left to the next run."""
+
+    out_of_time: bool
+    """Whether it has used up its time."""
 
 
 @dataclass(frozen=True)
-class Superseded:
-    """A task for which another run has published something newer in the meantime."""
+class Failed:
+    """A task that failed and is still due."""
+
+    error: BaseException
 
 
-TaskResult = ExportedTask | Deferred | Superseded
+TaskResult = ExportedTask | Superseded | Deferred | Failed
 
 
-class CircuitBreaker:
-    """Stops one region's tasks for the rest of a run; safe to share between threads.
-
-    It opens when Kaltura says that nothing can be fetched from the region, or when several tasks
-    in a row fail in ways that any other task would. It stays open until the next run.
-    """
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._in_a_row = 0
-        self._open = False
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the region must not be called any more."""
-        return self._open
-
-    def record_success(self) -> None:
-        """Record that the region returned a report."""
-        with self._lock:
-            self._in_a_row = 0
-
-    def record_failure(self, error: KalturaError) -> None:
-        """Record how a task failed. A fault of the task alone shows that the region works."""
-        with self._lock:
-            self._in_a_row = self._in_a_row + 1 if error.regional else 0
-            if isinstance(error, RegionError) or self._in_a_row >= _FAILURES:
-                self._open = True
-
-
-class WorkerPool:
-    """One region's threads in one run."""
+class Threads:
+    """The threads that one task may use; a task that is split borrows free ones."""
 
     def __init__(
-        self, region: KalturaRegion, exporter: TaskExporter, deadline: Deadline, threads: int
+        self, runtime: Runtime, scheduler: RegionScheduler[Task], lock: Lock, series: Series
     ) -> None:
-        self._region = region
-        self._exporter = exporter
+        self._runtime = runtime
+        self._scheduler = scheduler
+        self._lock = lock
+        self._series = series
+
+    def __call__(self, call: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
+        """Return ``call(item)`` for each item, in their order, with the threads that are free.
+
+        Raises:
+            Exception: The first that ``call`` raises, when no call is under way any more.
+        """
+        with self._lock:
+            borrowed = self._scheduler.borrow(self._series, len(items) - 1)
+        try:
+            if not borrowed:
+                return [call(item) for item in items]
+            return map_concurrently(self._runtime, call, items, borrowed + 1)
+        finally:
+            with self._lock:
+                self._scheduler.give_back(self._series, borrowed)
+
+
+Attempt = Callable[[Task, Deadline, Threads], ExportedTask | Superseded]
+
+
+class Workers:
+    """Carries out the tasks of all regions in one run."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        schedulers: Mapping[str, RegionScheduler[Task]],
+        deadline: Deadline,
+        attempt: Attempt,
+    ) -> None:
+        """Carry out what the schedulers of the regions return.
+
+        Args:
+            schedulers: By the region's name.
+            attempt: Exports a task by a deadline, or raises.
+        """
+        self._runtime = runtime
+        self._schedulers = schedulers
         self._deadline = deadline
         self._budget = deadline.remaining()
-        self._breaker = CircuitBreaker()
-        self._longest = _FIRST_ESTIMATE / _SAFETY_FACTOR
-        """Seconds that the slowest task so far took."""
-        self._pool = ThreadPoolExecutor(threads)
+        self._attempt = attempt
+        self._lock = Lock()
 
-    def submit(self, task: Task) -> "Future[TaskResult]":
-        """Start ``task`` after those that were submitted before it."""
-        return self._pool.submit(self._attempt, task)
+    def run(self, report: Callable[[Task, TaskResult], None]) -> None:
+        """Carry out tasks until there is none left that can be started.
 
-    def close(self) -> None:
-        """Wait until every submitted task has finished."""
-        self._pool.shutdown()
+        Args:
+            report: Called with each result, by the calling thread.
+        """
+        running: dict[Future[TaskResult], tuple[str, Started[Task]]] = {}
+        while True:
+            for region in self._schedulers:
+                while started := self._start(region):
+                    future = self._runtime.submit(self._bound(region, started))
+                    running[future] = region, started
+            wake_at = self._wake_at()
+            if not running and wake_at is None:
+                return
+            now = self._deadline.clock()
+            timeout = None if wake_at is None else max(wake_at - now, 0.0)
+            self._runtime.wait_any(list(running), timeout)
+            if not running and timeout and self._deadline.clock() - now < timeout / 2:
+                return  # the runtime's clock is not the deadline's, and waiting would not end
+            for future in [future for future in running if future.done()]:
+                region, started = running.pop(future)
+                result = future.result()
+                with self._lock:
+                    self._schedulers[region].finish(
+                        started, outcome_of(result), self._deadline.clock()
+                    )
+                report(started.task, result)
 
-    def _attempt(self, task: Task) -> TaskResult:
-        remaining = self._deadline.remaining()
-        if self._breaker.is_open or remaining < self._longest * _SAFETY_FACTOR:
-            return Deferred()
-        began = time.monotonic()
+    def _start(self, region: str) -> Started[Task] | None:
+        with self._lock:
+            return self._schedulers[region].start(self._deadline.clock())
+
+    def _wake_at(self) -> float | None:
+        now = self._deadline.clock()
+        with self._lock:
+            times = [scheduler.wake_at(now) for scheduler in self._schedulers.values()]
+        return min((at for at in times if at is not None and at > now), default=None)
+
+    def _bound(self, region: str, started: Started[Task]) -> Callable[[], TaskResult]:
+        threads = Threads(self._runtime, self._schedulers[region], self._lock, started.series)
+        return lambda: self._try(started, threads)
+
+    def _try(self, started: Started[Task], threads: Threads) -> TaskResult:
+        deadline = Deadline(
+            min(self._deadline.at, started.began + started.limit), self._deadline.clock
+        )
         try:
-            exported = self._exporter.export(task, self._region, self._deadline)
+            return self._attempt(started.task, deadline, threads)
         except TooLateError:
-            return Deferred()
-        except DeadlineError:
-            if remaining < self._budget / 2:
-                return Deferred()
-            raise  # it had more than half of the run's time, and the next run has no more
-        except RowCapError:
-            self._breaker.record_success()  # the region returned reports
-            raise
-        except KalturaError as error:
-            self._breaker.record_failure(error)
-            raise
-        self._breaker.record_success()
-        self._longest = max(self._longest, time.monotonic() - began)
-        return exported or Superseded()
+            return Deferred(out_of_time=False)
+        except DeadlineError as error:
+            # It had the better part of a run, and a later run cannot give it more.
+            failed = started.limit >= self._budget / 2
+            return Failed(error) if failed else Deferred(out_of_time=True)
+        except Exception as error:  # noqa: BLE001 - one task must not stop the others
+            return Failed(error)
+
+
+def outcome_of(result: TaskResult) -> Outcome:
+    """Return what the result of a task shows about Kaltura."""
+    match result:
+        case ExportedTask() | Failed(error=ExportError()):
+            return Outcome.SUCCESS
+        case Deferred(out_of_time=True) | Failed(error=DeadlineError() | TimedOutError()):
+            return Outcome.REPORT_REFUSED  # the next task would use up its time as well
+        case Failed(error=KalturaError() as error):
+            return _OUTCOMES[error.fault, error.retryable]
+        case _:
+            return Outcome.NEITHER
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Return whether a later run may succeed although the operator changes nothing."""
+    return isinstance(error, RoomReportsError) and error.retryable

@@ -64,6 +64,11 @@ class Report:
     date_parameters: tuple[tuple[str, str], ...] = (("from_date", "to_date"),)
     """Each spelling of the window's start and end to send; Kaltura ignores unknown names."""
 
+    @property
+    def numbers(self) -> frozenset[str]:
+        """The names of the columns that hold numbers."""
+        return frozenset(column.name for column in self.columns if column.kind is not Kind.TEXT)
+
     def accepts(self, name: str) -> bool:
         """Return whether ``name`` is a filter of this report, as far as that is known."""
         return self.filters is None or name in self.filters
@@ -117,7 +122,7 @@ ATTENDEES = Report(
             caveat="0, Unknown or Error for all users that Kaltura does not know.",
         ),
         Column("user_name", meaning="Name of the user.", caveat=_AT_EXPORT),
-        Column("user_email", meaning="E-mail address.", caveat=_AT_EXPORT + " 0 if there is none."),
+        Column("user_email", meaning="Email address.", caveat=_AT_EXPORT + " 0 if there is none."),
         Column("user_type", meaning="Role in the session, such as host or attendee."),
         Column(
             "meeting_view_time",

@@ -11,6 +11,8 @@ from room_reports.model.errors import WindowError
 
 _HOUR_LABEL = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2})Z", re.ASCII)
 _DAY_LABEL = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}", re.ASCII)
+"""How a timestamp begins. ``20260901`` is ISO 8601 as well, but more often a typing error."""
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
@@ -39,6 +41,18 @@ class Window:
 
     def __str__(self) -> str:
         return f"{self.granularity} {self.label}"
+
+
+@dataclass(frozen=True)
+class TimeRange:
+    """The half-open interval ``[start, end)``, both aware datetimes."""
+
+    start: datetime
+    end: datetime
+
+    def touches(self, window: Window) -> bool:
+        """Return whether the window overlaps this interval."""
+        return window.start < self.end and window.end > self.start
 
 
 @dataclass(frozen=True)
@@ -71,7 +85,9 @@ class Calendar:
                 raise WindowError(f"{label!r} is not an hour: {error}") from error
         window = self._day(parse_date(label))
         if window.start == window.end:
-            raise WindowError(f"{label} did not happen in {self.zone.key}, which skipped that date")
+            raise WindowError(
+                f"{label} does not exist in {self.zone.key}: the time zone skipped that date"
+            )
         return window
 
     def containing(self, moment: datetime) -> Window:
@@ -159,7 +175,7 @@ def parse_timestamp(text: str) -> datetime:
         WindowError: If the text is not a timestamp.
     """
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text if _TIMESTAMP.match(text) else "")
     except ValueError as error:
         raise WindowError(
             f"{text!r} is neither a date like 2026-11-22 nor a timestamp like 2026-11-22T13:00:00Z"

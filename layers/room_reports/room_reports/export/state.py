@@ -1,0 +1,140 @@
+"""What a run leaves in the bucket for other runs: the settings in force, and that it is active.
+
+There is no database. These are small objects under ``state/``, which lifecycle rules remove.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from room_reports.export.planner import MadeWith, Share
+from room_reports.model.errors import WindowError
+from room_reports.model.freshness import CLOCK_SKEW
+from room_reports.model.windows import Granularity, Window, iso, parse_timestamp
+from room_reports.settings import Settings
+from room_reports.storage.bucket import Bucket, StoredObject
+from room_reports.storage.errors import StorageError
+from room_reports.telemetry import logger
+
+_SETTINGS_KEY = "state/settings.json"
+_ACTIVE_PREFIX = "state/active/"
+_LONGEST_RUN = timedelta(minutes=16)
+"""The longest that Lambda lets a run be, and some clock skew."""
+
+
+@dataclass(frozen=True)
+class SettingsInForce:
+    """Since when today's settings are in force, as far as they decide what a file holds."""
+
+    zone_since: datetime | None
+    """Day files that were written earlier can have other bounds; None: none can."""
+    filters_since: datetime | None
+    """Files that were written earlier can have been made with other filters; None: none can."""
+
+    @classmethod
+    def read(cls, settings: Settings, bucket: Bucket, now: datetime) -> "SettingsInForce":
+        """Read them from the bucket, and write them there if the settings have changed.
+
+        If S3 fails, no file counts as made with other settings; the next run looks again.
+        """
+        try:
+            return cls._read(settings, bucket, now)
+        except StorageError as error:
+            logger.warning("The settings in force cannot be read", error=str(error))
+            return cls(None, None)
+
+    @classmethod
+    def _read(cls, settings: Settings, bucket: Bucket, now: datetime) -> "SettingsInForce":
+        slugs = sorted(report.slug for report in settings.reports)
+        filters = {slug: settings.filters_digest(slug) for slug in slugs}
+        before = _before(bucket)
+        zone_since, filters_since = before.get("time_zone_since"), before.get("filters_since")
+        if before.get("time_zone") != settings.zone.key:
+            zone_since = iso(now)
+        if "filters" in before and before["filters"] != filters:
+            filters_since = iso(now)
+        state = {
+            "time_zone": settings.zone.key,
+            "time_zone_since": zone_since,
+            "filters": filters,
+            "filters_since": filters_since,
+        }
+        if state != before:
+            bucket.write_json(_SETTINGS_KEY, json.dumps(state))
+        return cls(_moment(zone_since), _moment(filters_since))
+
+    def inspect(
+        self, item: StoredObject, window: Window, settings: Settings, bucket: Bucket
+    ) -> MadeWith:
+        """Return how an object was made, which takes a request only where it can be different.
+
+        Raises:
+            StorageError: If S3 refuses or fails.
+        """
+        days = window.granularity is Granularity.DAY
+        check_bounds = days and _is_before(item.last_modified, self.zone_since)
+        check_filters = _is_before(item.last_modified, self.filters_since)
+        head = bucket.head(item.key) if check_bounds or check_filters else None
+        if head is None:
+            return MadeWith()
+        bounds = head.metadata.get("window-start"), head.metadata.get("window-end")
+        digest = head.metadata.get("filters")
+        return MadeWith(
+            other_bounds=check_bounds
+            and None not in bounds
+            and bounds != (iso(window.start), iso(window.end)),
+            other_filters=check_filters
+            and digest is not None
+            and digest != settings.filters_digest(item.parsed.series.slug),
+        )
+
+
+def _before(bucket: Bucket) -> dict[str, Any]:
+    found = bucket.read_small(_SETTINGS_KEY)
+    try:
+        value = json.loads(found.text) if found else {}
+    except ValueError:
+        value = {}
+    return value if isinstance(value, dict) else {}
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return parse_timestamp(text) if text else None
+    except WindowError:
+        return None
+
+
+def _is_before(moment: datetime, since: datetime | None) -> bool:
+    return since is not None and moment < since + CLOCK_SKEW
+
+
+def begin_run(bucket: Bucket, run_id: str, now: datetime) -> Share:
+    """Announce a run, and return its share of the work among the runs that are active.
+
+    Runs that start at the same time see each other, and begin with different windows, so that
+    they do not ask Kaltura for the same ones. If S3 fails, the run takes all of the work.
+    """
+    try:
+        bucket.write(f"{_ACTIVE_PREFIX}{run_id}", b"active", "text/plain")
+        objects = bucket.small_objects(_ACTIVE_PREFIX)
+    except StorageError as error:
+        logger.warning("Other runs cannot be seen", error=str(error))
+        return Share()
+    active = sorted(
+        item.key.removeprefix(_ACTIVE_PREFIX)
+        for item in objects
+        if item.size and abs(now - item.last_modified) < _LONGEST_RUN
+    )
+    if run_id not in active:
+        return Share()
+    return Share(active.index(run_id), len(active))
+
+
+def end_run(bucket: Bucket, run_id: str) -> None:
+    """Say that a run has ended. The exporter cannot delete, so that the object becomes empty."""
+    try:
+        bucket.write(f"{_ACTIVE_PREFIX}{run_id}", b"", "text/plain")
+    except StorageError as error:
+        logger.warning("Other runs will take this one for active", error=str(error))
