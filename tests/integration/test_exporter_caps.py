@@ -113,9 +113,12 @@ def test_one_session_at_the_cap_fails_and_the_error_names_the_piece() -> None:
         assert failure["task"] == ATTENDEES
         assert failure["retryable"] is False
         assert failure["error"].startswith(
-            "ROW_CAP: exactly 100 rows came, and there is no smaller"
+            "ROW_CAP: exactly 100 rows came, which may be a cap, and the request cannot be split"
         )
-        assert "attendees from 1788825600 to 1788912000; entry_ids=1_us" in failure["error"]
+        assert (
+            "attendees from 2026-09-08T00:00:00Z to 2026-09-09T00:00:00Z; entry_ids=1_us"
+            in failure["error"]
+        )
         assert "; cue_point_ids=1_c26090800" in failure["error"]
         assert len(result["exported"]) == 2
         assert ATTENDEES not in world.export_keys()
@@ -137,4 +140,4 @@ def test_a_quarter_of_a_million_attendees_on_one_day() -> None:
         world.run({**EVENT, "reports": ["attendees"]})
         check(world, ATTENDEES)
         assert len(world.rows(ATTENDEES)) > 250_000
-        assert calls(world, 6001) < 12
+        assert calls(world, 6001) < 24, "the survey in shorter windows, and the pieces"

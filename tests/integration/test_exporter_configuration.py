@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from room_reports.deadline import Deadline
 from room_reports.errors import ConfigurationError
 from tests.support.world import World
 
@@ -132,6 +131,6 @@ def test_an_unreadable_secret_is_reported_with_other_problems() -> None:
         service = world.exporter()
         object.__setattr__(service._dependencies, "secret", unreadable)
         with pytest.raises(ConfigurationError) as caught:
-            service.invoke(world.scheduled_event(), "x", Deadline.after(800))
+            service.invoke(world.scheduled_event(), "x", world.deadline())
         assert len(caught.value.problems) == 2
         assert caught.value.problems[1] == "the secret secret cannot be read"

@@ -175,6 +175,7 @@ def test_the_run_record_matches_the_contract() -> None:
         assert record.keys() == {
             *("run_id", "exported", "skipped", "deferred", "failed"),
             *("trigger", "now", "started_at", "finished_at"),
+            *("freshness", "retired", "other_filters"),
         }
         assert record["started_at"] == record["finished_at"] == f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
         assert [entry["task"] for entry in record["exported"]] == result["exported"]
@@ -196,6 +197,12 @@ def test_the_run_record_matches_the_contract() -> None:
                 "replaced_bytes": 0,
                 "change": None,
                 "same": False,
+                "fewer_rows_than": None,
+                "window_start": "2026-09-19T00:00:00Z",
+                "window_end": "2026-09-20T00:00:00Z",
+                "time_zone": "UTC",
+                "filters": "none",
+                "source": world.regions["us"].url,
             }
 
 

@@ -13,10 +13,11 @@ from local.kaltura.campus import Size
 from local.kaltura.report_action import ReportSettings
 from tests.support.world import SLUGS, World, export_key
 
-AWKWARD = Size(rooms=6, attendees=8, weekly_sessions=8, nasty=0.6)
+AWKWARD = Size(rooms=6, attendees=8, weekly_sessions=8, special_names=0.6)
 METADATA = {
     *("rows", "sha256", "window-start", "window-end"),
     *("exported-at", "state", "run-id", "schema"),
+    *("time-zone", "filters", "source"),
 }
 
 

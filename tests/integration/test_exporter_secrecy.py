@@ -97,7 +97,7 @@ def test_printed():
     print(f"before {SECRET} after")
 
 def test_logged_by_the_exporter():
-    logger.info("Minted", ks=KS)
+    logger.info("Started", ks=KS)
 
 def test_logged_by_a_library():
     logging.getLogger("urllib3").warning("POST %s", SECRET)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from local.kaltura.campus import Size
-from room_reports.deadline import Deadline
 from room_reports.export.errors import RunFailedError
 from room_reports.export.service import ExporterService
 from tests.support.world import World
@@ -21,7 +20,7 @@ def run_hourly(world: World, service: ExporterService, hours: int, step: int = 1
     failed = 0
     for _ in range(0, hours, step):
         try:
-            service.invoke(world.scheduled_event(), "0123456789", Deadline.after(800))
+            service.invoke(world.scheduled_event(), "0123456789", world.deadline())
         except RunFailedError:
             failed += 1
         world.now += step * HOUR
@@ -112,11 +111,11 @@ def test_one_run_recovers_from_an_outage_of_a_week() -> None:
         us, eu = (f"attendees/granularity=day/region={region}" for region in ("us", "eu"))
         assert len(world.s3.store.keys(eu)) == len(world.s3.store.keys(us)) + 7
         world.regions["us"].start()
-        result = service.invoke(world.scheduled_event(), "0123456789", Deadline.after(800))
+        result = service.invoke(world.scheduled_event(), "0123456789", world.deadline())
         assert result["deferred"] == 0
         assert len(world.s3.store.keys(us)) == len(world.s3.store.keys(eu))
-        again = service.invoke(world.scheduled_event(), "0123456789", Deadline.after(800))
+        again = service.invoke(world.scheduled_event(), "0123456789", world.deadline())
         assert again["exported"] == []
         world.now += timedelta(days=4)
-        service.invoke(world.scheduled_event(), "0123456789", Deadline.after(800))
+        service.invoke(world.scheduled_event(), "0123456789", world.deadline())
         check_final(world, {f"2026-09-{day:02}" for day in range(1, 12)})

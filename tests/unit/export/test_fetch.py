@@ -8,9 +8,9 @@ import pytest
 
 from room_reports.deadline import Deadline
 from room_reports.export.errors import RowCapError
-from room_reports.export.fetch import fetch_report
+from room_reports.export.fetch import ReportFetcher
 from room_reports.export.receive import Receiver
-from room_reports.kaltura.errors import MalformedReportError
+from room_reports.kaltura.errors import MalformedReportError, TooHeavyError
 from room_reports.kaltura.request import ReportRequest
 from room_reports.model.reports import BREAKOUT_SESSIONS, ROOM_DATA
 from room_reports.storage.csv_file import read_csv
@@ -54,7 +54,8 @@ class CappedRegion:
 def fetched_rooms(*rooms: str) -> list[str]:
     region = cast("KalturaRegion", CappedRegion(*rooms))
     out = io.BytesIO()
-    fetch_report(Receiver(SETTINGS, region, Deadline.after(60)), REQUEST, out, compress=False)
+    fetcher = ReportFetcher(Receiver(SETTINGS, region, Deadline.after(60)))
+    fetcher.fetch(REQUEST, out, compress=False)
     return sorted(row[0] for row in list(read_csv(out))[1:])
 
 
@@ -62,7 +63,13 @@ def test_pieces_add_up_to_the_whole_report() -> None:
     assert fetched_rooms("1_a", "1_a", "1_b", "1_c", "1_c") == ["1_a", "1_a", "1_b", "1_c", "1_c"]
 
 
-@pytest.mark.parametrize("odd", ["0", "", "-1_d"])
+def test_an_id_that_begins_like_a_formula_is_fetched() -> None:
+    assert fetched_rooms("1_a", "1_b", "-1_d", "1_c", "1_c") == sorted(
+        ["1_a", "1_b", "'-1_d", "1_c", "1_c"]
+    )
+
+
+@pytest.mark.parametrize("odd", ["0", ""])
 def test_rows_missing_from_all_pieces_raise_row_cap_error(odd: str) -> None:
     with pytest.raises(RowCapError, match="ROW_CAP: its pieces lack 1 of the rows that came"):
         fetched_rooms("1_a", "1_b", odd, "1_c", "1_c")
@@ -71,3 +78,67 @@ def test_rows_missing_from_all_pieces_raise_row_cap_error(odd: str) -> None:
 def test_pieces_with_different_headers_are_rejected() -> None:
     with pytest.raises(MalformedReportError, match="came with different headers in its pieces"):
         fetched_rooms("1_a", "1_new", "1_b", "1_c", "1_c")
+
+
+class TimedRegion:
+    """Returns the rows of some moments, capped; no row is found by the room ``0``."""
+
+    def __init__(self, *rooms: str) -> None:
+        self.rows = [(number * 3600, room) for number, room in enumerate(rooms)]
+
+    def fetch(
+        self, request: ReportRequest, consume: Callable[[Iterator[bytes]], _T], _: Deadline
+    ) -> _T:
+        ids = request.filters.get(request.report.room_filter or "")
+        width = len(request.report.columns)
+        rows = [
+            [room, *(f"{column}at{moment}" for column in range(1, width - 1)), "0.5"]
+            for moment, room in self.rows
+            if request.start <= moment < request.end
+            and (ids is None or (room in ids and room != "0"))
+            and request.report != ROOM_DATA
+        ]
+        header = [column.name for column in request.report.columns]
+        text = "".join(",".join(row) + "\n" for row in [header, *rows[:CAP]])
+        return consume(iter([b"\xef\xbb\xbf" + text.encode()]))
+
+
+def fetched_by_time(*rooms: str) -> list[str]:
+    region = cast("KalturaRegion", TimedRegion(*rooms))
+    out = io.BytesIO()
+    fetcher = ReportFetcher(Receiver(SETTINGS, region, Deadline.after(60)))
+    fetcher.fetch(REQUEST, out, compress=False)
+    return [row[0] for row in list(read_csv(out))[1:]]
+
+
+def test_rooms_beyond_the_cap_are_found_in_shorter_windows() -> None:
+    rooms = [f"1_{number}" for number in range(10)]
+    assert sorted(fetched_by_time(*rooms)) == rooms
+
+
+def test_rows_that_no_piece_reaches_are_taken_from_the_whole_if_it_has_them_all() -> None:
+    rooms = ["0", "1_a", "0", "1_b", "1_c", "1_d", "1_e"]
+    assert sorted(fetched_by_time(*rooms)) == sorted(rooms)
+
+
+def test_rows_that_neither_the_whole_nor_a_piece_has_are_named() -> None:
+    with pytest.raises(RowCapError, match=r"lack 2 of the rows that came \(parent_entry_id: '0'\)"):
+        fetched_by_time("0", "1_a", "1_b", "1_c", "1_d", "0")
+
+
+class HeavyRegion(TimedRegion):
+    """Returns a report only for named rooms; the report of rooms is always light."""
+
+    def fetch(
+        self, request: ReportRequest, consume: Callable[[Iterator[bytes]], _T], deadline: Deadline
+    ) -> _T:
+        if request.report != ROOM_DATA and not request.filters:
+            raise TooHeavyError("HTTP_504", "too heavy")
+        return super().fetch(request, consume, deadline)
+
+
+def test_a_heavy_report_without_any_room_is_not_taken_for_an_empty_one() -> None:
+    region = cast("KalturaRegion", HeavyRegion())
+    fetcher = ReportFetcher(Receiver(SETTINGS, region, Deadline.after(60)))
+    with pytest.raises(TooHeavyError):
+        fetcher.fetch(REQUEST, io.BytesIO(), compress=False)

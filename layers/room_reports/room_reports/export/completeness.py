@@ -19,7 +19,7 @@ HARD_CAP = 100_000
 """The most rows that Kaltura's server returns for any report."""
 
 _ROUND = 1000
-"""A report's own cap is taken to be a multiple of this."""
+"""A report's own cap is assumed to be a multiple of this."""
 
 
 def is_suspect(rows: int, settings: Settings) -> bool:

@@ -8,14 +8,16 @@ ExportError
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from room_reports.errors import RoomReportsError
 from room_reports.kaltura.request import ReportRequest
+from room_reports.model.windows import iso
 
 
 class ExportError(RoomReportsError):
-    """Base class of what makes a task or a run fail on this side of Kaltura and S3."""
+    """Base class of what makes a task or a run fail although Kaltura and S3 work."""
 
 
 class RowCapError(ExportError):
@@ -23,8 +25,33 @@ class RowCapError(ExportError):
 
     def __init__(self, request: ReportRequest, why: str) -> None:
         filters = "; ".join(f"{name}={','.join(ids)}" for name, ids in request.filters.items())
-        piece = f"{request.report.slug} from {request.start} to {request.end}; {filters}"
-        super().__init__(f"ROW_CAP: {why}, and there is no smaller piece to ask for: {piece}")
+        moments = [iso(datetime.fromtimestamp(at, UTC)) for at in (request.start, request.end)]
+        window = f"{request.report.slug} from {moments[0]} to {moments[1]}"
+        super().__init__(
+            f"ROW_CAP: {why}, and the request cannot be split further "
+            f"({window}; {filters or 'all rooms'}); name Kaltura's row cap in RowCaps, "
+            "or export hours"
+        )
+
+
+class FewerRowsError(ExportError):
+    """Raised when a report lacks rows of the published file, asked for in two ways.
+
+    Attributes:
+        before: The number of rows in the published file.
+        now: The number of rows that Kaltura returns.
+    """
+
+    retryable = True
+
+    def __init__(self, key: str, before: int, now: int) -> None:
+        self.before = before
+        self.now = now
+        super().__init__(
+            f"FEWER_ROWS: {key} has {before} rows and Kaltura now returns {now}, so that the "
+            "published file stays as it is; if the rows were really deleted, invoke the exporter "
+            'for this window with "force": true'
+        )
 
 
 class TooLateError(ExportError):

@@ -1,17 +1,21 @@
-"""One task: fetching a report, and publishing it as an object in the bucket."""
+"""One task: from Kaltura's response to the object in the bucket."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import IO
 
 from room_reports.deadline import Deadline
 from room_reports.export.changes import Change, compare
-from room_reports.export.errors import TooLateError
-from room_reports.export.fetch import FetchedReport, fetch_report
-from room_reports.export.planner import Task
-from room_reports.export.receive import Receiver, spool
+from room_reports.export.errors import FewerRowsError, RowCapError, TooLateError
+from room_reports.export.fetch import FetchedReport, ReportFetcher
+from room_reports.export.piece_store import BucketPieceStore
+from room_reports.export.planner import Reason, Task
+from room_reports.export.receive import ConcurrentMap, Receiver, spool
 from room_reports.kaltura.client import KalturaRegion
+from room_reports.kaltura.errors import KalturaError
 from room_reports.kaltura.request import ReportRequest
 from room_reports.model.freshness import CLOCK_SKEW, State, milestones, state_at
 from room_reports.model.windows import iso
@@ -21,72 +25,187 @@ from room_reports.storage.errors import ConflictError, UnreadableCsvError
 from room_reports.telemetry import logger
 
 _PUBLISH_ATTEMPTS = 5
+_TOLERATED_LOSS = 0.02
+"""The share of an export's rows that may be missing in the next export of the same window."""
 
 
 @dataclass(frozen=True)
 class ExportedTask:
-    """A task that was completed."""
+    """A task that was exported."""
 
     task: Task
     state: State
     fetched: FetchedReport
     change: Change | None
-    """The differences from the previous export, if there is one that can be read."""
+    """What it changed in the previous export, if there was one that could be read."""
     same: bool
-    """Whether the bytes equal those of the previous export, so that only metadata was written."""
+    """Whether the bytes are those of the previous export, so that only metadata was written."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """What the object says of itself."""
+    fewer_rows_than: int | None = None
+    """The number of rows of the previous export, if an event accepted that there are fewer."""
+
+
+@dataclass(frozen=True)
+class Superseded:
+    """Another run has published a task in the meantime, or something newer."""
 
 
 @dataclass(frozen=True)
 class TaskExporter:
-    """Executes the tasks of one run; safe to share between threads."""
+    """Exports the tasks of one run; safe to share between threads."""
 
     settings: Settings
     bucket: Bucket
     run_id: str
     clock: Callable[[], datetime]
     ahead: timedelta
-    """The difference between the run's own time, which begins with its "now", and ``clock``."""
+    """How far the run's own time, which begins with its "now", is ahead of ``clock``."""
+    listed_at: datetime
+    """When the run looked at the bucket."""
+    windows_with_pieces: frozenset[str] = frozenset()
+    """The windows of which an earlier run has kept pieces."""
 
-    def export(self, task: Task, region: KalturaRegion, deadline: Deadline) -> ExportedTask | None:
+    def export(
+        self,
+        task: Task,
+        region: KalturaRegion,
+        deadline: Deadline,
+        concurrently: ConcurrentMap,
+    ) -> ExportedTask | Superseded:
         """Fetch, check, normalise and publish one report.
 
-        Returns:
-            The completed task, or None if another run published a newer export in the meantime.
-
         Raises:
-            KalturaError: If the report cannot be fetched.
-            HeaderError: If the report's header does not fit the catalogue.
-            RowCapError: If Kaltura cuts the report off and no smaller request avoids it.
-            StorageError: If S3 refuses or fails.
-            ConflictError: If other runs replace the object again and again.
-            TooLateError: If a milestone passes between fetching and publishing.
+            KalturaError, StorageError, ConflictError, ExportError: Nothing was published.
         """
         started = self.clock()
-        self._check_not_late(task, started)  # before fetching, which would be useless
-        request = ReportRequest(
+        self._check_not_late(task, started)
+        found = self._look_again(task)
+        if found and self._is_done(task, found):
+            return Superseded()
+        request = self._request(task)
+        # S3 wants to know a file's rows and hash before its first byte, and both are known only
+        # after its last one. So the file waits here, on disk when it is large.
+        with spool() as file:
+            receiver = Receiver(self.settings, region, deadline, concurrently)
+            store = self._piece_store(task, region, request)
+            fetcher = ReportFetcher(receiver, store, lambda: self.clock().timestamp())
+            fetched, accepted = self._fetch(task, fetcher, request, file, found)
+            started = _oldest(started, fetched)
+            self._check_not_late(task, started)
+            state = state_at(task.window, self.settings.settle, started + self.ahead)
+            metadata = self._metadata(task, region, fetched, state, started)
+            change, same = self._change(task, file, metadata["sha256"], found)
+            sha256 = fetched.summary.stored_sha256
+            if not self._publish(task, file, sha256, metadata, found, same=same):
+                return Superseded()
+            return ExportedTask(task, state, fetched, change, same, metadata, accepted)
+
+    def _request(self, task: Task) -> ReportRequest:
+        return ReportRequest(
             report=task.report,
             start=int(task.window.start.timestamp()),
             end=int(task.window.end.timestamp()),
             filters=self.settings.filters.get(task.report.slug, {}),
         )
-        # The number of rows and the hash are known only at the end of the file, but S3 needs them
-        # before its first byte. So the file is spooled first, on disk if it is large.
-        with spool() as file:
-            receiver = Receiver(self.settings, region, deadline)
-            fetched = fetch_report(receiver, request, file, compress=task.gzip)
-            self._check_not_late(task, started)
-            state = state_at(task.window, self.settings.settle, started + self.ahead)
-            metadata = self._metadata(task, fetched, state, started)
-            found = self.bucket.head(task.key) if task.stored else None
-            if found and _is_newer(found, task, metadata):
-                return None
-            change, same = self._change(task, file, metadata["sha256"], found)
-            if not self._publish(task, file, metadata, same=same):
-                return None
-            return ExportedTask(task, state, fetched, change, same)
+
+    def _look_again(self, task: Task) -> ObjectHead | None:
+        """Return what the bucket holds for a task now, right before Kaltura is asked.
+
+        Another run can have exported it since this one has listed the bucket. To look costs a few
+        milliseconds, and to ask Kaltura in vain some seconds.
+        """
+        if task.replaces or self.bucket.find(task.key):
+            return self.bucket.head(task.key)
+        return None
+
+    def _is_done(self, task: Task, found: ObjectHead) -> bool:
+        """Return whether another run has done the task since this one looked at the bucket."""
+        if task.reason in (Reason.OPEN, Reason.FORCED, Reason.RECUT):
+            return found.last_modified > self.listed_at + CLOCK_SKEW
+        now = self.clock() + self.ahead
+        passed = [m for m in milestones(task.window, self.settings.settle) if m <= now]
+        return bool(passed) and found.last_modified >= passed[-1]
+
+    def _piece_store(
+        self, task: Task, region: KalturaRegion, request: ReportRequest
+    ) -> BucketPieceStore | None:
+        now = self.clock() + self.ahead
+        passed = [m for m in milestones(task.window, self.settings.settle) if m <= now]
+        if not passed or self.ahead:
+            return None  # what an open window has now is out of date in the next run
+        name = task.series.file_name(task.window.label).removesuffix(".csv")
+        origin = [region.base_url, request.params(), self.settings.neutralise_formulas]
+        return BucketPieceStore(
+            bucket=self.bucket,
+            window=name,
+            origin=hashlib.sha256(json.dumps(origin).encode()).hexdigest(),
+            since=passed[-1].timestamp(),
+            exists=name in self.windows_with_pieces,
+            clock=lambda: self.clock().timestamp(),
+        )
+
+    def _fetch(
+        self,
+        task: Task,
+        fetcher: ReportFetcher,
+        request: ReportRequest,
+        file: IO[bytes],
+        found: ObjectHead | None,
+    ) -> tuple[FetchedReport, int | None]:
+        """Fetch a report that does not lack rows of the published one, or that may lack them.
+
+        Returns:
+            The report, and the published number of rows if an event accepted that there are fewer.
+
+        Raises:
+            FewerRowsError: If the report lacks rows, asked for in another way as well.
+        """
+        fetched = fetcher.fetch(request, file, compress=task.gzip)
+        before = self._comparable_rows(task, found)
+        if before is None or self._is_enough(fetched, before):
+            return fetched, None
+        logger.warning(
+            "Fewer rows than published", task=task.key, rows=fetched.summary.rows, published=before
+        )
+        if task.forced:
+            return fetched, before
+        if request.report.room_filter:
+            try:
+                fetched = fetcher.fetch_by_room(request, file, compress=task.gzip)
+            except (KalturaError, RowCapError) as error:
+                raise FewerRowsError(task.key, before, fetched.summary.rows) from error
+        if not self._is_enough(fetched, before):
+            raise FewerRowsError(task.key, before, fetched.summary.rows)
+        return fetched, None
+
+    def _comparable_rows(self, task: Task, found: ObjectHead | None) -> int | None:
+        """Return the published number of rows; None if it is unknown or of another request."""
+        if found is None:
+            return None
+        metadata = found.metadata
+        same_request = (
+            metadata.get("window-start", ""),
+            metadata.get("window-end", ""),
+            metadata.get("filters", self.settings.filters_digest(task.report.slug)),
+        ) == (
+            iso(task.window.start),
+            iso(task.window.end),
+            self.settings.filters_digest(task.report.slug),
+        )
+        text = metadata.get("rows", "")
+        return int(text) if same_request and text.isascii() and text.isdigit() else None
+
+    def _is_enough(self, fetched: FetchedReport, before: int) -> bool:
+        return fetched.summary.rows >= before - int(before * _TOLERATED_LOSS)
 
     def _metadata(
-        self, task: Task, fetched: FetchedReport, state: State, started: datetime
+        self,
+        task: Task,
+        region: KalturaRegion,
+        fetched: FetchedReport,
+        state: State,
+        started: datetime,
     ) -> dict[str, str]:
         metadata = {
             "rows": str(fetched.summary.rows),
@@ -97,16 +216,19 @@ class TaskExporter:
             "state": state.value,
             "run-id": self.run_id,
             "schema": fetched.summary.schema,
+            "time-zone": self.settings.zone.key,
+            "filters": self.settings.filters_digest(task.report.slug),
+            "source": region.base_url,
         }
         if fetched.pieces > 1:
             metadata["pieces"] = str(fetched.pieces)
         return metadata
 
     def _check_not_late(self, task: Task, started: datetime) -> None:
-        """Raise TooLateError if a milestone passes between the start of the export and now.
+        """Refuse to publish after a milestone what was fetched before it.
 
-        The planner compares an object's last modification with the milestones. It would take such
-        an object for one that was fetched after the milestone, and never replace it.
+        The planner tells by when an object was last written whether it was exported after a
+        milestone. It would never replace this one by what Kaltura has at the milestone.
         """
         latest = self.clock() + CLOCK_SKEW
         passing = milestones(task.window, self.settings.settle)
@@ -116,45 +238,64 @@ class TaskExporter:
     def _change(
         self, task: Task, file: IO[bytes], sha256: str, found: ObjectHead | None
     ) -> tuple[Change | None, bool]:
-        """Return what the export changes in the previous one, and whether their bytes are equal."""
-        if found is None or task.stored is None:
+        """Return what the export changes in the previous one, and whether they are the same."""
+        if found is None:
             return None, False
         if found.metadata.get("sha256") == sha256:
-            return Change(), task.stored.etag == found.etag
+            return Change(), True
         with spool() as old:
             try:
                 if self.bucket.read(task.key, old):
                     return compare(old, file, task.report.primary_key, compressed=task.gzip), False
             except UnreadableCsvError as error:
-                logger.warning("The previous export is unreadable", task=task.key, error=str(error))
+                logger.warning(
+                    "Replacing a file that is not strict CSV", task=task.key, error=str(error)
+                )
         return None, False
 
     def _publish(
-        self, task: Task, file: IO[bytes], metadata: dict[str, str], *, same: bool
+        self,
+        task: Task,
+        file: IO[bytes],
+        sha256: str,
+        metadata: dict[str, str],
+        found: ObjectHead | None,
+        *,
+        same: bool,
     ) -> bool:
-        """Publish unless the object is newer already; return whether it was published."""
-        replacing = task.stored.etag if task.stored else None
+        """Publish unless something newer is there; return whether it did."""
+        replacing = found.etag if found else None
+        seen = found
         for _ in range(_PUBLISH_ATTEMPTS):
             try:
                 if same and replacing:
                     self.bucket.replace_metadata(task.key, metadata, replacing)
                 else:
-                    self.bucket.publish(task.key, file, metadata, replacing)
+                    self.bucket.publish(task.key, file, sha256, metadata, replacing)
             except ConflictError:
                 found, same = self.bucket.head(task.key), False
                 if found and found.metadata == metadata:
-                    return True  # S3's response was lost, and boto3's retry found our own object
-                if found and _is_newer(found, task, metadata):
+                    return True  # S3's response was lost, and boto3's retry met our own object
+                if found and _is_newer(found, seen, task, metadata):
                     return False
                 replacing = found.etag if found else None
             else:
                 return True
-        raise ConflictError(task.key)
+        raise ConflictError(task.key, "PreconditionFailed")
 
 
-def _is_newer(found: ObjectHead, task: Task, metadata: dict[str, str]) -> bool:
-    """Return whether another run has since written an export that was fetched later."""
-    if task.stored and found.last_modified <= task.stored.last_modified:
+def _oldest(started: datetime, fetched: FetchedReport) -> datetime:
+    """Return when the oldest part of a report was fetched."""
+    if fetched.fetched_at is None:
+        return started
+    return min(started, datetime.fromtimestamp(fetched.fetched_at, UTC))
+
+
+def _is_newer(
+    found: ObjectHead, seen: ObjectHead | None, task: Task, metadata: dict[str, str]
+) -> bool:
+    """Return whether another run has written since, and has fetched later than this one."""
+    if seen and found.last_modified <= seen.last_modified:
         return False
     newer = found.metadata.get("exported-at", "") >= metadata["exported-at"]
     if newer:

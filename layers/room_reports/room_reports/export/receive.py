@@ -1,21 +1,35 @@
 """One call to Kaltura, written as strict CSV: the bottom of fetching."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Protocol, TypeVar
 
 from room_reports.deadline import Deadline
-from room_reports.export.room_sessions import RoomSessions, collected
 from room_reports.kaltura.client import KalturaRegion
 from room_reports.kaltura.csv_reader import KalturaCsvReader
-from room_reports.kaltura.errors import MalformedReportError
+from room_reports.kaltura.errors import DeadlineError, MalformedReportError, TimedOutError
 from room_reports.kaltura.request import ReportRequest
 from room_reports.settings import Settings
-from room_reports.storage.csv_file import CsvSummary, write_csv
+from room_reports.storage.csv_file import CsvSummary, normalise
 from room_reports.storage.errors import HeaderError
 
 _BYTES_IN_MEMORY = 8 << 20
+_HALF = 0.5
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+class ConcurrentMap(Protocol):
+    """Calls a function for several items, with the threads that are free."""
+
+    def __call__(self, call: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
+        """Return ``call(item)`` for each item, in their order."""
+
+
+def map_in_turn(call: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
+    """Return ``call(item)`` for each item, one after the other."""
+    return [call(item) for item in items]
 
 
 @dataclass(frozen=True)
@@ -25,38 +39,45 @@ class Received:
     summary: CsvSummary
     replaced: int
     """The number of invalid UTF-8 sequences that were replaced."""
-    room_sessions: RoomSessions
-    """The rooms and sessions that occur in its rows."""
 
 
 @dataclass(frozen=True)
 class Receiver:
-    """Calls one region until a deadline; safe to share between threads."""
+    """Calls one region for one task, until a deadline."""
 
     settings: Settings
     region: KalturaRegion
     deadline: Deadline
+    concurrently: ConcurrentMap = map_in_turn
 
     def receive(
-        self, request: ReportRequest, out: IO[bytes], *, compress: bool = False
+        self,
+        request: ReportRequest,
+        out: IO[bytes],
+        *,
+        compress: bool = False,
+        can_split: bool = False,
     ) -> Received:
         """Write what Kaltura returns for ``request`` to ``out`` as strict CSV.
 
         Whether Kaltura cut it off at a row cap is for ``completeness`` to decide.
 
+        Args:
+            can_split: Whether smaller calls can replace this one. Then it gets half of the time
+                that is left, so that there is time for them.
+
         Raises:
+            TimedOutError: If the call has used up its half of the time.
             KalturaError: If Kaltura returns no report, retries included.
         """
 
         def consume(chunks: Iterator[bytes]) -> Received:
             out.seek(0)
             out.truncate()
-            reader = KalturaCsvReader(chunks)
-            pairs: set[tuple[str, str]] = set()
+            reader = KalturaCsvReader(chunks, request.report)
             try:
-                summary = write_csv(
-                    reader.header,
-                    collected(reader.header, reader, request.report, pairs),
+                summary = normalise(
+                    reader,
                     request.report,
                     out,
                     neutralise=self.settings.neutralise_formulas,
@@ -64,9 +85,15 @@ class Receiver:
                 )
             except HeaderError as error:
                 raise MalformedReportError(str(error)) from error
-            return Received(summary, reader.replaced, RoomSessions(frozenset(pairs)))
+            return Received(summary, reader.replaced)
 
-        return self.region.fetch(request, consume, self.deadline)
+        deadline = self.deadline.part(_HALF) if can_split else self.deadline
+        try:
+            return self.region.fetch(request, consume, deadline)
+        except DeadlineError as error:
+            if can_split and self.deadline.remaining() > 0:
+                raise TimedOutError from error
+            raise
 
 
 def spool() -> IO[bytes]:

@@ -1,9 +1,10 @@
 """The rooms, and the sessions in them, that the rows of a report belong to."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import IO
 
 from room_reports.model.reports import ROOM_DATA, Report
+from room_reports.storage.csv_file import FORMULA_STARTS, read_csv
 
 SESSION_COLUMN = "cue_point_id"
 
@@ -27,21 +28,26 @@ class RoomSessions:
         return RoomSessions(self.pairs | other.pairs)
 
 
-def collected(
-    header: list[str],
-    rows: Iterable[list[str]],
-    report: Report,
-    pairs: set[tuple[str, str]],
-) -> Iterator[list[str]]:
-    """Yield ``rows`` unchanged and add the room and session of each to ``pairs``."""
+def room_sessions_in(file: IO[bytes], report: Report, *, compressed: bool = False) -> RoomSessions:
+    """Return the rooms and the sessions that the rows of a file of strict CSV belong to.
+
+    The apostrophe that ``normalise`` puts before an id that begins like a formula is removed.
+
+    Raises:
+        UnreadableCsvError: If the file is not strict CSV.
+    """
+    rows = read_csv(file, compressed=compressed)
+    header = next(rows, [])
     if SESSION_COLUMN not in header:
-        yield from rows
-        return
+        return RoomSessions()
     columns = [report.room_column] if report.room_column else []
     if report == ROOM_DATA:
         columns.append("parent_entry_id")
     session = header.index(SESSION_COLUMN)
     rooms = [header.index(name) for name in columns if name in header]
-    for row in rows:
-        pairs.update((row[room], row[session]) for room in rooms if row[room])
-        yield row
+    pairs = {(row[room], row[session]) for row in rows for room in rooms if row[room]}
+    return RoomSessions(frozenset((_as_sent(room), _as_sent(name)) for room, name in pairs))
+
+
+def _as_sent(value: str) -> str:
+    return value[1:] if value[:1] == "'" and value[1:2] in FORMULA_STARTS else value

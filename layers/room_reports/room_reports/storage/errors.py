@@ -31,6 +31,10 @@ class ConflictError(RoomReportsError):
 
     retryable = True
 
+    def __init__(self, key: str, code: str) -> None:
+        self.code = code
+        super().__init__(f"S3 {code}: {key} was changed by another run; the next run tries again")
+
 
 class UnreadableCsvError(RoomReportsError):
     """Raised for a file that is not strict CSV."""
