@@ -50,7 +50,7 @@ def _measure(
     parsed = exports_query({**query, "limit": [str(LIMIT)]}, settings, NOW)
     found = result_page(bucket, parsed, settings).exports
     wanted = [(each.stored.key, each.position.window) for each in found]
-    describe(bucket, settings.exporter.settle, wanted)
+    describe(bucket, settings.exporter, wanted)
     spent = time.perf_counter() - begun
     lists, heads = server.requests.count("LIST"), server.requests.count("HEAD")
     return str(lists), str(heads), f"{spent * 1000:.0f}"

@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.kaltura.credentials import AdminSecret, AppToken, StaticSession, parse_secret
+from room_reports.kaltura.credentials import (
+    AdminSecret,
+    AppToken,
+    StaticKalturaSession,
+    parse_secret,
+)
 from room_reports.kaltura.errors import SecretError
 from room_reports.model.regions import Region
 
@@ -46,7 +51,7 @@ def test_each_region_may_have_a_different_form() -> None:
     )
 
     assert parse_secret(text, (US, EU, CA)) == {
-        "us": StaticSession(SECRET),
+        "us": StaticKalturaSession(SECRET),
         "eu": AppToken(123, "1_abc", "token"),
         "ca": AdminSecret(456, "admin", "someone"),
     }

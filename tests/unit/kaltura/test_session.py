@@ -8,7 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from room_reports.deadline import Deadline
-from room_reports.kaltura.credentials import AdminSecret, AppToken, Credentials, StaticSession
+from room_reports.kaltura.credentials import (
+    AdminSecret,
+    AppToken,
+    Credentials,
+    StaticKalturaSession,
+)
 from room_reports.kaltura.errors import KalturaError, RegionError, TransientError
 from room_reports.kaltura.session import LIFETIME, KalturaSessionProvider
 from room_reports.kaltura.transport import HttpPolicy, Transport
@@ -54,7 +59,7 @@ class Kaltura:
     def __init__(
         self, algorithm: str = "sha256", expiry: object = int(NOW) + LIFETIME, delay: float = 0.0
     ) -> None:
-        self.minted = 0
+        self.started = 0
         self.algorithm = algorithm
         self.expiry = expiry
         self.delay = delay
@@ -63,8 +68,8 @@ class Kaltura:
         if request.action == "startWidgetSession":
             assert request.form["widgetId"] == "_102"
             return json_response({"ks": WIDGET_KS, "partnerId": "102", "userId": 0})
-        self.minted += 1
-        ks = f"djJ8MTAyfA-{self.minted}"
+        self.started += 1
+        ks = f"djJ8MTAyfA-{self.started}"
         if request.action == "start":
             given = json_response(ks)
         else:
@@ -77,10 +82,10 @@ class Kaltura:
 
 def test_a_static_session_is_used_unchanged() -> None:
     with serving(refusal("UNEXPECTED_REQUEST")) as server:
-        sessions = provider(server, StaticSession("djJ8ready"), SettableClock())
+        sessions = provider(server, StaticKalturaSession("djJ8ready"), SettableClock())
 
         assert sessions.current(soon()).ks == "djJ8ready"
-        assert not sessions.can_mint
+        assert not sessions.can_renew
     assert server.requests == []
 
 
@@ -91,7 +96,7 @@ def test_an_admin_secret_starts_a_session_with_least_privilege() -> None:
         (request,) = server.requests
 
     assert session.ks == "djJ8MTAyfA-1"
-    assert sessions.can_mint
+    assert sessions.can_renew
     assert request.method == "POST"
     assert request.path == "/api_v3/service/session/action/start"
     form = request.form
@@ -180,7 +185,7 @@ def test_concurrent_threads_start_one_session() -> None:
 
         with ThreadPoolExecutor(16) as pool:
             assert set(pool.map(ask, range(16))) == {"djJ8MTAyfA-1"}
-    assert kaltura.minted == 1
+    assert kaltura.started == 1
 
 
 def test_discarding_an_old_session_twice_keeps_the_new_one() -> None:
@@ -193,7 +198,7 @@ def test_discarding_an_old_session_twice_keeps_the_new_one() -> None:
         sessions.discard(old)
 
         assert sessions.current(soon()) is new
-    assert kaltura.minted == 2
+    assert kaltura.started == 2
 
 
 @pytest.mark.parametrize("nothing", [None, "", 7, [], {"ks": "x"}])

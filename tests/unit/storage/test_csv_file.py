@@ -1,7 +1,9 @@
+import csv
 import gc
 import gzip
 import hashlib
 import io
+import re
 import tempfile
 import tracemalloc
 from collections.abc import Iterator
@@ -15,8 +17,9 @@ from hypothesis import strategies as st
 from room_reports.kaltura.csv_reader import KalturaCsvReader
 from room_reports.kaltura.errors import CutReportError
 from room_reports.model.reports import ATTENDEES, REPORTS, ROOM_DATA, Report
+from room_reports.storage import csv_file
 from room_reports.storage.csv_file import read_csv, write_csv
-from room_reports.storage.errors import HeaderError
+from room_reports.storage.errors import HeaderError, UnreadableCsvError
 from tests.support.csv_files import publish, strict_rows
 from tests.support.tables import (
     BOM,
@@ -110,7 +113,9 @@ def test_error_names_missing_columns(report: Report, data: st.DataObject) -> Non
     with pytest.raises(HeaderError) as caught:
         write_csv([name for name in known if name not in missing], [], report, io.BytesIO())
 
-    named = str(caught.value).split(";")[0].removeprefix(f"{report.slug} came without ")
+    named = (
+        str(caught.value).split(";")[0].removeprefix(f"the report {report.slug} lacks the columns ")
+    )
     assert set(named.split(", ")) == missing
 
 
@@ -216,3 +221,26 @@ def test_memory_does_not_grow_with_the_report() -> None:
     assert summary.rows == blocks * 50
     assert summary.size > 50 << 20
     assert peak < 20 << 20
+
+
+CSV_PARTS = st.lists(
+    st.sampled_from(["a", ",", "\n", '"', '""', '"a,b"', '"a\nb"', "\r", "é", "\0", "a,b,c\n"]),
+    max_size=25,
+)
+
+
+@given(CSV_PARTS, st.integers(1, 20), st.booleans())
+def test_read_csv_reads_what_the_csv_module_reads(
+    parts: list[str], size: int, compress: bool
+) -> None:
+    text = "".join(parts)
+    data = gzip.compress(text.encode()) if compress else text.encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_file, "_READ_AT_ONCE", size)
+        try:
+            expected = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        except csv.Error as error:
+            with pytest.raises(UnreadableCsvError, match=re.escape(str(error))):
+                list(read_csv(io.BytesIO(data), compressed=compress))
+        else:
+            assert list(read_csv(io.BytesIO(data), compressed=compress)) == expected

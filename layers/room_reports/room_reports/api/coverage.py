@@ -14,14 +14,24 @@ MISSING = "missing"
 
 
 def coverage(
-    bucket: Bucket, query: CoverageQuery, settle: timedelta, now: datetime
+    bucket: Bucket,
+    query: CoverageQuery,
+    settle: timedelta,
+    now: datetime,
+    *,
+    configured: bool = True,
 ) -> list[dict[str, Any]]:
     """Return each window that is exported or has ended, oldest first.
+
+    Args:
+        configured: Whether the region's report is exported, so that a window without a file is
+            missing.
 
     Raises:
         StorageError: If S3 refuses or fails.
     """
-    return list(_windows(bucket, query, settle, now))
+    windows = _windows(bucket, query, settle, now)
+    return [window for window in windows if configured or window["state"] != MISSING]
 
 
 def _windows(

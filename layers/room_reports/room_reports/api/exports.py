@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from room_reports.api.presign import ObjectVersion
+from room_reports.model.errors import WindowError
 from room_reports.model.freshness import State, state_at
-from room_reports.model.windows import Window, iso
+from room_reports.model.windows import Window, iso, parse_timestamp
+from room_reports.settings import Settings
 from room_reports.storage.bucket import Bucket, ObjectHead
 from room_reports.storage.keys import Series, parse_key
 
@@ -26,46 +27,48 @@ class DescribedExport:
 
 
 def describe(
-    bucket: Bucket, settle: timedelta, wanted: Iterable[tuple[str, Window]]
+    bucket: Bucket, settings: Settings, wanted: Iterable[tuple[str, Window]]
 ) -> list[DescribedExport]:
     """Return the exports under these keys, in their order, without those that no longer exist.
 
     Args:
         bucket: With credentials that may read objects.
-        settle: How long after its end a window settles.
+        settings: Today's, for what an object does not say of itself.
 
     Raises:
         StorageError: If S3 refuses or fails.
     """
     with ThreadPoolExecutor(_CONCURRENT_READS) as pool:
-        found = pool.map(lambda each: _describe(bucket, settle, *each), wanted)
+        found = pool.map(lambda each: _describe(bucket, settings, *each), wanted)
         return [export for export in found if export]
 
 
 def _describe(
-    bucket: Bucket, settle: timedelta, key: str, window: Window
+    bucket: Bucket, settings: Settings, key: str, window: Window
 ) -> DescribedExport | None:
     head, parsed = bucket.head(key), parse_key(key)
     if head is None or parsed is None:
         return None
     name = parsed.series.file_name(parsed.label)
     version = ObjectVersion(bucket.name, key, head.version_id, name)
-    return DescribedExport(version, _fields(parsed.series, window, settle, head, name))
+    return DescribedExport(version, _fields(parsed.series, window, settings, head, name))
 
 
 def _fields(
-    series: Series, window: Window, settle: timedelta, head: ObjectHead, file_name: str
+    series: Series, window: Window, settings: Settings, head: ObjectHead, file_name: str
 ) -> dict[str, Any]:
     metadata, modified = head.metadata, head.last_modified
     rows = metadata.get("rows", "")
-    state = _STATES.get(metadata.get("state", "")) or state_at(window, settle, modified)
+    state = _STATES.get(metadata.get("state", "")) or state_at(window, settings.settle, modified)
+    start, end = _bounds(head, window)
+    filters = metadata.get("filters")
     return {
         "report": series.slug,
         "region": series.region,
         "granularity": series.granularity.value,
         "start": window.label,
-        "window_start": iso(window.start),
-        "window_end": iso(window.end),
+        "window_start": start,
+        "window_end": end,
         "state": state.value,
         # A file that the exporter did not write can lack metadata.
         "rows": int(rows) if rows.isascii() and rows.isdigit() else None,
@@ -73,4 +76,19 @@ def _fields(
         "sha256": metadata.get("sha256"),
         "exported_at": metadata.get("exported-at") or iso(modified),
         "file_name": file_name,
+        "filters": filters,
+        "filters_current": filters and filters == settings.filters_digest(series.slug),
     }
+
+
+def _bounds(head: ObjectHead, window: Window) -> tuple[str, str]:
+    """Return the bounds that a file was made with, or today's if it does not say.
+
+    After a change of TimeZone, the days of older files begin and end at other times than today's.
+    """
+    try:
+        start = parse_timestamp(head.metadata["window-start"])
+        end = parse_timestamp(head.metadata["window-end"])
+    except (KeyError, WindowError):
+        start, end = window.start, window.end
+    return iso(start), iso(end)

@@ -17,6 +17,7 @@ from room_reports.storage.keys import Series
 # S3 lists in ascending order, at most 1000 keys in one response. Each window has one object, or
 # two after the compression was changed, so that this many days fit into one response.
 _DAYS_PER_REQUEST = {Granularity.DAY: 366, Granularity.HOUR: 20}
+_GROWTH = 8
 _CONCURRENT_SERIES = 16
 _INSTANT = timedelta(microseconds=1)
 
@@ -44,7 +45,9 @@ def result_page(bucket: Bucket, query: ExportsQuery, settings: ApiSettings) -> R
     Raises:
         StorageError: If S3 refuses or fails.
     """
-    series = [_listed(bucket, each, query, settings) for each in query.series]
+    # Enough days for the result page, if the exports are spread evenly over the series.
+    days = 2 + query.limit // len(query.series)
+    series = [_listed(bucket, each, query, settings, days) for each in query.series]
     merged = heapq.merge(*_started(series), key=lambda export: export.position.order)
     found = tuple(islice(merged, query.limit + 1))
     shown = found[: query.limit]
@@ -57,31 +60,36 @@ def newest(bucket: Bucket, series: Series, first_dt: str, last_dt: str) -> Store
     Raises:
         StorageError: If S3 refuses or fails.
     """
-    return next(newest_first(bucket, series, first_dt, last_dt), None)
+    return next(newest_first(bucket, series, first_dt, last_dt, days=1), None)
 
 
 def newest_first(
-    bucket: Bucket, series: Series, first_dt: str, last_dt: str
+    bucket: Bucket, series: Series, first_dt: str, last_dt: str, days: int
 ) -> Iterator[StoredObject]:
     """Yield the exports whose ``dt`` lies in ``[first_dt, last_dt]``, one for each window.
 
-    S3 is asked only as far as the result is read: once for the days of each year, and once for
-    each 366 days, or 20 days of hours.
+    S3 requests are made lazily, as the result is read: one for the days of each year, and one for
+    each batch of days, which grows up to 366 days, or 20 days of hours.
+
+    Args:
+        days: The number of days in the first batch.
 
     Raises:
         StorageError: If S3 refuses or fails.
     """
-    size = _DAYS_PER_REQUEST[series.granularity]
+    most = _DAYS_PER_REQUEST[series.granularity]
+    size = min(days, most)
     for year in range(int(last_dt[:4]), int(first_dt[:4]) - 1, -1):
-        days = [dt for dt in bucket.days(series, year) if first_dt <= dt <= last_dt]
-        while days:
-            days, batch = days[:-size], days[-size:]
+        left = [dt for dt in bucket.days(series, year) if first_dt <= dt <= last_dt]
+        while left:
+            left, batch = left[:-size], left[-size:]
             held = latest_by_label(bucket.exports(series, batch[0], batch[-1]))
             yield from (held[label] for label in sorted(held, reverse=True))
+            size = min(size * _GROWTH, most)
 
 
 def _listed(
-    bucket: Bucket, series: Series, query: ExportsQuery, settings: ApiSettings
+    bucket: Bucket, series: Series, query: ExportsQuery, settings: ApiSettings, days: int
 ) -> Iterator[ListedExport]:
     calendar = settings.calendar(series.granularity)
     time_range = query.time_ranges[series.granularity]
@@ -89,7 +97,7 @@ def _listed(
     last = calendar.containing(time_range.end - _INSTANT).dt
     if query.after:
         last = min(last, calendar.containing(query.after.window.start).dt)
-    for stored in newest_first(bucket, series, first, last):
+    for stored in newest_first(bucket, series, first, last, days):
         try:
             window = calendar.window(stored.parsed.label)
         except WindowError:

@@ -116,6 +116,14 @@ def _schemas() -> dict[str, Any]:
         "sha256": _or_null(_TEXT),
         "exported_at": _TIME,
         "file_name": _TEXT,
+        "filters": {
+            **_or_null(_TEXT),
+            "description": "A digest of the filters that the file was made with, or none",
+        },
+        "filters_current": {
+            **_or_null({"type": "boolean"}),
+            "description": "Whether those are the filters that are configured now",
+        },
     }
     window = {
         "start": _matching(grammar.LABEL),

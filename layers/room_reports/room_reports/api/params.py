@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from room_reports.api import grammar
 from room_reports.api.errors import BadParameterError, UnknownNameError
 from room_reports.api.settings import ApiSettings
-from room_reports.model.windows import Calendar, Granularity, Window
+from room_reports.model.windows import Calendar, Granularity, TimeRange, Window
 from room_reports.storage.keys import Series
 
 EXPORTS_PARAMETERS = ("report", "region", "granularity", "from", "to", "limit", "cursor")
@@ -25,18 +25,6 @@ _DAY = timedelta(days=1)
 
 Query = Mapping[str, Sequence[str]]
 """All values by the name of the parameter."""
-
-
-@dataclass(frozen=True)
-class TimeRange:
-    """The half-open interval ``[start, end)``."""
-
-    start: datetime
-    end: datetime
-
-    def touches(self, window: Window) -> bool:
-        """Return whether the window overlaps this interval."""
-        return window.start < self.end and window.end > self.start
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class DownloadsService:
             self.bucket, exports_query(request.query, self.settings, self.clock()), self.settings
         )
         wanted = [(each.stored.key, each.position.window) for each in listed.exports]
-        described = describe(self._readable(), self._settle, wanted) if wanted else []
+        described = describe(self._readable(), self.settings.exporter, wanted) if wanted else []
         exports = [export.fields for export in described]
         return responses.json_response({"exports": exports, "next_cursor": listed.next_cursor})
 
@@ -55,7 +55,7 @@ class DownloadsService:
         grammar.no_values(request.query)
         series = series_of(report, region, granularity, self.settings)
         window, stored = self._find(series, start.removesuffix(_FILE_SUFFIX))
-        described = describe(self._readable(), self._settle, [(stored.key, window)])
+        described = describe(self._readable(), self.settings.exporter, [(stored.key, window)])
         if not described:
             raise _not_exported(series, window)
         (export,) = described
@@ -78,17 +78,21 @@ class DownloadsService:
         """Return the state of each window of a series."""
         now = self.clock()
         query = coverage_query(request.query, self.settings, now)
-        windows = coverage(self.bucket, query, self._settle, now)
+        exporter, series = self.settings.exporter, query.series
+        reports = exporter.reports_by_region[series.region]
+        windows = coverage(
+            self.bucket,
+            query,
+            exporter.settle,
+            now,
+            configured=series.slug in {report.slug for report in reports},
+        )
         return responses.json_response({"windows": windows})
 
     def openapi(self, request: Request) -> HttpResponse:
         """Return the API's description."""
         grammar.no_values(request.query)
         return responses.json_response(openapi(self.settings))
-
-    @property
-    def _settle(self) -> timedelta:
-        return self.settings.exporter.settle
 
     def _readable(self) -> Bucket:
         """Return the bucket with the presigner's credentials, which may read objects."""

@@ -10,8 +10,12 @@ from room_reports.settings import Settings, SettingsReader, read_settings, whole
 
 _ROLE = r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+"
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.-]+(:\d+)?", re.ASCII)
-_EXPORTER_ONLY = ("SECRET_ID",)
-"""Variables that the downloads function does not have and does not need."""
+MIN_LINK_TTL, MAX_LINK_TTL = 1, 3300
+"""Seconds. The credentials that sign links last an hour, and are replaced when they would expire
+before a new link. All links that are signed within five minutes share credentials.
+The template allows no less than a minute; a test sets seconds, to see a link expire."""
+_EXPORTER_ONLY = ("SECRET_ID", "CONCURRENCY")
+"""Variables that the downloads function does not need. Its memory does not limit the exporter."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
     for name in _EXPORTER_ONLY:
         reader.problems.pop(name, None)
     role = reader.require("PRESIGNER_ROLE_ARN", "a role's ARN", _ROLE)
-    seconds = reader.read("LINK_TTL_SECONDS", "900", whole_number(1, 3600))
+    seconds = reader.read("LINK_TTL_SECONDS", "900", whole_number(MIN_LINK_TTL, MAX_LINK_TTL))
     settings = ApiSettings(
         exporter=exporter,
         presigner_role=role,

@@ -18,7 +18,7 @@ _KS_LIKE = re.compile(rb"djJ8[A-Za-z0-9_+/=%-]{16,}")
 def response_sample(
     status: int, headers: Mapping[str, str], body: bytes, form: Mapping[str, str]
 ) -> ResponseSample:
-    """Return the redacted start of the response to a call with these form fields."""
+    """Return a redacted part of the response to a call with these form fields."""
     kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
     return ResponseSample(status, kept, redacted(body, form)[:KEPT_BYTES])
 
@@ -27,7 +27,8 @@ def redacted(text: bytes, form: Mapping[str, str]) -> bytes:
     """Return ``text`` without the credentials in ``form`` and anything that looks like a KS.
 
     If ``text`` was cut, a credential at its end may have been cut with it. So the end of ``text``
-    is removed as well when it could be the beginning of a credential.
+    is removed as well when it could be the beginning of a credential. ``text`` begins at the start
+    of a line.
     """
     for name in _SECRET_FIELDS:
         value = form.get(name, "")

@@ -4,11 +4,10 @@ Every request of the project to S3 for a report is made here.
 """
 
 import base64
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import IO, TYPE_CHECKING, Any
 
 import boto3
@@ -16,6 +15,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from room_reports.model.windows import Granularity
 from room_reports.storage.errors import ConflictError, StorageError
 from room_reports.storage.keys import ParsedKey, Series, parse_key
 
@@ -30,6 +30,8 @@ _CONFIG = Config(
 )
 # One request for one object: the exporter fetches several reports at once already.
 _ONE_REQUEST = TransferConfig(multipart_threshold=5 << 30, use_threads=False)
+_MAX_KEYS = 1000
+"""The most keys that S3 returns in one response."""
 _NOT_FOUND = ("404", "NoSuchKey", "NotFound")
 _CONFLICT = ("412", "PreconditionFailed", "409", "ConditionalRequestConflict")
 
@@ -59,6 +61,17 @@ class ObjectHead:
     """None in a bucket that keeps no versions."""
 
 
+@dataclass(frozen=True)
+class SmallObject:
+    """An object that is not an export."""
+
+    key: str
+    last_modified: datetime
+    size: int
+    text: str = ""
+    """Its content, if it was read."""
+
+
 class Bucket:
     """One S3 bucket; safe to share between threads."""
 
@@ -69,22 +82,29 @@ class Bucket:
     def exports(self, series: Series, first_dt: str, last_dt: str) -> Iterator[StoredObject]:
         """Yield the exports of a series whose ``dt`` lies in ``[first_dt, last_dt]``, oldest first.
 
+        An empty object is one that was retired, and is left out.
         The cost grows with the number of those, not with what else the bucket holds.
 
         Raises:
             StorageError: If S3 refuses or fails.
         """
         prefix = series.prefix
+        # A text before the first day and after the day before it: some S3 servers leave out the
+        # folder that StartAfter names exactly.
+        before = f"{first_dt[:-1]}{chr(ord(first_dt[-1]) - 1)}~"
         with _storage_errors("listing", prefix):
             pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.name, Prefix=prefix, StartAfter=f"{prefix}{first_dt}"
+                Bucket=self.name,
+                Prefix=f"{prefix}{first_dt}/" if first_dt == last_dt else prefix,
+                StartAfter=f"{prefix}{before}",
+                PaginationConfig={"PageSize": _page_size(series, first_dt, last_dt)},
             )
             for page in pages:
                 for entry in page.get("Contents", []):
                     if entry["Key"] > f"{prefix}{last_dt}/\U0010ffff":
                         return
                     parsed = parse_key(entry["Key"])
-                    if parsed:
+                    if parsed and entry["Size"]:
                         yield StoredObject(
                             entry["Key"],
                             parsed,
@@ -144,12 +164,19 @@ class Bucket:
         return True
 
     def publish(
-        self, key: str, body: IO[bytes], metadata: Mapping[str, str], replacing: str | None
+        self,
+        key: str,
+        body: IO[bytes],
+        sha256: str,
+        metadata: Mapping[str, str],
+        replacing: str | None,
     ) -> None:
         """Write an export in one request, so that readers see the old object or the new one.
 
         Args:
             body: Seekable; read from its start to its end.
+            sha256: The SHA-256 of ``body`` in hexadecimal. S3 refuses the object if it received
+                other bytes.
             replacing: The ETag of the object that was seen under this key, or None when there
                 was none.
 
@@ -158,7 +185,6 @@ class Bucket:
             StorageError: If S3 refuses for another reason.
         """
         condition: dict[str, Any] = {"IfMatch": replacing} if replacing else {"IfNoneMatch": "*"}
-        checksum = _checksum(body)
         body.seek(0)
         with _conflicts(key), _storage_errors("writing", key):
             self._client.put_object(
@@ -166,7 +192,7 @@ class Bucket:
                 Key=key,
                 Body=body,
                 Metadata=dict(metadata),
-                ChecksumSHA256=checksum,
+                ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
                 **_headers(key),
                 **condition,
             )
@@ -196,10 +222,98 @@ class Bucket:
         Raises:
             StorageError: If S3 refuses or fails.
         """
+        self.write(key, text.encode(), "application/json")
+
+    def write(self, key: str, body: bytes, content_type: str) -> None:
+        """Write an object that is not an export.
+
+        Raises:
+            StorageError: If S3 refuses or fails.
+        """
         with _storage_errors("writing", key):
-            self._client.put_object(
-                Bucket=self.name, Key=key, Body=text.encode(), ContentType="application/json"
+            self._client.put_object(Bucket=self.name, Key=key, Body=body, ContentType=content_type)
+
+    def retire(self, key: str, etag: str) -> None:
+        """Empty an object that another one has replaced, because the exporter cannot delete.
+
+        Raises:
+            ConflictError: If the object is no longer the one with this ETag.
+            StorageError: If S3 refuses for another reason.
+        """
+        with _conflicts(key), _storage_errors("writing", key):
+            self._client.put_object(Bucket=self.name, Key=key, Body=b"", IfMatch=etag)
+
+    def read_small(self, key: str) -> SmallObject | None:
+        """Return a small text object, or None when it does not exist.
+
+        Like ``find``, this lists the key first: S3 responds to a read of a missing key with 403
+        when the permission to list is limited to prefixes.
+
+        Raises:
+            StorageError: If S3 refuses or fails.
+        """
+        if key not in self.keys(key):
+            return None
+        try:
+            with _storage_errors("reading", key):
+                found = self._client.get_object(Bucket=self.name, Key=key)
+                text = found["Body"].read().decode(errors="replace")
+        except StorageError as error:
+            if error.code in _NOT_FOUND:
+                return None
+            raise
+        return SmallObject(key, found["LastModified"], found["ContentLength"], text)
+
+    def small_objects(self, prefix: str) -> list[SmallObject]:
+        """Return the objects under a prefix that is not one of exports, without their content.
+
+        Raises:
+            StorageError: If S3 refuses or fails.
+        """
+        with _storage_errors("listing", prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.name, Prefix=prefix
             )
+            return [
+                SmallObject(entry["Key"], entry["LastModified"], entry["Size"])
+                for page in pages
+                for entry in page.get("Contents", [])
+            ]
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys under a prefix that is not one of exports.
+
+        Raises:
+            StorageError: If S3 refuses or fails.
+        """
+        return [item.key for item in self.small_objects(prefix)]
+
+    def find(self, key: str) -> StoredObject | None:
+        """Return an export as a listing shows it now, or None when it does not exist.
+
+        Unlike HEAD, for which S3 returns 403 if the key is missing, this needs only the permission
+        to list the key's prefix.
+
+        Raises:
+            StorageError: If S3 refuses or fails.
+        """
+        with _storage_errors("listing", key):
+            listed = self._client.list_objects_v2(Bucket=self.name, Prefix=key, MaxKeys=1)
+        for entry in listed.get("Contents", []):
+            parsed = parse_key(entry["Key"])
+            if entry["Key"] == key and parsed:
+                return StoredObject(
+                    key, parsed, entry["LastModified"], entry["ETag"], entry["Size"]
+                )
+        return None
+
+
+def _page_size(series: Series, first_dt: str, last_dt: str) -> int:
+    """Return the most keys that the days of a series can have, so that S3 returns no others."""
+    days = (date.fromisoformat(last_dt) - date.fromisoformat(first_dt)).days + 1
+    # A window has two objects when the compression was changed in between.
+    per_day = 2 * (24 if series.granularity is Granularity.HOUR else 1)
+    return max(1, min(days * per_day, _MAX_KEYS))
 
 
 def open_bucket(name: str) -> Bucket:
@@ -237,17 +351,8 @@ def _conflicts(key: str) -> Iterator[None]:
     except StorageError as error:
         # S3 responds with "not found" to a condition on an object that no longer exists.
         if error.code in (*_CONFLICT, *_NOT_FOUND):
-            raise ConflictError(key) from error
+            raise ConflictError(key, error.code) from error
         raise
-
-
-def _checksum(body: IO[bytes]) -> str:
-    """Return the SHA-256 that S3 compares with what it received, in base64."""
-    body.seek(0)
-    digest = hashlib.sha256()
-    while block := body.read(1 << 20):
-        digest.update(block)
-    return base64.b64encode(digest.digest()).decode()
 
 
 def _headers(key: str) -> dict[str, Any]:

@@ -6,22 +6,31 @@ import hashlib
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import IO, cast
+from itertools import chain, islice
+from typing import IO, Protocol, cast
 
-from room_reports.model.reports import Kind, Report
+from room_reports.model.reports import Report
 from room_reports.storage.errors import HeaderError, UnreadableCsvError
+from room_reports.storage.strict_lines import StrictLines
 
 HIVE_ESCAPE = "\ue000"
 """The escape character of the Athena tables, which must not occur in a value."""
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = frozenset("=+-@\t\r")
+"""What a spreadsheet takes for the beginning of a formula."""
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
-_ROWS_AT_ONCE = 2000
+_ROWS_AT_ONCE = 64
+_WRITTEN_AT_ONCE = 1 << 15
+_TYPICAL_LINE = 128
+_READ_AT_ONCE = 1 << 16
+_LONGEST_LINE = 1 << 24
 
-csv.field_size_limit(1 << 24)
+_Block = tuple[bytes, int] | list[list[str]]
+"""Lines of strict CSV and the number of their rows, or rows."""
+
+csv.field_size_limit(_LONGEST_LINE)
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,8 @@ class CsvSummary:
     """The number of bytes before compression."""
     sha256: str
     """The SHA-256 of the bytes before compression, in hexadecimal."""
+    stored_sha256: str
+    """The SHA-256 of the bytes as written."""
     columns: tuple[str, ...]
     unknown_columns: tuple[str, ...]
     """Columns that are not in the catalogue; they follow those that are."""
@@ -41,6 +52,44 @@ class CsvSummary:
     def schema(self) -> str:
         """A short hash of the header, which shows whether it has changed."""
         return hashlib.sha256(",".join(self.columns).encode()).hexdigest()[:16]
+
+
+class CsvSource(Protocol):
+    """A table whose lines may be strict CSV already, such as Kaltura's CSV."""
+
+    @property
+    def header(self) -> list[str]:
+        """The names of the columns."""
+
+    def __iter__(self) -> Iterator[list[str]]:
+        """Yield the rows."""
+
+    def blocks(
+        self, runs: Callable[[bytes], Iterable[tuple[bytes, int]]]
+    ) -> Iterator[tuple[bytes, int] | list[list[str]]]:
+        """Yield the rows several at a time, unchanged where ``runs`` says how many are strict."""
+
+
+def normalise(
+    source: CsvSource,
+    report: Report,
+    out: IO[bytes],
+    *,
+    neutralise: bool = True,
+    compress: bool = False,
+) -> CsvSummary:
+    """Write the rows of ``source`` to ``out`` as strict CSV, byte for byte as ``write_csv`` does.
+
+    Lines that are strict CSV already are copied, unless the columns must be put in another order.
+
+    Raises:
+        HeaderError: As ``write_csv`` does.
+    """
+    header = source.header
+    if len(header) < 2 or (order := _order(header, report)) != sorted(order):
+        return write_csv(header, source, report, out, neutralise=neutralise, compress=compress)
+    blocks = source.blocks(StrictLines(len(header), neutralise))
+    return _write(header, blocks, report, out, neutralise=neutralise, compress=compress)
 
 
 def write_csv(
@@ -67,30 +116,45 @@ def write_csv(
     Raises:
         HeaderError: If a column of the catalogue is missing, or a name is empty or occurs twice.
     """
+    blocks = _batches(rows)
+    return _write(header, blocks, report, out, neutralise=neutralise, compress=compress)
+
+
+def _write(
+    header: list[str],
+    blocks: Iterable[_Block],
+    report: Report,
+    out: IO[bytes],
+    *,
+    neutralise: bool,
+    compress: bool,
+) -> CsvSummary:
     names = header or [column.name for column in report.columns]
-    order = _order(names, report)
-    columns = tuple(names[index] for index in order)
-    numbers = {column.name for column in report.columns if column.kind is not Kind.TEXT}
-    clean = [_cleaner(neutralise and name not in numbers) for name in columns]
-    steps = list(zip(order, clean, strict=True))
-    cells = ([tidy(row[index]) for index, tidy in steps] for row in rows)
+    columns = tuple(names[index] for index in _order(names, report))
+    first = io.StringIO()
+    if columns:
+        csv.writer(first, lineterminator="\n").writerow(columns)
+    lines = _Lines(names, report, neutralise=neutralise)
     known = {column.name for column in report.columns}
-    digest = hashlib.sha256()
-    count = size = 0
-    target = gzip.GzipFile("", "wb", 6, out, mtime=0) if compress else out
+    plain = hashlib.sha256()
+    stored = _HashedFile(out) if compress else None
+    target = gzip.GzipFile("", "wb", 6, stored, mtime=0) if stored else out
+    rows = size = 0
     try:
-        for block, written in _blocks(columns, cells):
-            digest.update(block)
-            size += len(block)
-            count += written
-            target.write(block)
+        blocks = chain([(first.getvalue().encode(), 0)], blocks)
+        for written, count in _pieces(blocks, lines):
+            plain.update(written)
+            size += len(written)
+            rows += count
+            target.write(written)
     finally:  # otherwise it might be closed later than ``out``
         if target is not out:
             target.close()
     return CsvSummary(
-        rows=count,
+        rows=rows,
         size=size,
-        sha256=digest.hexdigest(),
+        sha256=plain.hexdigest(),
+        stored_sha256=(stored.digest if stored else plain).hexdigest(),
         columns=columns,
         unknown_columns=tuple(name for name in columns if known and name not in known),
     )
@@ -104,13 +168,46 @@ def read_csv(file: IO[bytes], *, compressed: bool = False) -> Iterator[list[str]
     """
     file.seek(0)
     source = cast("IO[bytes]", gzip.GzipFile(fileobj=file, mode="rb")) if compressed else file
-    text = io.TextIOWrapper(source, encoding="utf-8", newline="")
     try:
-        yield from csv.reader(text, strict=True)
+        yield from _parsed(_complete_lines(source))
     except (csv.Error, UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
         raise UnreadableCsvError(str(error)) from error
-    finally:
-        text.detach()
+
+
+def _complete_lines(source: IO[bytes]) -> Iterator[str]:
+    """Yield a file in blocks of complete lines."""
+    rest = b""
+    while chunk := source.read(_READ_AT_ONCE):
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            yield (rest + chunk[:end]).decode()
+            rest = chunk[end:]
+        else:
+            rest += chunk
+        if len(rest) > _LONGEST_LINE:
+            raise csv.Error(f"a line is longer than {_LONGEST_LINE} bytes")
+    if rest:
+        yield rest.decode()
+
+
+def _parsed(blocks: Iterator[str]) -> Iterator[list[str]]:
+    """Yield the rows in blocks of complete lines.
+
+    A block without a quote needs no parser. Nor may it have an empty line or a carriage return,
+    which mean something else to the parser than to ``split``.
+    """
+    for block in blocks:
+        if not ('"' in block or "\r" in block or "\n\n" in block or block[0] == "\n"):
+            for line in block.removesuffix("\n").split("\n"):
+                yield line.split(",")
+            continue
+        lines = list(io.StringIO(block, newline=""))
+        following = (line for later in blocks for line in io.StringIO(later, newline=""))
+        reader = csv.reader(chain(lines, following), strict=True)
+        while reader.line_num < len(lines):
+            yield next(reader)
+        if reader.line_num > len(lines):  # a row goes on in the next block
+            yield from reader
 
 
 def row_hashes(
@@ -126,9 +223,13 @@ def row_hashes(
     """
     rows = read_csv(file, compressed=compressed)
     header = next(rows, [])
-    indexes = [header.index(name) for name in key if name in header]
+    places = [header.index(name) for name in key if name in header]
     for row in rows:
-        yield hash(tuple(row[index] for index in indexes)), hash(tuple(row))
+        if len(row) != len(header):
+            raise UnreadableCsvError(
+                f"a row has {len(row)} values where the header has {len(header)}"
+            )
+        yield hash(tuple(row[place] for place in places)), hash(tuple(row))
 
 
 def row_keys(file: IO[bytes], key: tuple[str, ...], *, compressed: bool = False) -> set[int]:
@@ -144,41 +245,101 @@ def _order(names: list[str], report: Report) -> list[int]:
     missing = [name for name in known if name not in names]
     if missing:
         raise HeaderError(
-            f"{report.slug} came without {', '.join(missing)}; its header was: {', '.join(names)}"
+            f"the report {report.slug} lacks the columns {', '.join(missing)}; "
+            f"its header was: {', '.join(names)}"
         )
     return [names.index(name) for name in known] + [
         index for index, name in enumerate(names) if name not in known
     ]
 
 
-def _cleaner(is_text: bool) -> Callable[[str], str]:
-    return _clean_text if is_text else _clean
+class _HashedFile:
+    """Passes on what is written to a file, and hashes it."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self.digest = hashlib.sha256()
+        self._out = out
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        return self._out.write(data)
+
+    def flush(self) -> None:
+        self._out.flush()
 
 
-def _clean_text(value: str) -> str:
-    return _clean("'" + value if value.startswith(_FORMULA_STARTS) else value)
+class _Lines:
+    """Turns rows into lines of strict CSV, with the columns in the catalogue's order.
+
+    Works on the columns of some rows at a time, because most of them need no change in any row.
+    """
+
+    def __init__(self, names: list[str], report: Report, *, neutralise: bool) -> None:
+        order = _order(names, report)
+        numbers = report.numbers if neutralise else frozenset(names)
+        self._columns = [(index, names[index] not in numbers) for index in order]
+
+    def __call__(self, rows: list[list[str]]) -> list[str]:
+        """Return the line of each row, without its line end."""
+        lines: list[str] = []
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            lines += self._few(rows[start : start + _ROWS_AT_ONCE])
+        return lines
+
+    def _few(self, rows: list[list[str]]) -> Iterable[str]:
+        values = list(zip(*rows, strict=True))
+        columns = [_cells(values[index], is_text=is_text) for index, is_text in self._columns]
+        if len(columns) == 1:  # an empty line would be no row
+            return [value or '""' for value in columns[0]]
+        return map(",".join, zip(*columns, strict=True))
 
 
-def _clean(value: str) -> str:
-    if value.isascii() and value.isprintable():
-        return value
-    return _LINE_BREAK.sub(" ", value).replace(HIVE_ESCAPE, "\ufffd")
+def _cells(values: Sequence[str], *, is_text: bool) -> Sequence[str]:
+    """Return the values of one column as strict CSV."""
+    together = "".join(values)
+    if is_text and any(sign in together for sign in FORMULA_STARTS):
+        values = ["'" + value if value[:1] in FORMULA_STARTS else value for value in values]
+    if "\n" in together or "\r" in together:
+        values = [_LINE_BREAK.sub(" ", value) for value in values]
+    if HIVE_ESCAPE in together:
+        values = [value.replace(HIVE_ESCAPE, "\ufffd") for value in values]
+    if '"' in together or "," in together:
+        values = [_quoted(value) if '"' in value or "," in value else value for value in values]
+    return values
 
 
-def _blocks(columns: tuple[str, ...], cells: Iterator[list[str]]) -> Iterator[tuple[bytes, int]]:
-    """Yield the file in blocks, each with the number of rows in it."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    if columns:
-        writer.writerow(columns)
-    written = 0
-    while True:
-        if buffer.tell():
-            yield buffer.getvalue().encode(), written
-            buffer.seek(0)
-            buffer.truncate()
-        batch = list(islice(cells, _ROWS_AT_ONCE))
-        if not batch:
-            return
-        writer.writerows(batch)
-        written = len(batch)
+def _quoted(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"'
+
+
+def _pieces(blocks: Iterable[_Block], lines: _Lines) -> Iterator[tuple[bytes, int]]:
+    """Yield the file in pieces that are large enough to write and to hash, and their rows."""
+    waiting: list[_Block] = []
+    size = 0
+    for block in blocks:
+        waiting.append(block)
+        size += len(block[0]) if isinstance(block, tuple) else len(block) * _TYPICAL_LINE
+        if size >= _WRITTEN_AT_ONCE:
+            yield _joined(waiting, lines)
+            waiting, size = [], 0
+    yield _joined(waiting, lines)
+
+
+def _joined(blocks: list[_Block], lines: _Lines) -> tuple[bytes, int]:
+    """Return blocks as one; all rows that they contain become lines together."""
+    slow = lines([row for block in blocks if isinstance(block, list) for row in block])
+    joined, rows, place = list[bytes](), 0, 0
+    for block in blocks:
+        if isinstance(block, tuple):
+            joined.append(block[0])
+            rows += block[1]
+        elif block:
+            joined.append("\n".join([*slow[place : place + len(block)], ""]).encode())
+            place += len(block)
+    return b"".join(joined), rows + place
+
+
+def _batches(rows: Iterable[list[str]]) -> Iterator[list[list[str]]]:
+    rows = iter(rows)
+    while batch := list(islice(rows, _ROWS_AT_ONCE)):
+        yield batch
