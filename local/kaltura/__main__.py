@@ -28,9 +28,7 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
         "--lag-hours", type=float, default=0.0, help="the most that events are late"
     )
     parser.add_argument("--row-cap", type=int, default=HARD_CAP)
-    parser.add_argument(
-        "--now", type=float, help="make the regions' common clock stand at this Unix time"
-    )
+    parser.add_argument("--now", type=float, help="stop the shared clock at this Unix time")
     parser.add_argument("--ready-file", type=Path, help="also write the description here")
     return parser.parse_args(words)
 

@@ -94,8 +94,10 @@ class KalturaApi:
             raise KalturaError("ACTION_DOES_NOT_EXISTS", call.action, call.service)
         now, succeeded = call.time, replace(call, outcome="ok")
         if call.service == "session" and call.action == "start":
-            minted = self.kaltura_sessions.start(raw, now)
-            return HandledCall(response.result(minted, output, now, cache="dispatcher"), succeeded)
+            admin_ks = self.kaltura_sessions.start(raw, now)
+            return HandledCall(
+                response.result(admin_ks, output, now, cache="dispatcher"), succeeded
+            )
         ks = self.kaltura_sessions.check(raw.get("ks"), request.target, now)
         if call.service == "report":
             if not self.kaltura_sessions.may_report(ks):

@@ -13,7 +13,7 @@ class Size:
     """The mean number of attendees of a session."""
     weekly_sessions: int = 3
     """Sessions of one room in a week."""
-    nasty: float = 0.08
+    special_names: float = 0.08
     """The share of names with characters that break programs."""
     lag_hours: float = 0.0
     """Events become visible up to this many hours late, by session."""

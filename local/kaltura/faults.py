@@ -50,6 +50,9 @@ KINDS: dict[str, str] = {
 }
 
 
+_ROOM_FILTERS = {"entry_ids", "parentEntryIds"}
+
+
 @dataclass(frozen=True)
 class Fault:
     """One kind of fault, for the calls that it matches."""
@@ -59,9 +62,17 @@ class Fault:
     """How many calls get it; None for no limit."""
     service: str | None = "report"
     report: int | None = None
+    unfiltered: bool = False
+    """Whether only calls get it that ask for all rooms."""
     after: float | None = None
     until: float | None = None
     """The half-open interval of simulated time in which it is active, in Unix seconds."""
+    moment: float | None = None
+    """Only calls for a window that contains this moment, in Unix seconds."""
+    whole: bool = False
+    """Only calls for the rows of all rooms."""
+    room: str = ""
+    """Only calls whose rows include those of this room: for all rooms, or for it by name."""
     code: str = "INTERNAL_SERVERL_ERROR"
     status: int = 503
     at: float = 0.5
@@ -79,9 +90,28 @@ class Fault:
         return (
             (self.service is None or self.service == call.service)
             and (self.report is None or self.report == call.report)
+            and not (self.unfiltered and _ROOM_FILTERS & set(call.params))
             and (self.after is None or call.time >= self.after)
             and (self.until is None or call.time < self.until)
+            and (self.moment is None or _contains(call, self.moment))
+            and not (self.whole and _rooms(call))
+            and (not self.room or not _rooms(call) or self.room in _rooms(call))
         )
+
+
+def _contains(call: Call, moment: float) -> bool:
+    """Return whether a call is for a window that contains this moment."""
+    edges = [
+        int(call.params.get(name) or call.params.get(other) or 0)
+        for name, other in (("from_date", "fromDate"), ("to_date", "toDate"))
+    ]
+    return edges[0] <= moment < edges[1]
+
+
+def _rooms(call: Call) -> list[str]:
+    """Return the ids of the rooms that a call asks for; none when it asks for all."""
+    named = call.params.get("entry_ids") or call.params.get("parentEntryIds")
+    return named.split(",") if named else []
 
 
 @dataclass(frozen=True)

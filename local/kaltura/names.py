@@ -1,4 +1,4 @@
-"""Names of people and rooms as users type them: in many scripts, some of them nasty."""
+"""Names of people and rooms as users type them: in many scripts, some with special characters."""
 
 from random import Random
 
@@ -24,7 +24,7 @@ SUBJECTS = (
     ),
     *("हिन्दी साहित्य", "한국사", "Robotics 🤖", "Office hours", "Systems Programming in C++"),
 )
-NASTY = (
+SPECIAL = (
     *("Doe, Jane, PhD", "Two\nlines", "Windows\r\nbreak", "Old Mac\rbreak", "\nleading break"),
     *("trailing break\n", "a\n\nb", 'Breakout "A"', '"Quoted" at the start', 'ends in "quotes"'),
     *('"', '""', '5" pipes, 6" hoses', '"wrapped"', '"half', 'say ""hi""', "back\\slash", "end\\"),
@@ -44,16 +44,16 @@ NASTY = (
 )
 
 
-def person(rng: Random, nasty: float) -> str:
-    """Return the name of a person; a share ``nasty`` of them has characters that break programs."""
-    if rng.random() < nasty:
-        return rng.choice(NASTY)
+def person(rng: Random, special: float) -> str:
+    """Return the name of a person; a share ``special`` of them breaks careless programs."""
+    if rng.random() < special:
+        return rng.choice(SPECIAL)
     return f"{rng.choice(GIVEN)} {rng.choice(FAMILY)}"
 
 
-def room(rng: Random, nasty: float) -> str:
-    """Return the name of a room; a share ``nasty`` of them has characters that break programs."""
-    if rng.random() < nasty:
-        return rng.choice(NASTY)
+def room(rng: Random, special: float) -> str:
+    """Return the name of a room; a share ``special`` of them breaks careless programs."""
+    if rng.random() < special:
+        return rng.choice(SPECIAL)
     subject = rng.choice(SUBJECTS)
     return rng.choice((f"{subject} {rng.randint(1, 4)}", f"{subject}, part {rng.randint(1, 9)}"))

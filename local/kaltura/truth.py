@@ -19,7 +19,7 @@ FILTERS: dict[int, tuple[str, ...]] = {
     6001: ("entry_ids", "virtual_event_ids", "user_ids", "cue_point_ids"),
     6002: ("parentEntryIds", "virtual_event_ids"),
 }
-KEPT_ROWS, KEPT_ANSWERS = 700_000, 4_000
+KEPT_ROWS, KEPT_RESULTS = 700_000, 4_000
 
 
 class Truth(Protocol):
@@ -42,7 +42,7 @@ class UniversityTruth:
 
     def __init__(self, university: University) -> None:
         self.university = university
-        self._answers: OrderedDict[tuple[int, int, int], list[Row]] = OrderedDict()
+        self._cached: OrderedDict[tuple[int, int, int], list[Row]] = OrderedDict()
         self._kept = 0
         self._lock = Lock()
         self._makers: dict[int, Callable[[Session, int, int, float | None], Iterator[Ranked]]] = {
@@ -75,20 +75,20 @@ class UniversityTruth:
             users = filters.get("user_ids")
             return [row for row in found if row[2] in users] if users else found
         with self._lock:
-            if key in self._answers:
-                self._answers.move_to_end(key)
-                return self._answers[key]
+            if key in self._cached:
+                self._cached.move_to_end(key)
+                return self._cached[key]
         made = self._make(report, sessions, start, end, None)
         self._keep(key, made)
         return made
 
     def _keep(self, key: tuple[int, int, int], rows: list[Row]) -> None:
         with self._lock:
-            if key not in self._answers:
-                self._answers[key] = rows
+            if key not in self._cached:
+                self._cached[key] = rows
                 self._kept += len(rows)
-            while self._answers and (self._kept > KEPT_ROWS or len(self._answers) > KEPT_ANSWERS):
-                self._kept -= len(self._answers.popitem(last=False)[1])
+            while self._cached and (self._kept > KEPT_ROWS or len(self._cached) > KEPT_RESULTS):
+                self._kept -= len(self._cached.popitem(last=False)[1])
 
     def _make(
         self,

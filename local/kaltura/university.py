@@ -54,7 +54,7 @@ class University:
         entry_id = f"1_{self.region}{index:06x}"
         parent = f"1_{self.region}{rng.randrange(index + 1):06x}" if rng.random() < 0.3 else ""
         event = str(100 + index % 4) if rng.random() < 0.5 else ""
-        return Room(entry_id, names.room(rng, self.size.nasty), parent, event)
+        return Room(entry_id, names.room(rng, self.size.special_names), parent, event)
 
     @cached_property
     def population(self) -> int:
@@ -68,7 +68,7 @@ class University:
         rng = self._random("user", index)
         user_id = rng.choice(USER_IDS)
         user_id = user_id.format(index)
-        name = names.person(rng, self.size.nasty)
+        name = names.person(rng, self.size.special_names)
         email = "0" if rng.random() < 0.05 else f"u{index}@{self.region}.uni.example"
         return User(user_id, name, email)
 

@@ -6,6 +6,7 @@ from random import Random
 from local.kaltura.campus import Size
 from local.kaltura.faults import REFUSALS, Fault
 from local.kaltura.report_action import ReportSettings
+from tests.chaos.network import NetworkFault
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -36,7 +37,40 @@ KALTURA_FAULTS: tuple[Fault, ...] = (
     Fault("chunked"),
     Fault("close_delimited"),
 )
+SIMULATED_FAULTS = tuple(fault for fault in KALTURA_FAULTS if fault.kind not in ("stall", "drip"))
+"""Those that take no real time; the network's faults take simulated time."""
+NETWORK_FAULTS = (
+    NetworkFault("refused"),
+    NetworkFault("silent"),
+    NetworkFault("hang"),
+    NetworkFault("slow", seconds=4),
+    NetworkFault("slow", seconds=90),
+    NetworkFault("drip", seconds=30),
+    NetworkFault("drip", seconds=900),
+)
+REPORT_FAULTS: dict[str, Fault | NetworkFault] = {
+    "INTERNAL_SERVERL_ERROR": Fault("api_error", times=None, code="INTERNAL_SERVERL_ERROR"),
+    "500": Fault("php_fatal", times=None),
+    "504": Fault("http_status", times=None, status=504),
+    "HTML": Fault("proxy_html", times=None),
+    "SERVICE_FORBIDDEN": Fault("api_error", times=None, code="SERVICE_FORBIDDEN"),
+    "REPORT_NOT_FOUND": Fault("api_error", times=None, code="REPORT_NOT_FOUND"),
+    "truncated": Fault("truncate_length", times=None),
+    "hanging": NetworkFault("hang"),
+}
+"""What one report can have for a whole scenario; each by its name in the trace."""
 S3_FAULTS = ("SlowDown", "AccessDenied", "InternalError", "reset", "lost")
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """A fault that stays as long as the scenario."""
+
+    name: str
+    fault: Fault | NetworkFault
+    region: str
+    report: int | None = None
+    """None: every report of the region."""
 
 
 @dataclass(frozen=True)
@@ -48,21 +82,30 @@ class Step:
     kaltura_rate: float = 0.0
     """The share of calls to Kaltura that meet a fault."""
     s3_rate: float = 0.0
+    network_rate: float = 0.0
+    """The share of requests to Kaltura that meet a fault of the network."""
     down: frozenset[str] = frozenset()
     """Regions that refuse connections."""
     rate_limit: int | None = None
     """Calls to each region in ten seconds before it blocks more."""
     kill_at: int | None = None
-    """The request, counted over Kaltura and S3, at whose arrival the exporter is killed."""
+    """The request, counted over Kaltura and S3, before which the exporter is killed."""
     cold: bool = False
     """Whether the exporter starts anew, without the sessions of the run before."""
     twice: bool = False
     """Whether two runs go on at the same time."""
     gzip: bool = False
     pause_at: int | None = None
-    """The report whose answer is so slow that ``pause`` goes by, and another run, meanwhile."""
+    """The report whose response is so slow that ``pause`` goes by, and another run, meanwhile."""
     pause: float = 0.0
     """Seconds."""
+
+    @property
+    def calm(self) -> bool:
+        """Whether nothing goes wrong but what lasts."""
+        rates = self.kaltura_rate, self.s3_rate, self.network_rate
+        others = self.down, self.rate_limit, self.kill_at, self.twice, self.pause_at
+        return not any(rates) and not any(others)
 
 
 @dataclass(frozen=True)
@@ -85,17 +128,18 @@ class Scenario:
     steps: tuple[Step, ...]
     last: Step
     """The one pass after everything works again, when all that was exported has settled."""
+    lasting: Lasting | None = None
     boto_attempts: int = 1
     reports: tuple[int, ...] = field(default=(6000, 6001, 6002))
 
 
 def scenario(seed: int) -> Scenario:
-    """The scenario of a seed."""
+    """Return the scenario of a seed."""
     rng = Random(f"chaos {seed}")
     granularities = rng.choice(("day", "day", "day", "day", "day", "hour", "day,hour"))
     # An hour a window makes many of them: for these one report of one region is enough.
     many = "hour" in granularities
-    # An answer can only be slower than a window if no other task is between answer and bucket.
+    # A response can only be slower than a window if no other task is between response and bucket.
     slow = rng.random() < 0.3
     regions = ("us", "eu")[: 1 if many or slow else rng.choice((1, 2))]
     reports = tuple(sorted(rng.sample((6000, 6001, 6002), 1 if many else rng.choice((1, 2, 3)))))
@@ -113,9 +157,13 @@ def scenario(seed: int) -> Scenario:
         "EXPORT_OPEN_WINDOW": rng.choice(("true", "false", "false")),
         "CONCURRENCY": "1" if slow else str(rng.choice((2, 4))),
         "ROW_CAPS": str(SMALL_CAP) if capped else "100000",
-        "READ_TIMEOUT_SECONDS": "5",
+        "READ_TIMEOUT_SECONDS": rng.choice(("5", "60", "600")),
     }
-    steps = tuple(_step(rng, regions, slow=slow) for _ in range(rng.randint(2, 6)))
+    lasting = _lasting(rng, regions, reports) if rng.random() < 0.4 else None
+    steps = tuple(
+        _step(rng, regions, slow=slow, calm=lasting is not None and rng.random() < 0.7)
+        for _ in range(rng.randint(2, 6))
+    )
     return Scenario(
         seed=seed,
         regions=regions,
@@ -124,7 +172,7 @@ def scenario(seed: int) -> Scenario:
             rooms=rng.randint(2, 6),
             attendees=rng.randint(2, 6),
             weekly_sessions=rng.choice((3, 5)),
-            nasty=0.3,
+            special_names=0.3,
             lag_hours=rng.choice((0, settle * 0.9)),
         ),
         settings=ReportSettings(
@@ -141,15 +189,17 @@ def scenario(seed: int) -> Scenario:
         settle=settle * HOUR,
         steps=steps,
         last=Step(advance=settle * HOUR + rng.uniform(1, 20) * HOUR, gzip=steps[-1].gzip),
+        lasting=lasting,
         boto_attempts=2 if rng.random() < 0.1 else 1,
         reports=reports,
     )
 
 
-def _step(rng: Random, regions: tuple[str, ...], *, slow: bool) -> Step:
-    return Step(
+def _step(rng: Random, regions: tuple[str, ...], *, slow: bool, calm: bool) -> Step:
+    step = Step(
         advance=rng.choice((-300, 60, HOUR, HOUR, 7 * HOUR, DAY, 3 * DAY)) + rng.uniform(0, 600),
         kaltura_rate=rng.choice((0, 0.1, 0.5, 1)),
+        network_rate=rng.choice((0, 0, 0.05, 0.3)),
         s3_rate=rng.choice((0, 0, 0.05, 0.3)),
         down=frozenset(name for name in regions if rng.random() < 0.15),
         rate_limit=rng.choice((None, None, None, 5)),
@@ -159,4 +209,22 @@ def _step(rng: Random, regions: tuple[str, ...], *, slow: bool) -> Step:
         gzip=rng.random() < 0.3,
         pause_at=rng.randint(1, 12) if slow and rng.random() < 0.7 else None,
         pause=rng.choice((HOUR, 7 * HOUR, DAY, 2 * DAY)),
+    )
+    if calm:
+        return Step(advance=step.advance, cold=step.cold, gzip=step.gzip)
+    return step
+
+
+def _lasting(rng: Random, regions: tuple[str, ...], reports: tuple[int, ...]) -> Lasting:
+    region, report = rng.choice(regions), rng.choice(reports)
+    name = rng.choice(sorted(REPORT_FAULTS))
+    return rng.choice(
+        (
+            Lasting(f"report {name}", REPORT_FAULTS[name], region, report),
+            Lasting("region down", NetworkFault("refused"), region),
+            Lasting("region silent", NetworkFault("silent"), region),
+            Lasting("region hanging", NetworkFault("hang"), region),
+            Lasting("window 504", Fault("http_status", times=None, status=504), region, report),
+            Lasting("room 504", Fault("http_status", times=None, status=504), region, report),
+        )
     )

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from gzip import decompress
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from room_reports.model.freshness import state_at
 from room_reports.model.reports import Report, report_with_id
 from room_reports.model.windows import Calendar, Granularity, Window, iso
 from room_reports.storage.keys import Series
-from tests.chaos.world import World
+from tests.chaos.world import ChaosWorld
 from tests.support.s3.store import Item
 from tests.support.tables import Table
 
@@ -26,10 +26,14 @@ class Expected:
     window: Window
 
 
-def expected(world: World) -> list[Expected]:
-    """Every window that the exporter must have exported by now."""
+def keys_of(item: Expected) -> list[str]:
+    """Return the keys that a window can have."""
+    return [item.series.key(item.window, gzip=gzip) for gzip in (False, True)]
+
+
+def expected(world: ChaosWorld, now: datetime) -> list[Expected]:
+    """Return every window that a run at this time must have exported."""
     environment = world.scenario.environment
-    now = datetime.fromtimestamp(world.here, UTC).replace(microsecond=0)
     since = now - timedelta(days=int(environment["CATCH_UP_DAYS"]))
     is_open = environment["EXPORT_OPEN_WINDOW"] == "true"
     found = []
@@ -45,14 +49,18 @@ def expected(world: World) -> list[Expected]:
     return found
 
 
-def verify(world: World) -> None:
-    """Compares the bucket with the truth, row for row."""
+def verify(world: ChaosWorld) -> None:
+    """Compare the bucket with the truth, row for row."""
     store = world.s3.store
-    keys = {key for key in store.keys("") if not key.startswith(("runs/", "quarantine/"))}
-    windows = expected(world)
+    keys = {
+        key
+        for key in store.keys("")
+        if not key.startswith(("runs/", "quarantine/", "state/", "pieces/"))
+    }
+    windows = expected(world, world.exporter_time().replace(microsecond=0))
     assert windows
     for item in windows:
-        names = [item.series.key(item.window, gzip=gzip) for gzip in (False, True)]
+        names = keys_of(item)
         present = [key for key in names if key in keys]
         assert len(present) == 1, f"{names[0]} is there {len(present)} times"
         stored = store.get(present[0])
@@ -67,21 +75,21 @@ def _once(key: str) -> str:
     return key.removesuffix(".gz") if key.endswith(".gz") else f"{key}.gz"
 
 
-def _verify_whole(world: World, item: Expected, key: str, stored: Item) -> None:
+def _verify_whole(world: ChaosWorld, item: Expected, key: str, stored: Item) -> None:
     """Never, not even for a while, was there less than everything under the label of settled."""
     if stored.metadata["state"] == "settled":
         assert _rows(key, stored) == _truth(world, item, None), key
 
 
-def _verify_one(world: World, item: Expected, key: str, stored: Item) -> None:
+def _verify_one(world: ChaosWorld, item: Expected, key: str, stored: Item) -> None:
     window = item.window
     body = _body(key, stored)
     rows = _rows(key, stored)
-    assert rows == _truth(world, item, world.now + world.scenario.skew_kaltura), key
+    assert rows == _truth(world, item, world.kaltura_time().timestamp()), key
     metadata = stored.metadata
     settle = timedelta(seconds=world.scenario.settle)
     # The planner's "now" has whole seconds, as EventBridge's time has.
-    now = datetime.fromtimestamp(int(world.here), UTC)
+    now = world.exporter_time().replace(microsecond=0)
     assert metadata["rows"] == str(len(rows) - 1), key
     assert metadata["sha256"] == hashlib.sha256(body).hexdigest(), key
     assert metadata["window-start"] == iso(window.start), key
@@ -103,8 +111,8 @@ def _rows(key: str, stored: Item) -> list[list[str]]:
     return [header, *sorted(rows)]
 
 
-def _truth(world: World, item: Expected, as_of: float | None) -> list[list[str]]:
-    """The published file, its rows sorted, that holds what Kaltura holds."""
+def _truth(world: ChaosWorld, item: Expected, as_of: float | None) -> list[list[str]]:
+    """Return the published file, its rows sorted, that holds what Kaltura holds."""
     report, window = item.report, item.window
     truth = world.regions[item.series.region].truth.rows(
         report.id, int(window.start.timestamp()), int(window.end.timestamp()), as_of=as_of

@@ -1,89 +1,111 @@
-"""A world in which the exporter lives through a scenario."""
+"""A world in which nothing but the seed decides what happens, and when."""
 
-import contextlib
 import json
-import logging
-import multiprocessing
-import os
-import signal
-import tempfile
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from io import StringIO
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
 from random import Random
-from threading import Lock
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+import boto3
+from botocore.config import Config
 
 from local.kaltura.api import Call
 from local.kaltura.call_log import CallLog
-from local.kaltura.clock import Clock
 from local.kaltura.faults import Fault, RandomFaults
-from local.kaltura.ks import generate
-from local.kaltura.server import KalturaServer
-from local.kaltura.university import University
+from room_reports.deadline import Deadline
 from room_reports.export.errors import RunFailedError
-from room_reports.export.service import ExporterService
+from room_reports.export.service import Dependencies, ExporterService
+from room_reports.kaltura.client import RetryPolicy
+from room_reports.kaltura.transport import HttpPolicy
+from room_reports.storage.bucket import Bucket
 from room_reports.storage.errors import StorageError
-from tests.chaos import exporter
-from tests.chaos.scenario import DAY, KALTURA_FAULTS, S3_FAULTS, Scenario, Step
-from tests.support.s3.server import S3Server
+from tests.chaos.network import Network, NetworkFault, Request
+from tests.chaos.scenario import (
+    NETWORK_FAULTS,
+    S3_FAULTS,
+    SIMULATED_FAULTS,
+    Lasting,
+    Scenario,
+    Step,
+)
+from tests.chaos.trace import Trace
+from tests.support.runtimes import SimulatedRuntime
+from tests.support.world import ClockSkew, Result, World
 
-_CHILDREN = multiprocessing.get_context("forkserver")
-_CHILDREN.set_forkserver_preload(["tests.chaos.exporter"])
+RUN_SECONDS = 800.0
+_CALM = Step(advance=0.0)
 
 
-class SlowAnswers(CallLog):
-    """Notes each call when its answer is made, and can hold it back before it is sent."""
+@dataclass
+class FinishedRun:
+    """A run that has ended, and what it was up against."""
 
-    def __init__(self, made: Callable[[], None]) -> None:
+    name: str
+    now: datetime
+    """The time of its event."""
+    step: Step
+    result: Result | None = None
+    """None when it ended without one."""
+    error: str = ""
+    """The error that ended it; ``killed`` when it was."""
+    exported: Mapping[str, str] = field(default_factory=dict)
+    """The key of each window that it exported, and why the window was due."""
+
+
+class _TracedCalls(CallLog):
+    """Passes each call on when its response is made."""
+
+    def __init__(self, made: Callable[[Call], None]) -> None:
         super().__init__()
         self._made = made
 
     def add(self, call: Call) -> None:
-        """Notes a call whose answer has just been made."""
+        """Add a call."""
         super().add(call)
-        if call.service == "report":
-            self._made()
+        self._made(call)
 
 
-class World:
-    """Kaltura's regions, S3 and the exporter, on clocks that only a scenario moves."""
+class SimulatedWorld(World):
+    """A world on one simulated clock, with a network and a bucket that take simulated time."""
 
-    def __init__(self, scenario: Scenario) -> None:
-        self.scenario = scenario
-        self.now = scenario.start
-        self.happened: Counter[str] = Counter()
-        """How often each kind of fault happened."""
+    def __init__(self, *, seed: int = 7, latency: float = 1.0, **arguments: Any) -> None:
+        """Make a world.
+
+        Args:
+            latency: The longest that a request to Kaltura takes, in seconds; S3 takes a tenth.
+            arguments: Those of ``World``.
+        """
+        self.simulation = SimulatedRuntime()
+        self.trace = Trace()
+        self.latency = latency
+        self.step = _CALM
+        self.lasting: list[Lasting] = []
+        """Faults of the network that stay."""
+        self.struck: Counter[str] = Counter()
+        """How often each kind of fault occurred."""
+        self.runs: list[FinishedRun] = []
+        self._random = Random(f"world {seed}")
+        self._seed = seed
         self._requests = 0
-        self._kill: tuple[int, int] | None = None
-        self._step = scenario.last
-        self._answers_until_pause = 0
-        self._lock = Lock()
-        self._s3_attempts: Counter[tuple[str, str]] = Counter()
-        self._stack = contextlib.ExitStack()
-        self._log = StringIO()
-        self.regions = {name: self._region(name) for name in scenario.regions}
-        self.s3 = S3Server(lambda: self.now + scenario.skew_s3)
+        self._attempts: Counter[str] = Counter()
+        super().__init__(seed=seed, runtime=self.simulation, **arguments)
+        self.calls: list[tuple[str, Call]] = []
+        """The region and each call for a report, since the last run began."""
+        for name, server in self.regions.items():
+            server.calls = _TracedCalls(partial(self._called, name))
         self.s3.fault = self._s3_fault
-        self._secret = json.dumps({name: self._credentials(name) for name in scenario.regions})
-        self._app = exporter.load_app()
-        self._service = self._start_exporter()
-
-    def __enter__(self) -> Self:
-        for server in self.regions.values():
-            self._stack.enter_context(server)
-        self._stack.enter_context(self.s3)
-        folder = self._stack.enter_context(tempfile.TemporaryDirectory())
-        self._child_output = Path(folder) / "output"
-        self._child_output.touch()
-        self._stack.enter_context(contextlib.redirect_stdout(self._log))
-        handler = logging.StreamHandler(self._log)
-        logging.getLogger().addHandler(handler)
-        self._stack.callback(logging.getLogger().removeHandler, handler)
-        return self
+        self.s3.observe = self._s3_responded
+        self.network = Network(
+            self.simulation,
+            self._region_at,
+            lambda: self.latency * self._random.random(),
+            self._network_fault,
+            self._responded,
+        )
 
     def __exit__(
         self,
@@ -91,166 +113,297 @@ class World:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stack.close()
+        self.simulation.close()
+        super().__exit__(kind, error, trace)
+
+    # Clocks
 
     @property
-    def here(self) -> float:
-        """The time on the exporter's clock."""
-        return self.now + self.scenario.skew_here
+    def now(self) -> datetime:
+        """The current time; setting it leaves the monotonic clock alone."""
+        return self._epoch + timedelta(seconds=self.simulation.now)
 
-    def live_through(self) -> None:
-        """Lives through every step of the scenario, whatever becomes of the runs."""
-        for number, step in enumerate(self.scenario.steps):
-            self._begin(step, number)
-            if step.kill_at:
-                self._run_and_kill(step.kill_at)
-            elif step.twice:
-                other = self._start_exporter()
-                with ThreadPoolExecutor(2) as pool:
-                    list(pool.map(self._run, (self._service, other)))
+    @now.setter
+    def now(self, moment: datetime) -> None:
+        self._epoch = moment - timedelta(seconds=self.simulation.now)
+
+    # Runs
+
+    def exporter(self) -> ExporterService:
+        """Return an exporter as a new Lambda environment has it."""
+        client = self._s3_client
+        return ExporterService(
+            Dependencies(
+                environment=self.environment,
+                secret=lambda _: self.secret,
+                bucket=lambda name: Bucket(client, name),
+                clock=self.exporter_time,
+                retry=RetryPolicy(sleep=self.simulation.sleep, random=self._random.random),
+                http=HttpPolicy(backoff=0, retry_after_max=0, adapter=self.network.adapter()),
+                runtime=self.simulation,
+            )
+        )
+
+    def invoke(self, *exporters: tuple[str, ExporterService]) -> list[FinishedRun]:
+        """Run exporters at the same time, each in a process of its own, until they have ended."""
+        event = self.scheduled_event()
+        now = datetime.fromisoformat(str(event["time"]))
+        self.calls.clear()
+        self._requests = 0
+        processes = {}
+        for name, exporter in exporters:
+            self.trace.add(self.now, "run", name, "begins")
+            processes[name] = self.simulation.start_process(self._run(name, exporter, event))
+        finished = []
+        for name, process in processes.items():
+            self.simulation.wait_any([process.result], None)
+            run = FinishedRun(name, now, self.step)
+            if process.killed:
+                run.error = "killed"
+                self.struck["killed"] += 1
             else:
-                self._run(self._service)
-        self._begin(self.scenario.last, -1)
-        self.now = self.now - self.now % 3600 + 600
+                run.result, run.error = process.result.result()
+            self._trace_result(run)
+            finished.append(run)
+        self.runs += finished
+        return finished
 
-    def catch_up(self) -> dict[str, Any]:
-        """One run in which nothing goes wrong; its answer."""
-        return exporter.invoke(self._app, self._service, self._event())
+    def _run(
+        self, name: str, exporter: ExporterService, event: Mapping[str, object]
+    ) -> Callable[[], tuple[Result | None, str]]:
+        def call() -> tuple[Result | None, str]:
+            deadline = Deadline.after(RUN_SECONDS, self.simulation.monotonic)
+            try:
+                return exporter.invoke(event, name, deadline), ""
+            except RunFailedError as error:
+                return json.loads(str(error)), "RunFailedError"
+            except StorageError as error:
+                return None, f"StorageError {error.code}"
 
-    def log_text(self) -> str:
-        """All that the exporter said, wherever it ran."""
-        kept = [
-            item.body.decode(errors="replace")
-            for prefix in ("runs/", "quarantine/")
-            for key in self.s3.store.keys(prefix)
-            for item in self.s3.store.versions(key)
-        ]
-        return "\n".join([self._log.getvalue(), self._child_output.read_text(), *kept])
+        return call
 
-    def secrets(self) -> set[str]:
-        """Every credential that was in use."""
-        entries = json.loads(self._secret).values()
-        names = ("ks", "app_token", "admin_secret")
-        return {entry[name] for entry in entries for name in names if name in entry}
+    def _trace_result(self, run: FinishedRun) -> None:
+        result = run.result or {"exported": [], "failed": [], "deferred": "?"}
+        self.trace.add(
+            self.now,
+            *("run", run.name, "ended", run.error or "well"),
+            f"exported={len(result['exported'])} deferred={result['deferred']}",
+        )
+        for failed in result["failed"]:
+            self.trace.add(self.now, "run", run.name, "failed", failed["task"], error_code(failed))
+        if run.result:
+            key = next(k for k in reversed(self.s3.store.keys("runs/")) if run.name in k)
+            record = self.run_record(key)
+            run.exported = {done["task"]: done["reason"] for done in record["exported"]}
 
-    def _begin(self, step: Step, number: int) -> None:
-        self.now += step.advance
-        self._step = step
-        self._answers_until_pause = step.pause_at or 0
-        self._s3_attempts.clear()
+    # Faults
+
+    def _called(self, region: str, call: Call) -> None:
+        if call.fault:
+            self.struck[f"kaltura {call.fault}"] += 1
+        if call.service == "report":
+            self.calls.append((region, call))
+        params = " ".join(f"{k}={v}" for k, v in sorted(call.params.items()) if k != "format")
+        if call.service != "report":
+            params = ""
+        self.trace.add(
+            self.now,
+            *("kaltura", region, call.service, call.report or call.action, params),
+            f"fault={call.fault or 'none'} outcome={call.outcome} rows={call.rows}",
+        )
+
+    def _network_fault(self, request: Request) -> NetworkFault | None:
+        self._count_request()
+        fault = self._drawn(request)
+        if fault:
+            self.struck[f"network {fault.kind}"] += 1
+            self.trace.add(
+                self.now,
+                *("network", request.region, request.service, request.report or "-"),
+                f"fault={fault.kind} {fault.seconds}",
+            )
+        return fault
+
+    def _drawn(self, request: Request) -> NetworkFault | None:
+        for lasting in self.lasting:
+            if lasting.region != request.region or lasting.report not in (None, request.report):
+                continue
+            if isinstance(lasting.fault, NetworkFault):
+                return lasting.fault
+        if request.region in self.step.down:
+            return NetworkFault("refused")
+        if self._random.random() < self.step.network_rate:
+            return self._random.choice(NETWORK_FAULTS)
+        return None
+
+    def _responded(self, request: Request) -> None:
+        """Do nothing; a subclass can let time go by while a response is on its way."""
+
+    def _s3_fault(self, _method: str, _key: str) -> str | None:
+        if self._random.random() >= self.step.s3_rate:
+            return None
+        fault = self._random.choice(S3_FAULTS)
+        self.struck[f"s3 {fault}"] += 1
+        return fault
+
+    def _s3_responded(self, method: str, key: str, response: str) -> None:
+        self.trace.add(self.now, "s3", method, key, response)
+
+    def _count_request(self) -> None:
+        """Kill the exporter when its time has come."""
+        self._requests += 1
+        if self._requests == self.step.kill_at and self.simulation.process:
+            self.trace.add(self.now, "killed")
+            self.simulation.kill()
+
+    @cached_property
+    def _s3_client(self) -> Any:
+        client = boto3.client(
+            "s3",
+            endpoint_url=self.s3.url,
+            aws_access_key_id="key",
+            aws_secret_access_key="secret",
+            region_name="us-east-1",
+            config=Config(
+                s3={"addressing_style": "path"},
+                retries={"mode": "standard", "total_max_attempts": self._s3_attempts},
+                max_pool_connections=64,
+                connect_timeout=60,
+                read_timeout=60,
+            ),
+        )
+        client.meta.events.register("before-send.s3", self._s3_latency)
+        client.meta.events.register_first("needs-retry.s3", self._s3_retry)  # type: ignore[arg-type]
+        return client
+
+    def _s3_latency(self, **_: object) -> None:
+        self._count_request()
+        self.simulation.sleep(self.latency / 10 * self._random.random())
+
+    def _s3_retry(
+        self, attempts: int, response: tuple[Any, Any] | None = None, **_: object
+    ) -> float | None:
+        """Return the real seconds that botocore waits before it retries; None if it does not."""
+        status = response[0].status_code if response else 503
+        if attempts >= self._s3_attempts or status < 500:
+            return None
+        self.simulation.sleep(self._random.random())
+        return 0.0
+
+    def _region_at(self, url: str) -> str:
+        return next(name for name, server in self.regions.items() if server.url == url)
+
+
+class ChaosWorld(SimulatedWorld):
+    """The world of a scenario."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self._until_pause = 0
+        super().__init__(
+            seed=scenario.seed,
+            now=datetime.fromtimestamp(scenario.start, UTC),
+            regions=scenario.regions,
+            size=scenario.size,
+            settings=scenario.settings,
+            secret_forms=scenario.secret_forms,
+            variables=scenario.environment,
+            skew=ClockSkew(
+                *(
+                    timedelta(seconds=skew)
+                    for skew in (scenario.skew_here, scenario.skew_kaltura, scenario.skew_s3)
+                )
+            ),
+            s3_attempts=scenario.boto_attempts,
+        )
+        self._exporter = self.exporter()
+        self._number = 0
+        self._broken_moment = scenario.start - 86_400.0
+
+    def live_through(self, check: Callable[["ChaosWorld"], None]) -> None:
+        """Live through every step of the scenario, and check the world after each."""
+        if self.scenario.lasting and isinstance(self.scenario.lasting.fault, NetworkFault):
+            self.lasting = [self.scenario.lasting]
+        for step in self.scenario.steps:
+            self._begin(step)
+            first = [(self._name(), self._exporter)]
+            self.invoke(*first, *[(self._name(), self.exporter()) for _ in range(step.twice)])
+            if self.runs[-1 - step.twice].error == "killed":
+                self._exporter = self.exporter()
+            check(self)
+        self.lasting = []
+        self._begin(self.scenario.last)
+        self.now = self.now.replace(minute=10, second=0, microsecond=0)
+        # The truth is compared with as of now, so that no time must go by.
+        self.latency = 0.0
+
+    def catch_up(self) -> Result:
+        """Run once with nothing wrong; return the result."""
+        (run,) = self.invoke((self._name(), self._exporter))
+        assert run.result is not None, run.error
+        return run.result
+
+    def _name(self) -> str:
+        self._number += 1
+        return f"run{self._number:05}"
+
+    def _begin(self, step: Step) -> None:
+        self.now += timedelta(seconds=step.advance)
+        self.step = step
+        self._until_pause = step.pause_at or 0
+        self.environment["COMPRESSION"] = "gzip" if step.gzip else "none"
+        self.trace.add(self.now, "step", step)
+        lasting = self.scenario.lasting if step is not self.scenario.last else None
         for name, server in self.regions.items():
-            for call in server.calls.all():
-                if call.fault:
-                    self.happened[f"kaltura {call.fault}"] += 1
             server.calls.clear()
             server.faults.clear()
-            server.stop()
-            if name in step.down:
-                self.happened["region down"] += 1
-                continue
-            server.start()
-            seed = self.scenario.seed * 1000 + number
+            if lasting and name == lasting.region and isinstance(lasting.fault, Fault):
+                server.faults.push(self._lasting_fault(lasting, lasting.fault))
             if step.kaltura_rate:
-                server.faults.at_random(RandomFaults(seed, step.kaltura_rate, KALTURA_FAULTS))
+                seed = self.scenario.seed * 1000 + self._number
+                server.faults.at_random(RandomFaults(seed, step.kaltura_rate, SIMULATED_FAULTS))
             if step.rate_limit:
                 server.faults.push(
                     Fault("rate_limit", times=None, seconds=10, amount=step.rate_limit)
                 )
-        self.happened["outage"] += step.advance >= DAY
-        self.happened["clock set back"] += step.advance < 0
-        self.happened["two runs at once"] += step.twice
+        self.struck["region down"] += bool(step.down)
+        self.struck["outage"] += step.advance >= 86_400
+        self.struck["clock set back"] += step.advance < 0
+        self.struck["two runs at once"] += step.twice
+        self.struck[f"lasting {lasting.name}" if lasting else "lasting none"] += 1
         if step.cold:
-            self._service = self._start_exporter()
+            self._exporter = self.exporter()
 
-    def _run(self, service: ExporterService) -> None:
-        with contextlib.suppress(RunFailedError, StorageError):
-            exporter.invoke(self._app, service, self._event())
-
-    def _run_and_kill(self, at: int) -> None:
-        child = _CHILDREN.Process(
-            target=exporter.run_in_child,
-            args=(self._spec(), self._event(), str(self._child_output)),
-        )
-        self._requests = 0
-        child.start()
-        assert child.pid
-        self._kill = (at, child.pid)
-        child.join()
-        self._kill = None
-        self.happened["killed"] += child.exitcode == -signal.SIGKILL
-
-    def _start_exporter(self) -> ExporterService:
-        return exporter.service(self._spec, lambda: self.here, self._sleep)
-
-    def _sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-    def _event(self) -> dict[str, Any]:
-        return {"detail-type": "Scheduled Event", "time": exporter.iso_time(self.here)}
-
-    def _spec(self) -> exporter.Spec:
-        regions = ",".join(f"{name}={server.url}" for name, server in self.regions.items())
-        environment = {
-            **self.scenario.environment,
-            "KALTURA_REGIONS": regions,
-            "COMPRESSION": "gzip" if self._step.gzip else "none",
-            "BUCKET_NAME": "bucket",
-            "SECRET_ID": "secret",
-        }
-        return exporter.Spec(
-            environment, self._secret, self.s3.url, self.scenario.boto_attempts, self.here
-        )
-
-    def _region(self, name: str) -> KalturaServer:
-        def time() -> float:
-            self._count_request()
-            return self.now
-
-        clock = Clock(time)
-        clock.offset = self.scenario.skew_kaltura
-        university = University(self.scenario.seed, name, self.scenario.size)
-        server = KalturaServer(university, clock=clock, settings=self.scenario.settings)
-        server.calls = SlowAnswers(self._answer_made)
-        return server
-
-    def _answer_made(self) -> None:
-        with self._lock:
-            self._answers_until_pause -= 1
-            if self._answers_until_pause != 0:
-                return
-            self.now += self._step.pause
-        self.happened["a run overtaken by another"] += 1
-        self._run(self._start_exporter())
-
-    def _credentials(self, name: str) -> dict[str, Any]:
-        account = self.regions[name].account
-        form = self.scenario.secret_forms[name]
-        if form == "ks":
-            expiry = int(self.scenario.start + 365 * DAY)
-            return {"ks": generate(account.partner_id, account.admin_secrets[0], expiry)}
-        if form == "app_token":
-            token = account.app_tokens[0]
-            return {
-                "partner_id": account.partner_id,
-                "app_token_id": token.id,
-                "app_token": token.token,
-            }
-        return {"partner_id": account.partner_id, "admin_secret": account.admin_secrets[0]}
-
-    def _s3_fault(self, method: str, key: str) -> str | None:
-        self._count_request()
-        self._s3_attempts[method, key] += 1
-        told = (self.scenario.seed, self.here, method, key, self._s3_attempts[method, key])
-        rng = Random(repr(told))
-        if rng.random() >= self._step.s3_rate:
-            return None
-        fault = rng.choice(S3_FAULTS)
-        self.happened[f"s3 {fault}"] += 1
+    def _lasting_fault(self, lasting: Lasting, fault: Fault) -> Fault:
+        fault = replace(fault, report=lasting.report)
+        if lasting.name.startswith("window"):
+            return replace(fault, moment=self._broken_moment)
+        if lasting.name.startswith("room"):
+            sessions = self.regions[lasting.region].truth.rows(
+                6000, int(self.scenario.start) - 7 * 86_400, int(self.scenario.start)
+            )
+            return replace(fault, room=sessions[0][0] if sessions else "none")
         return fault
 
-    def _count_request(self) -> None:
-        """Kills the exporter when its time has come; a region's clock is read once a request."""
-        self._requests += 1
-        if self._kill and self._requests >= self._kill[0]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._kill[1], signal.SIGKILL)
+    def _responded(self, request: Request) -> None:
+        if request.service != "report" or not self._until_pause:
+            return
+        self._until_pause -= 1
+        if self._until_pause:
+            return
+        self.struck["a run overtaken by another"] += 1
+        self.now += timedelta(seconds=self.step.pause)
+        event, name = self.scheduled_event(), self._name()
+        self.trace.add(self.now, "run", name, "begins")
+        process = self.simulation.start_process(self._run(name, self.exporter(), event))
+        self.simulation.wait_any([process.result], None)
+        now = datetime.fromisoformat(str(event["time"]))
+        run = FinishedRun(name, now, self.step)
+        run.result, run.error = process.result.result()
+        self._trace_result(run)
+        self.runs.append(run)
+
+
+def error_code(failed: Mapping[str, Any]) -> str:
+    """Return the code of a failed task's error."""
+    return str(failed["error"]).partition(":")[0]

@@ -110,7 +110,7 @@ def test_sessions_cross_every_kind_of_boundary() -> None:
 
 
 def test_names_have_many_scripts_and_special_characters() -> None:
-    university = University(1, "us", Size(rooms=200, nasty=0.3))
+    university = University(1, "us", Size(rooms=200, special_names=0.3))
     names = [university.user(index).name for index in range(1, university.population)]
     scripts = {unicodedata.name(char, "?").split()[0] for name in names for char in name}
     assert scripts >= {"LATIN", "CYRILLIC", "GREEK", "ARABIC", "HEBREW", "CJK", "DEVANAGARI"}
