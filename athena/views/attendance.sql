@@ -11,7 +11,11 @@ WITH shares AS (
     a.dt,
     a.entry_id,
     a.cue_point_id,
-    CASE WHEN a.user_id NOT IN ('', '0', 'Unknown', 'Error') THEN a.user_id END AS user_id,
+    CASE
+      WHEN a.user_id IN ('', '0', 'Unknown', 'Error') THEN NULL
+      WHEN regexp_like(a.user_id, '^''[-=+@\t ]') THEN substr(a.user_id, 2)
+      ELSE a.user_id
+    END AS user_id,
     a.user_name,
     a.user_email,
     a.user_type,
@@ -65,8 +69,7 @@ SELECT
     AS entry_name, -- Name of the room, as it was at the latest export.
   cue_point_id AS cue_point_id, -- Session.
   from_unixtime(started, '${TimeZone}') AS start_time, -- Start of the session, in the deployment's time zone.
-  CASE WHEN regexp_like(user_id, '^''[-=+@\t ]') THEN substr(user_id, 2) ELSE user_id END
-    AS user_id, -- User; NULL for users that Kaltura does not identify, who share one row.
+  user_id AS user_id, -- User; NULL for users that Kaltura does not identify, who share one row.
   nullif(CASE WHEN regexp_like(user_name, '^''[-=+@\t ]') THEN substr(user_name, 2) ELSE user_name END, '')
     AS user_name, -- Name of the user, as it was at the latest export.
   CASE

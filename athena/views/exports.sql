@@ -15,9 +15,14 @@ SELECT
   e.same AS unchanged, -- true if the file is identical to the previous export.
   e.change.added AS rows_added, -- Rows that the previous export did not have; NULL if there was none.
   e.change.removed AS rows_removed, -- Rows that only the previous export had.
-  e.change.altered AS rows_altered -- Rows whose values differ from the previous export.
+  e.change.altered AS rows_altered, -- Rows whose values differ from the previous export.
+  e.fewer_rows_than AS fewer_rows_than, -- Rows of the previous export, if a forced export accepted fewer; otherwise NULL.
+  e.time_zone AS window_time_zone, -- Time zone that the window was cut in.
+  e.filters AS filters_digest, -- Digest of the filters that the file was made with; none without filters.
+  e.source AS source_url -- Address that the file was fetched from.
 FROM runs AS r
 CROSS JOIN UNNEST(r.exported) AS e (
   task, report, region, granularity, start, reason, state, rows, size, sha256, pieces,
-  unknown_columns, replaced_bytes, change, same
+  unknown_columns, replaced_bytes, change, same, fewer_rows_than, window_start, window_end, time_zone,
+  filters, source
 )

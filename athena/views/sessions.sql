@@ -1,8 +1,9 @@
 -- One row per session of a room.
 --
 -- Each day is read twice, as in the view attendance. Users are counted and engagement is weighted
--- from attendance. If the attendees of any day of the session are missing, the view returns the
--- values that Kaltura reports for the session instead.
+-- from attendance. If Kaltura counts more users for the session, because attendees are missing or
+-- because unidentified ones share one row, the view returns Kaltura's count. If the attendees of any
+-- day of the session are missing, it returns Kaltura's engagement as well.
 WITH shares AS (
   SELECT
     region,
@@ -54,6 +55,7 @@ present AS (
     entry_id,
     cue_point_id,
     count(coalesce(user_id, 'Unknown')) AS users,
+    count(user_id) < count(*) AS shared,
     sum(view_minutes) AS minutes,
     sum(view_minutes * engagement)
       / nullif(sum(view_minutes) FILTER (WHERE engagement IS NOT NULL), 0) AS engagement,
@@ -67,6 +69,7 @@ joined AS (
     m.*,
     p.users,
     p.minutes,
+    coalesce(p.shared, false) AS shared,
     p.engagement AS measured_engagement,
     coalesce(p.first_day = m.first_day AND p.last_day = m.last_day, false) AS complete
   FROM merged AS m
@@ -92,12 +95,13 @@ SELECT
     WHEN regexp_like(host, '^''[-=+@\t ]') THEN substr(host, 2)
     ELSE host
   END AS host_user_id, -- User who hosted it; NULL if Kaltura does not identify the user.
-  CASE WHEN complete THEN users ELSE greatest(coalesce(users, 0), coalesce(most_users, 0)) END
-    AS unique_users, -- Users, each counted once over all days; all unidentified users count as one.
+  greatest(coalesce(users, 0), coalesce(most_users, 0))
+    AS unique_users, -- Users, each counted once over all days, or Kaltura's count of the day with the most if that is larger.
   CASE WHEN complete THEN measured_engagement ELSE engagement END
     AS engagement, -- Share of the view time in which users were engaged, weighted by each user's view time.
   minutes AS view_minutes, -- Sum of the minutes of all users; NULL if no attendees were exported.
-  NOT complete AS estimated, -- true if attendees are missing, so that unique_users (a lower bound) and engagement are Kaltura's estimates.
+  NOT complete OR shared OR coalesce(most_users, 0) > users
+    AS estimated, -- true if attendees are missing, unidentified users share a row or Kaltura counts more users; unique_users is then a lower bound or Kaltura's estimate.
   all_users AS kaltura_unique_users, -- Kaltura's estimate (within about 2 %), summed over days: an upper bound if first_day and last_day differ.
   first_day AS first_day, -- First day window in which the session has a row.
   last_day AS last_day -- Last such day window; differs from first_day if the session crosses midnight.

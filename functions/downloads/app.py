@@ -1,8 +1,7 @@
 """The handler of the Downloads function: HTTP requests in, HTTP responses out."""
 
-import os
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,45 +16,39 @@ from room_reports.telemetry import logger
 
 _METHODS = ["GET", "HEAD"]
 _ARTEFACT = Path(__file__).parent
-_origin = os.environ.get("CORS_ORIGIN")
-app = APIGatewayRestResolver(cors=CORSConfig(allow_origin=_origin) if _origin else None)
 
 
-def _respond(route: Callable[[Request], HttpResponse]) -> Response[str]:
-    request = Request.of(app.current_event.raw_event)
-    response = route(request).for_request(request)
-    return Response(response.status, response.content_type, response.body, dict(response.headers))
+@lru_cache(maxsize=1)
+def _app() -> APIGatewayRestResolver:
+    service = downloads_service()
+    origin = service.settings.cors_origin
+    app = APIGatewayRestResolver(cors=CORSConfig(allow_origin=origin) if origin else None)
 
+    def respond(route: Callable[[Request], HttpResponse]) -> Response[str]:
+        request = Request.of(app.current_event.raw_event)
+        response = route(request).for_request(request)
+        headers = dict(response.headers)
+        return Response(response.status, response.content_type, response.body, headers)
 
-@app.route("/", method=_METHODS)
-def _page() -> Response[str]:
-    return _respond(lambda _: web_page(_ARTEFACT, downloads_service().settings))
+    def add(path: str, route: Callable[..., HttpResponse]) -> None:
+        app.route(path, method=_METHODS)(
+            lambda **names: respond(lambda request: route(**names, request=request))
+        )
 
-
-@app.route("/openapi.json", method=_METHODS)
-def _openapi() -> Response[str]:
-    return _respond(downloads_service().openapi)
-
-
-@app.route("/exports", method=_METHODS)
-def _exports() -> Response[str]:
-    return _respond(downloads_service().exports)
-
-
-@app.route("/exports/<report>/<region>/<granularity>/<start>", method=_METHODS)
-def _export(report: str, region: str, granularity: str, start: str) -> Response[str]:
-    return _respond(partial(downloads_service().export, report, region, granularity, start))
-
-
-@app.route("/coverage", method=_METHODS)
-def _coverage() -> Response[str]:
-    return _respond(downloads_service().coverage)
-
-
-app.exception_handler(EXPECTED_ERRORS)(lambda error: _respond(lambda _: error_response(error)))
+    add("/", lambda **_: web_page(_ARTEFACT, service.settings))
+    add("/openapi.json", service.openapi)
+    add("/exports", service.exports)
+    add("/exports/<report>/<region>/<granularity>/<start>", service.export)
+    add("/coverage", service.coverage)
+    app.exception_handler(EXPECTED_ERRORS)(lambda error: respond(lambda _: error_response(error)))
+    return app
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Respond to one request."""
-    return app.resolve(event, context)
+    """Respond to one request.
+
+    Raises:
+        ConfigurationError: If a setting is wrong; it is raised for every request.
+    """
+    return _app().resolve(event, context)

@@ -14,6 +14,7 @@ from room_reports.model.reports import REPORTS
 CONTRACT = {
     *("rows", "sha256", "window-start", "window-end"),
     *("exported-at", "state", "run-id", "schema"),
+    *("time-zone", "filters", "source"),
 }
 
 

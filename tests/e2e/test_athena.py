@@ -12,7 +12,7 @@ from local.kaltura.truth import UniversityTruth
 from local.kaltura.university import University
 from local.stack.stack import Stack
 from room_reports.model.reports import REPORTS, Report
-from tests.support.duck_athena import DuckAthena
+from tools.athena.duck_athena import DuckAthena
 from tools.athena.sources import Source, queries, views
 from tools.athena.tables import RUNS
 from tools.athena.template import view_columns

@@ -27,7 +27,7 @@ ONE = "/exports/attendees/us/day/2026-03-03"
 KEY = "attendees/granularity=day/region=us/dt=2026-03-03/attendees_us_2026-03-03.csv"
 EXPORT_FIELDS = {
     *("report", "region", "granularity", "start", "window_start", "window_end", "state"),
-    *("rows", "size", "sha256", "exported_at", "file_name"),
+    *("rows", "size", "sha256", "exported_at", "file_name", "filters", "filters_current"),
 }
 Get = Callable[..., requests.Response]
 Probe = Callable[..., Any]

@@ -86,7 +86,9 @@ def test_a_failed_task_fails_the_invocation_after_all_others(stack: Stack) -> No
     (failure,) = told["failed"]
     assert failure["task"] == failed
     assert failure["retryable"] is True
-    assert failure["error"].startswith("MALFORMED_REPORT: attendees came without entry_id")
+    assert failure["error"].startswith(
+        "MALFORMED_REPORT: the report attendees lacks the columns entry_id"
+    )
     assert len(told["exported"]) == 5
     for a_key in told["exported"]:
         check(stack, a_key)

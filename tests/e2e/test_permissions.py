@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -15,24 +16,25 @@ from local.stack.template import load_template
 
 PROBE = textwrap.dedent(
     """
-    import boto3
-    from botocore.exceptions import ClientError
+    import os
 
     def handler(event, context):
-        try:
-            getattr(boto3.client(event["service"]), event["call"])(**event["arguments"])
-        except ClientError as error:
-            return error.response["Error"]["Code"]
-        return "allowed"
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        return [os.environ.get(name) for name in names]
     """
 )
 KEY = "attendees/granularity=day/region=us/dt=2020-02-03/attendees_us_2020-02-03.csv"
+STATE_KEYS = ("state/probe.json", "state/active/probe", "pieces/attendees_us_2020-02-03/probe")
 Try = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
 def attempt(stack: Stack) -> Iterator[Try]:
-    """Make a call with the exporter's role; return "allowed" or the error's code."""
+    """Make a call with the exporter's role; return "allowed" or the error's code.
+
+    A function with that role gives its credentials, which are used here: the functions' layer has
+    no data of the services that the role is denied.
+    """
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as code:
         code.writestr("probe.py", PROBE)
@@ -44,15 +46,21 @@ def attempt(stack: Stack) -> Iterator[Try]:
         Runtime="python3.13",
         Handler="probe.handler",
         Role=exporter["Role"],
-        Layers=[layer["Arn"] for layer in exporter["Layers"]],
         Code={"ZipFile": package.getvalue()},
         Timeout=30,
     )
+    result = stack.aws.functions.invoke(FunctionName="probe")
+    key_id, secret, token = json.loads(result["Payload"].read())
+    assert key_id != stack.aws.access_key_id
+    session = boto3.Session(key_id, secret, token, region_name=stack.aws.region)
 
     def call(service: str, operation: str, **arguments: Any) -> str:
-        event = {"service": service, "call": operation, "arguments": arguments}
-        result = stack.aws.functions.invoke(FunctionName="probe", Payload=json.dumps(event))
-        return str(json.loads(result["Payload"].read()))
+        client: Any = session.client(service, endpoint_url=stack.aws.endpoint_url)  # type: ignore[call-overload]
+        try:
+            getattr(client, operation)(**arguments)
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return "allowed"
 
     yield call
     stack.aws.functions.delete_function(FunctionName="probe")
@@ -66,6 +74,13 @@ def test_the_exporter_is_allowed_what_it_needs(stack: Stack, attempt: Try) -> No
     assert attempt("s3", "list_objects_v2", Bucket=bucket, Prefix="attendees/gran") == "allowed"
     assert attempt("s3", "list_objects_v2", Bucket=bucket, Prefix="report_4021/") == "allowed"
     assert attempt("s3", "put_object", Bucket=bucket, Key="runs/dt=2020-02-03/x") == "allowed"
+    for key in STATE_KEYS:
+        prefix = key.partition("/")[0] + "/"
+        assert attempt("s3", "list_objects_v2", Bucket=bucket, Prefix=prefix) == "allowed"
+        assert attempt("s3", "list_objects_v2", Bucket=bucket, Prefix=key) == "allowed"
+        assert attempt("s3", "put_object", Bucket=bucket, Key=key) == "allowed"
+        assert attempt("s3", "get_object", Bucket=bucket, Key=key) == "allowed"
+        stack.aws.s3.delete_object(Bucket=bucket, Key=key)
     secret = stack.outputs["SecretArn"]
     assert attempt("secretsmanager", "get_secret_value", SecretId=secret) == "allowed"
     stack.aws.s3.delete_object(Bucket=bucket, Key=KEY)
@@ -76,6 +91,9 @@ def test_the_exporter_is_allowed_what_it_needs(stack: Stack, attempt: Try) -> No
     ("operation", "arguments"),
     [
         ("delete_object", {"Key": KEY}),
+        ("delete_object", {"Key": "state/settings.json"}),
+        ("delete_object", {"Key": "pieces/attendees_us_2020-02-03/probe"}),
+        ("put_object", {"Key": "statements/x"}),
         ("put_object", {"Key": "attendees/elsewhere.csv"}),
         ("put_object", {"Key": "elsewhere.csv"}),
         ("get_object", {"Key": "runs/dt=2020-02-03/x"}),

@@ -17,7 +17,7 @@ EVERY_TABLE = {*(report.slug for report in REPORTS), *(view.name for view in vie
 
 @pytest.fixture(scope="module")
 def own_stack() -> Iterator[Stack]:
-    """A stack of this module's own, because its tests delete it."""
+    """Yield a stack of this module's own, because its tests delete it."""
     with local_stack() as made:
         yield made
 

@@ -1,4 +1,4 @@
-"""The built artifacts under the real Lambda runtime client, against the local stack."""
+"""The built artefacts under the real Lambda runtime client, against the local stack."""
 
 import os
 import platform

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.hive
 
 __all__ = ["spark"]
 ROOT = Path(__file__).parents[2]
-TERM = Term(date(2026, 10, 31), date(2026, 11, 1), Size(rooms=12, attendees=12, nasty=0.8))
+TERM = Term(date(2026, 10, 31), date(2026, 11, 1), Size(rooms=12, attendees=12, special_names=0.8))
 
 
 @pytest.fixture(scope="module")

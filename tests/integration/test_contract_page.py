@@ -172,5 +172,5 @@ def test_stack_json_has_the_fields_of_the_page() -> None:
     stack.__dict__["api_key"] = "the local AWS would be asked for it"
     fields = re.findall(r"^\| (`.+?`) \|", section("On one machine").split("stack.json")[1], re.M)
     assert [name for cell in fields for name in quoted(cell)] == [
-        name for name in stack.as_dict() if name not in outputs
+        name for name in stack.to_dict() if name not in outputs
     ]

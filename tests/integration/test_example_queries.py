@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.support.duck_athena import DuckAthena
 from tests.support.term import ZONE
 from tests.support.term_expected import (
     NOW,
@@ -22,6 +21,7 @@ from tests.support.term_expected import (
     expected_sessions,
 )
 from tests.support.world import export_key
+from tools.athena.duck_athena import DuckAthena
 from tools.athena.sources import queries
 
 

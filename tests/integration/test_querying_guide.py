@@ -11,12 +11,12 @@ import trino_sql_validator
 
 from local.kaltura.campus import Size
 from room_reports.model.reports import ATTENDEES, REPORTS
-from tests.support.duck_athena import DuckAthena
 from tests.support.term import ZONE, Term, shown
+from tools.athena.duck_athena import DuckAthena
 from tools.athena.sources import queries, views
 
 DOCS = Path(__file__).parents[2] / "docs"
-TERM = Term(date(2026, 10, 31), date(2026, 11, 2), Size(rooms=10, attendees=9, nasty=0.5))
+TERM = Term(date(2026, 10, 31), date(2026, 11, 2), Size(rooms=10, attendees=9, special_names=0.5))
 
 
 def fenced(kind: str) -> list[str]:

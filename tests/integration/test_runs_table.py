@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from local.kaltura.campus import Size
-from tests.support.duck_athena import DuckAthena
 from tests.support.world import SLUGS, Result, World
+from tools.athena.duck_athena import DuckAthena
 from tools.athena.sources import queries
-from tools.athena.tables import CHANGE, EXPORTED, FAILED, RUNS
+from tools.athena.tables import CHANGE, EXPORTED, FAILED, FRESHNESS, OTHER_FILTERS, RUNS
 
 FIRST = datetime(2026, 9, 16, 0, 7, tzinfo=UTC)
 NOW = FIRST + timedelta(days=4)
@@ -76,7 +76,12 @@ def test_table_fields_match_the_run_records(records: list[Result]) -> None:
             assert list(exported["change"] or {}) in ([field.name for field in CHANGE], [])
         for failed in record["failed"]:
             assert list(failed) == [field.name for field in FAILED]
+        for item in record["freshness"]:
+            assert list(item) == [field.name for field in FRESHNESS]
+        for item in record["other_filters"]:
+            assert list(item) == [field.name for field in OTHER_FILTERS]
     assert records[-1]["failed"]
+    assert records[-1]["freshness"]
     assert any(exported["change"] for exported in records[1]["exported"])
 
 
@@ -97,6 +102,10 @@ def test_exports_view_has_one_row_per_export(athena: DuckAthena, records: list[R
                 f"rows_{name}": (done["change"] or {}).get(name)
                 for name in ("added", "removed", "altered")
             },
+            "fewer_rows_than": done["fewer_rows_than"],
+            "window_time_zone": done["time_zone"],
+            "filters_digest": done["filters"],
+            "source_url": done["source"],
         }
         for record in records
         for done in record["exported"]
@@ -124,6 +133,18 @@ def test_data_freshness(athena: DuckAthena, records: list[Result]) -> None:
         assert row["latest_settled_window"] == max(settled)
         assert row["last_export"] == last.timestamp()
         assert row["hours_since_last_export"] == (NOW - last) // timedelta(hours=1)
+        (overdue,) = (
+            item
+            for item in records[-1]["freshness"]
+            if (item["report"], item["region"]) == (slug, region)
+        )
+        assert row["windows_overdue"] == overdue["due"]
+        assert row["oldest_overdue_window"] == overdue["oldest_due"]
+        assert row["hours_late"] == overdue["hours_late"]
+    assert found["attendees", "us"]["windows_overdue"] == 0
+    assert found["attendees", "us"]["oldest_overdue_window"] is None
+    assert found["attendees", "eu"]["windows_overdue"] == 1
+    assert found["attendees", "eu"]["hours_late"] > 0
     assert found["attendees", "us"]["last_export"] > found["attendees", "eu"]["last_export"]
 
 

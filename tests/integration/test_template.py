@@ -5,6 +5,7 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,14 @@ import pytest
 
 from local.stack.deployment import BUILD, build
 from local.stack.template import ATHENA_TEMPLATE, load_template
+from room_reports.api.settings import MAX_LINK_TTL
+from room_reports.export.piece_store import MAX_AGE
+from room_reports.export.piece_store import PREFIX as PIECES
+from room_reports.export.result import RunResult
+from room_reports.export.run import LATEST_DELIVERY
+from room_reports.export.run_metrics import measure
 from room_reports.model.reports import REPORTS, Report
+from room_reports.telemetry import metrics
 from tests.integration.schedule import schedule_problem
 from tests.support.settings import read_settings
 
@@ -226,6 +234,111 @@ def test_the_exporter_may_access_the_objects_of_each_report(template: dict[str, 
         assert f"${{Bucket.Arn}}/{slug}/granularity=*" in text
 
 
+def exporter_statement(template: dict[str, Any], sid: str) -> dict[str, Any]:
+    role = template["Resources"]["ExporterRole"]["Properties"]
+    statements = role["Policies"][0]["PolicyDocument"]["Statement"]
+    (found,) = (statement for statement in statements if statement["Sid"] == sid)
+    return dict(found)
+
+
+def test_the_exporter_may_list_read_and_write_its_state(template: dict[str, Any]) -> None:
+    listed = exporter_statement(template, "ListReports")["Condition"]["StringLike"]["s3:prefix"]
+    assert {"state/*", "pieces/*"} <= set(listed)
+    statement = exporter_statement(template, "ReadAndWriteState")
+    assert statement["Action"] == ["s3:GetObject", "s3:PutObject"]
+    assert statement["Resource"] == [
+        {"Fn::Sub": f"${{Bucket.Arn}}/{prefix}*"} for prefix in ("state/", PIECES)
+    ]
+
+
+def test_pieces_and_active_runs_expire_with_their_versions_and_settings_do_not(
+    template: dict[str, Any],
+) -> None:
+    rules = resources(template, "AWS::S3::Bucket")["Bucket"]["LifecycleConfiguration"]["Rules"]
+    expiring = {rule["Prefix"]: rule for rule in rules if "ExpirationInDays" in rule}
+    assert set(expiring) == {"quarantine/", PIECES, "state/active/"}
+    for prefix in (PIECES, "state/active/"):
+        assert expiring[prefix]["ExpirationInDays"] == 2
+        assert expiring[prefix]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 2}
+    assert timedelta(days=2) > timedelta(seconds=MAX_AGE)
+
+
+def test_the_alarms_watch_the_metric_that_a_scheduled_run_emits(
+    template: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    exporter = resources(template, "AWS::Serverless::Function")["Exporter"]
+    variables = exporter["Environment"]["Variables"]
+    late, stopped = resources(template, "AWS::CloudWatch::Alarm").values()
+    for alarm in (late, stopped):
+        assert alarm["Dimensions"] == [
+            {"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}
+        ]
+        assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
+    assert (late["Statistic"], late["TreatMissingData"]) == ("Maximum", "ignore")
+    assert late["Threshold"] == {"Ref": "LateHours"}
+    assert (stopped["Statistic"], stopped["TreatMissingData"]) == ("SampleCount", "breaching")
+    assert emitted(capsys, scheduled=True)[late["Namespace"], ("service",)] >= {
+        late["MetricName"],
+        stopped["MetricName"],
+    }
+    assert "HoursLate" not in emitted(capsys, scheduled=False)[late["Namespace"], ("service",)]
+
+
+def emitted(
+    capsys: pytest.CaptureFixture[str], *, scheduled: bool
+) -> dict[tuple[str, tuple[str, ...]], set[str]]:
+    """Return the names of a run's metrics by their namespace and dimensions."""
+    capsys.readouterr()
+    measure(RunResult("run", (), 0, 0, ()), scheduled=scheduled)
+    metrics.flush_metrics()
+    found: dict[tuple[str, tuple[str, ...]], set[str]] = {}
+    for line in capsys.readouterr().out.splitlines():
+        for directive in json.loads(line)["_aws"]["CloudWatchMetrics"]:
+            for dimensions in directive["Dimensions"]:
+                names = found.setdefault((directive["Namespace"], tuple(dimensions)), set())
+                names.update(metric["Name"] for metric in directive["Metrics"])
+    return found
+
+
+def test_links_live_as_long_as_the_api_allows(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["LinkTtlSeconds"]["MaxValue"] == MAX_LINK_TTL
+
+
+def test_an_event_is_at_most_as_late_as_the_exporter_expects(template: dict[str, Any]) -> None:
+    exporter = resources(template, "AWS::Serverless::Function")["Exporter"]
+    ages = (
+        exporter["EventInvokeConfig"],
+        exporter["Events"]["Schedule"]["Properties"]["RetryPolicy"],
+    )
+    seconds = sum(each["MaximumEventAgeInSeconds"] for each in ages)
+    assert timedelta(seconds=seconds) == LATEST_DELIVERY
+
+
+@pytest.mark.parametrize(
+    "report_ids",
+    ["6000", "6000,6001,6002", "us=6000,6001;eu=6000,6001,6002", "a-1=4021"],
+)
+def test_valid_report_ids_are_accepted(template: dict[str, Any], report_ids: str) -> None:
+    assert re.fullmatch(template["Parameters"]["ReportIds"]["AllowedPattern"], report_ids)
+
+
+@pytest.mark.parametrize(
+    "report_ids",
+    [
+        "",
+        "0",
+        "6000;6001",
+        "us=6000,eu=6001",
+        "us=;eu=6000",
+        "us=6000;",
+        "6000,us=6001",
+        "6000, 6001",
+    ],
+)
+def test_invalid_report_ids_are_rejected(template: dict[str, Any], report_ids: str) -> None:
+    assert not re.fullmatch(template["Parameters"]["ReportIds"]["AllowedPattern"], report_ids)
+
+
 @pytest.mark.parametrize("policy", ["BucketPolicy", "QueryResultsPolicy"])
 def test_buckets_are_private_and_encrypted_and_deny_plain_http(
     template: dict[str, Any], policy: str
@@ -238,14 +351,55 @@ def test_buckets_are_private_and_encrypted_and_deny_plain_http(
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_the_layer_has_no_compiled_code_and_every_dependency() -> None:
+@pytest.fixture(scope="module")
+def layer() -> Path:
+    """Return the directory with the layer's packages, as ``sam build`` makes it."""
     build()
-    layer = BUILD / "build" / "RoomReportsLayer" / "python"
-    assert not [path for path in layer.rglob("*") if path.suffix in {".so", ".pyd", ".pyc"}]
+    return BUILD / "build" / "RoomReportsLayer" / "python"
+
+
+def test_the_layer_has_every_dependency_and_no_machine_code(layer: Path) -> None:
+    assert not [path for path in layer.rglob("*") if path.suffix in {".so", ".pyd"}]
     for package in ("room_reports", "boto3", "requests", "aws_lambda_powertools", "tzdata"):
         assert (layer / package / "__init__.py").exists()
     unzipped = sum(path.stat().st_size for path in layer.rglob("*") if path.is_file())
-    assert unzipped < 100 * 2**20, "the limit for a function with its layers is 250 MiB"
+    assert unzipped < 40 * 2**20, "the limit for a function with its layers is 250 MiB"
+
+
+def services_in_code() -> set[str]:
+    """Return the AWS services that the library and the functions make a client for."""
+    found: set[str] = set()
+    for path in [*ROOT.glob("layers/**/*.py"), *ROOT.glob("functions/**/*.py")]:
+        text = path.read_text(encoding="utf-8")
+        named = re.findall(r"boto3\.client\(\s*\"([a-z0-9-]+)\"", text)
+        assert len(named) == len(re.findall(r"boto3\.(?:client|resource|session)\(", text)), path
+        found.update(named)
+        if re.search(r"\bSecretsProvider\b|\bget_secret\b", text):  # of Powertools
+            found.add("secretsmanager")
+    return found
+
+
+def test_the_layer_has_the_data_of_the_services_that_the_code_calls(layer: Path) -> None:
+    data = layer / "botocore" / "data"
+    assert {path.name for path in data.iterdir() if path.is_dir()} == services_in_code()
+    assert {path.name for path in data.iterdir() if path.is_file()} >= {
+        "_retry.json",
+        "endpoints.json",
+        "partitions.json",
+    }
+
+
+def test_the_bytecode_is_what_the_runtime_uses(layer: Path) -> None:
+    compiled = sorted(layer.rglob("*.pyc"))
+    if not compiled:
+        pytest.skip("no CPython 3.13 was found when the layer was built, so it has no bytecode")
+    sources = [path for path in layer.rglob("*.py") if path.stat().st_size]
+    assert len(compiled) > 0.95 * len(sources)
+    for path in compiled:
+        assert path.name.endswith(".cpython-313.pyc")
+        head = path.read_bytes()
+        assert int.from_bytes(head[4:8], "little") == 0b01, f"{path} is compared with its source"
+        assert str(BUILD).encode() not in head, path
 
 
 def test_locks_contain_no_registry_and_no_local_path() -> None:

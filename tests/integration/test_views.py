@@ -1,12 +1,12 @@
 """The views over a term, compared with expected rows that are computed in Python."""
 
+import gzip
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from local.kaltura.campus import Size
-from tests.support.duck_athena import DuckAthena
 from tests.support.term import ZONE, Term
 from tests.support.term_expected import (
     NOW,
@@ -19,6 +19,7 @@ from tests.support.term_expected import (
     expected_sessions,
 )
 from tests.support.world import export_key
+from tools.athena.duck_athena import DuckAthena
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +171,63 @@ def test_unknown_users_share_one_row(tmp_path: Path) -> None:
         {"user_id": None, "view_minutes": 40},
     ]
     (session,) = athena.query("SELECT * FROM sessions")
-    assert (session["unique_users"], session["estimated"]) == (2, False)
+    assert (session["unique_users"], session["estimated"]) == (2, True)
+
+
+def test_kalturas_count_of_users_is_shown_if_it_is_larger(tmp_path: Path) -> None:
+    start = start_of(9)
+    write(
+        tmp_path,
+        "room_data",
+        "2026-03-01",
+        f"1_r,Guests,0,1_c,{start},{start + 3600},h,9,0.5",
+        f"1_r,Known,0,1_d,{start + 3600},{start + 7200},h,1,0.5",
+        f"1_r,More,0,1_e,{start + 7200},{start + 9000},h,3,0.5",
+    )
+    write(
+        tmp_path,
+        "attendees",
+        "2026-03-01",
+        "1_r,1_c,Unknown,,,0,80,0.25",
+        "1_r,1_c,u1,Ann,0,host,30,0.25",
+        *(f"1_r,{session},{user},,,,5,0.25" for session in ("1_d", "1_e") for user in ("u", "v")),
+    )
+    found = DuckAthena(tmp_path).query(
+        "SELECT unique_users, estimated, engagement FROM sessions ORDER BY start_time"
+    )
+    assert [tuple(row.values()) for row in found] == [
+        *((9, True, 0.25), (2, False, 0.25), (3, True, 0.25)),
+    ]
+
+
+def test_a_user_with_and_without_the_apostrophe_is_one(tmp_path: Path) -> None:
+    late = f"{start_of(23)},{start_of(23) + 7200}"
+    for dt, user in (("2026-03-01", "=x"), ("2026-03-02", "'=x")):
+        write(tmp_path, "room_data", dt, f"1_r,Room,0,1_c,{late},h,1,0.5")
+        write(tmp_path, "attendees", dt, f"1_r,1_c,{user},Ann,0,host,30,0.5")
+    athena = DuckAthena(tmp_path)
+    assert athena.query("SELECT user_id, view_minutes FROM attendance") == [
+        {"user_id": "=x", "view_minutes": 60}
+    ]
+    (session,) = athena.query("SELECT unique_users, estimated FROM sessions")
+    assert session == {"unique_users": 1, "estimated": False}
+
+
+@pytest.mark.parametrize("retired", [".csv", ".csv.gz"])
+def test_a_retired_object_adds_no_rows(tmp_path: Path, retired: str) -> None:
+    start = start_of(9)
+    write(tmp_path, "room_data", "2026-03-01", f"1_r,Room,0,1_c,{start},{start + 3600},h,1,0.5")
+    write(tmp_path, "attendees", "2026-03-01", "1_r,1_c,u1,Ann,0,host,30,0.5")
+    for slug in ("room_data", "attendees"):
+        key = tmp_path / export_key(slug, "us", "2026-03-01")
+        if retired == ".csv":
+            key.with_suffix(".csv.gz").write_bytes(gzip.compress(key.read_bytes()))
+            key.write_bytes(b"")
+        else:
+            key.with_suffix(".csv.gz").write_bytes(b"")
+    athena = DuckAthena(tmp_path)
+    assert len(athena.query("SELECT * FROM attendance")) == 1
+    assert len(athena.query("SELECT * FROM sessions")) == 1
 
 
 def test_minutes_without_engagement_have_no_weight(tmp_path: Path) -> None:

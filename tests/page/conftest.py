@@ -25,7 +25,7 @@ FLAGS = (
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """A stack that only the tests of the page use, so its calendars hold what they export."""
+    """Yield a stack that only the tests of the page use, so its calendars hold what they export."""
     with local_stack({"TimeZone": ZONE, "Granularities": "day,hour"}) as deployed:
         yield deployed
 

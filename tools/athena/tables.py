@@ -44,9 +44,35 @@ EXPORTED = (
     Field("replaced_bytes", "bigint"),
     Field("change", f"struct<{','.join(f'{f.name}:{f.type}' for f in CHANGE)}>"),
     Field("same", "boolean"),
+    Field("fewer_rows_than", "bigint"),
+    Field("window_start", "string"),
+    Field("window_end", "string"),
+    Field("time_zone", "string"),
+    Field("filters", "string"),
+    Field("source", "string"),
 )
+"""New fields are appended, because a view names all of them in this order."""
 
 FAILED = (Field("task", "string"), Field("error", "string"), Field("retryable", "boolean"))
+
+FRESHNESS = (
+    Field("report", "string"),
+    Field("region", "string"),
+    Field("granularity", "string"),
+    Field("due", "bigint"),
+    Field("oldest_due", "string"),
+    Field("hours_late", "double"),
+    Field("deferred", "array<string>"),
+)
+
+OTHER_FILTERS = (
+    Field("report", "string"),
+    Field("region", "string"),
+    Field("granularity", "string"),
+    Field("windows", "bigint"),
+    Field("oldest", "string"),
+    Field("newest", "string"),
+)
 
 
 def _structs(fields: tuple[Field, ...]) -> str:
@@ -64,9 +90,24 @@ RUNS = (
         _structs(EXPORTED),
         "Files that the run wrote; the view exports has one row for each.",
     ),
-    Field("skipped", "bigint", "Number of windows that were not due."),
+    Field(
+        "skipped",
+        "bigint",
+        "Number of windows that were not due, or that another run exported meanwhile.",
+    ),
     Field("deferred", "bigint", "Number of exports that were due and left to the next run."),
     Field("failed", _structs(FAILED), "Exports that failed, with the error."),
+    Field(
+        "freshness",
+        _structs(FRESHNESS),
+        "What was still due after the run, for each report, region and granularity.",
+    ),
+    Field("retired", "array<string>", "Keys of files that the run emptied as duplicates."),
+    Field(
+        "other_filters",
+        _structs(OTHER_FILTERS),
+        "Windows whose files were made with other filters than those of the run.",
+    ),
 )
 """The fields of a run record.
 

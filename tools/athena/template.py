@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from room_reports.model.reports import REPORTS, Report
 from room_reports.storage.csv_file import HIVE_ESCAPE
-from tests.support.duck_athena import DuckAthena
+from tools.athena.duck_athena import DuckAthena
 from tools.athena.sources import Source, queries, views
 from tools.athena.tables import (
     JSON_SERDE,

@@ -44,10 +44,18 @@ function factList(file) {
   );
 }
 
+function filtersNote(file) {
+  if (file.filters_current !== false) return [];
+  const note =
+    "This file was made with other filters than those that are configured now, so it can have more or fewer rows than newer files.";
+  return [createElement("p", { className: "note" }, note)];
+}
+
 function fileContent(file) {
   const note = `A copied link works for ${formatLinkLifetime()}, for anyone who has it. To share this file with someone who has an API key, send the address of this page.`;
   return [
     factList(file),
+    ...filtersNote(file),
     createElement(
       "div",
       { className: "buttons" },

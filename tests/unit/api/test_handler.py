@@ -9,6 +9,7 @@ import pytest
 
 from functions.downloads import build_page
 from room_reports.api.service import downloads_service
+from room_reports.errors import ConfigurationError
 from tests.support.handlers import Context, load_app
 
 ORIGIN = "https://reports.example.edu"
@@ -88,3 +89,12 @@ def test_a_preflight_request_succeeds_only_with_a_configured_origin(
         assert "X-Api-Key" in headers["Access-Control-Allow-Headers"][0]
     else:
         assert status == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/openapi.json", "/nothing"])
+def test_a_wrong_origin_is_refused_at_the_first_request(
+    send: Send, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setenv("CORS_ORIGIN", "reports.example.edu")
+    with pytest.raises(ConfigurationError, match=r"CORS_ORIGIN.*https://reports\.example\.edu"):
+        send(path)

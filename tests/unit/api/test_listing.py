@@ -133,7 +133,7 @@ def test_requests_per_result_page_do_not_depend_on_the_bucket_size(
             found = result_page(Bucket(server.client, "bucket"), query, SETTINGS)
             described = describe(
                 Bucket(server.client, "bucket"),
-                SETTINGS.exporter.settle,
+                SETTINGS.exporter,
                 [(each.stored.key, each.position.window) for each in found.exports],
             )
             assert len(described) == 200

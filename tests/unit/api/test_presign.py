@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from room_reports.api.presign import ObjectVersion, Presigner, StsCredentials
+from room_reports.api.settings import MAX_LINK_TTL
 
 TARGET = ObjectVersion("bucket", "attendees/x.csv", "version", "attendees_us_2026-11-22.csv")
 
@@ -41,6 +42,17 @@ def test_credentials_are_reused_while_they_outlive_a_link(role: Role) -> None:
         assert role.assumed == assumed
         assert "X-Amz-Expires=900" in url
         assert f"X-Amz-Credential=ASIA{assumed}" in url
+
+
+def test_the_longest_links_of_five_minutes_share_credentials(role: Role) -> None:
+    presigner = Presigner(role.assume, timedelta(seconds=MAX_LINK_TTL), role.clock)
+    for _ in range(100):
+        assert f"X-Amz-Expires={MAX_LINK_TTL}" in presigner.link(TARGET, "GET").url
+        role.now += timedelta(seconds=3)
+    assert role.assumed == 1
+    role.now += timedelta(seconds=1)
+    presigner.link(TARGET, "GET")
+    assert role.assumed == 2
 
 
 def test_a_link_expires_no_later_than_its_credentials(role: Role) -> None:

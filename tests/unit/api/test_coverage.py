@@ -1,0 +1,45 @@
+"""Coverage: a window is missing only where it is to be exported."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from room_reports.api.presign import Presigner, StsCredentials
+from room_reports.api.request import Request
+from room_reports.api.service import DownloadsService
+from room_reports.api.settings import read_api_settings
+from room_reports.storage.bucket import Bucket
+from tests.support.listing_server import listing_server
+
+NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
+SETTINGS = read_api_settings(
+    {
+        "BUCKET_NAME": "bucket",
+        "PRESIGNER_ROLE_ARN": "arn:aws:iam::123456789012:role/presigner",
+        "REPORT_IDS": "us=6001;eu=6000,6001",
+    }
+)
+ASKED = {"report": ["room_data"], "from": ["2026-11-20"], "to": ["2026-11-23"]}
+KEPT = "room_data/granularity=day/region=us/dt=2026-11-21/room_data_us_2026-11-21.csv"
+
+
+def refuse() -> StsCredentials:
+    raise AssertionError("coverage signs nothing")
+
+
+@pytest.mark.parametrize(
+    ("region", "states"),
+    [("eu", ["missing"] * 3), ("us", ["settling"])],
+)
+def test_a_report_that_a_region_does_not_have_is_not_missing_there(
+    region: str, states: list[str]
+) -> None:
+    with listing_server([KEPT]) as server:
+        presigner = Presigner(refuse, timedelta(minutes=15), lambda: NOW)
+        service = DownloadsService(
+            SETTINGS, Bucket(server.client, "bucket"), presigner, lambda: NOW
+        )
+        request = Request("GET", {**ASKED, "region": [region]}, "", "127.0.0.1")
+        windows = json.loads(service.coverage(request).body)["windows"]
+    assert [window["state"] for window in windows] == states
