@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 SEEDS ?= 2000
+LIVENESS_DAYS ?= 30
 VENVS := .venvs
 LAYER := layers/room_reports
 UV := $(VENVS)/uv/bin/uv
@@ -23,10 +24,10 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_NO_CONFIG := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup format lint test test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 page-images demo demo-image up down athena bench chaos lock clean
+.PHONY: help setup format lint test test-all test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 page-images demo demo-image up down athena bench chaos lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 # An environment is rebuilt when its lock changes. Those that tests import from see this checkout;
 # those that run what was built must not, or they would test the sources instead.
@@ -90,6 +91,9 @@ lint: $(DEV) $(VENVS)/sam/.stamp ## Check format, style, types and the templates
 
 test: lint test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 ## Run every check and test
 
+test-all: test chaos ## The same, with more seeds, a month of lasting faults, a million CSV rows
+	@CSV_ROWS=1000000 $(PYTEST) tests/unit/storage/test_strict_lines.py
+
 test-unit: $(DEV) ## Unit and property tests
 	@$(COVER) -n auto tests/unit
 
@@ -110,7 +114,7 @@ test-page: $(STACK) $(VENVS)/page/.stamp ## The web page and what it tells reade
 page-images: ## Renew the pictures of the page in docs/images
 	@SCREENSHOTS=docs/images $(MAKE) test-page
 
-test-hive: $(VENVS)/hive/.stamp ## The published CSV as Hive's own OpenCSVSerde reads it
+test-hive: $(VENVS)/hive/.stamp ## Read the published CSV with Hive's OpenCSVSerde
 	@$(VENVS)/hive/bin/pytest tests/hive
 
 test-313: ## Unit and contract tests on CPython 3.13, which is what AWS runs
@@ -135,11 +139,12 @@ athena: $(DEV) ## Write athena/template.yaml and the data dictionary from the ca
 bench: $(STACK) ## Measure, print the tables, write tests/bench/RESULTS.md
 	@$(BIN)/python -m tests.bench
 
-test-chaos: $(DEV) ## 200 seeds of what goes wrong, in a simulated world
+test-chaos: $(DEV) ## Run 200 chaos tests
 	@SEEDS=200 $(PYTEST) -n auto tests/chaos
 
-chaos: $(DEV) ## The same for SEEDS=2000 seeds, or again for one SEED=123
-	@SEEDS=$(SEEDS) SEED=$(SEED) $(PYTEST) -n auto tests/chaos
+chaos: $(DEV) ## Run SEEDS chaos tests and a month of lasting faults, or one SEED
+	@$(if $(SEED),SEED=$(SEED) $(PYTEST) tests/chaos/test_chaos.py,\
+	SEEDS=$(SEEDS) LIVENESS_DAYS=$(LIVENESS_DAYS) KEEP_SEEDS=1 $(PYTEST) -n auto tests/chaos)
 
 COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 

@@ -58,7 +58,7 @@ def _run_week(stack: Stack, failing: ControlClient, screen: Screen) -> None:
     run, due = _run(stack, OUTAGE, screen), week - first - missed
     for error, count in Counter(task["error"] for task in run["failed"]).items():
         screen.show(f"  {DOWN}, {count} times: {error}", "yellow")
-    screen.show("  The invocation fails, which raises the alarm. The next run does what is left.")
+    screen.show("  The invocation fails. The next run exports the remaining tasks.")
     screen.check(f"While {DOWN} was down, the run failed", run["succeeded"], False)
     screen.check("but it exported all files of the other region", run["exported"], due)
     failed = {task["task"] for task in run["failed"]}
@@ -80,7 +80,7 @@ def _run(stack: Stack, now: datetime, screen: Screen) -> dict[str, Any]:
     began = time.monotonic()
     with screen.console.status(f"The run of {now:%F %H:%M} UTC"):
         result = stack.run_schedule(now)
-    run, seconds = result.report(), time.monotonic() - began
+    run, seconds = result.response(), time.monotonic() - began
     counts = (len(run["exported"]), run["skipped"], run["deferred"], len(run["failed"]))
     numbers = "".join(f"{count:>10,}" for count in counts)
     screen.mark(f"{now:%a %F %H:%M} UTC{numbers}{seconds:>16.1f} s", ok=not result.error)
@@ -88,9 +88,9 @@ def _run(stack: Stack, now: datetime, screen: Screen) -> dict[str, Any]:
 
 
 def _versions(stack: Stack) -> list[str]:
-    """Return the key of every version of every object except the run records, sorted."""
+    """Return the key of every version of every file, without what runs say of themselves."""
     found = stack.versions().items()
-    return sorted(key for key, ids in found if not key.startswith("runs/") for _ in ids)
+    return sorted(key for key, ids in found if "/granularity=" in key for _ in ids)
 
 
 def _compare_files(stack: Stack, kaltura: dict[str, ControlClient], screen: Screen) -> list[Stored]:

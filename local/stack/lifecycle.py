@@ -53,7 +53,7 @@ def _up(
 
     def started(process: Process) -> None:
         processes.append(process)
-        _write(directory / "processes.json", [each.as_dict() for each in processes])
+        _write(directory / "processes.json", [each.to_dict() for each in processes])
 
     _write(directory / "processes.json", [])
     progress("Starting the local AWS")
@@ -73,7 +73,7 @@ def _up(
     stack = Stack(STACK_NAME, account.administrator, outputs, kaltura)
     progress("Putting the secret in place")
     stack.put_secret(kaltura.secret)
-    _write(directory / "stack.json", stack.as_dict())
+    _write(directory / "stack.json", stack.to_dict())
     return stack
 
 

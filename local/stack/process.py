@@ -42,7 +42,7 @@ class Process:
                     continue
             _, family = psutil.wait_procs(family, timeout=_STOP_SECONDS)
 
-    def as_dict(self) -> dict[str, float]:
+    def to_dict(self) -> dict[str, float]:
         """Return plain data that identifies it."""
         return asdict(self)
 

@@ -23,8 +23,8 @@ class InvocationResult:
     payload: Any
     error: str | None
 
-    def report(self) -> dict[str, Any]:
-        """Return what the exporter reported; a failed run reports in its error's message."""
+    def response(self) -> dict[str, Any]:
+        """Return the exporter's response, which is the error's message if the run failed."""
         text = json.loads(self.payload["errorMessage"]) if self.error else self.payload
         return dict(text)
 
@@ -140,7 +140,7 @@ class Stack:
             for event in page["events"]
         )
 
-    def as_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, object]:
         """Return the contents of ``stack.json``."""
         return {
             "aws_endpoint_url": self.aws.endpoint_url,

@@ -1,16 +1,25 @@
-"""The table of failures in docs/completeness.md is that of the code."""
+"""The table of failures in docs/how-it-stays-complete.md is that of the code."""
 
 import re
 from pathlib import Path
 
 from room_reports.kaltura.error_codes import ERROR_RULES, Handling, error_for_status
-from room_reports.kaltura.errors import RegionError, TaskError, TransientError
+from room_reports.kaltura.errors import (
+    ForbiddenError,
+    RegionError,
+    ReportError,
+    TooHeavyError,
+    TransientError,
+    UnreachableError,
+)
 
-PAGE = Path(__file__).parents[2] / "docs" / "completeness.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-it-stays-complete.md"
 WORDS = {
     Handling.RETRY: "retry",
     Handling.SPLIT: "split",
-    Handling.GIVE_UP_TASK: "task",
+    Handling.RATE_LIMIT: "wait",
+    Handling.FORBIDDEN: "report",
+    Handling.GIVE_UP_REPORT: "report",
     Handling.GIVE_UP_REGION: "region",
 }
 
@@ -29,9 +38,12 @@ def test_every_code_is_on_the_page_with_its_handling() -> None:
 
 def test_statuses_are_treated_as_the_page_says() -> None:
     kinds = {
-        TransientError: (408, 425, 429, 500, 502, 503, 504, *range(520, 525)),
-        RegionError: (301, 302, 307, 308, 401, 403, 404, 407, 410),
-        TaskError: (400, 405, 413, 418, 501),
+        TransientError: (408, 425, 500, 502, *range(520, 524)),
+        UnreachableError: (429, 503),
+        TooHeavyError: (504, 524),
+        RegionError: (301, 302, 307, 308, 401, 404, 407, 410),
+        ForbiddenError: (403,),
+        ReportError: (400, 405, 413, 418, 501),
     }
     for kind, statuses in kinds.items():
         assert [type(error_for_status(status)) for status in statuses] == [kind] * len(statuses)

@@ -22,7 +22,7 @@ def resources(template: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_parameter_and_outputs_of_the_contract_exist(template: dict[str, Any]) -> None:
     ttl = template["Parameters"]["LinkTtlSeconds"]
-    assert (ttl["Default"], ttl["MaxValue"]) == (900, 3600)
+    assert (ttl["Default"], ttl["MaxValue"]) == (900, 3300)
     assert {"ApiUrl", "ApiKeyId"} <= set(template["Outputs"])
 
 

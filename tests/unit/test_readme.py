@@ -31,7 +31,7 @@ def text(page: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors that GitHub gives the headings of a page."""
+    """Return the anchors that GitHub gives the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", text(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
 
@@ -52,7 +52,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def commands(page: Path) -> str:
-    """What is set as code: blocks and spans, a line each."""
+    """Return what is set as code: blocks and spans, a line each."""
     blocks = re.findall(r"^```sh\n(.+?)^```", text(page), re.MULTILINE | re.DOTALL)
     return "\n".join([*blocks, *re.findall(r"`[^`\n]+`", text(page))])
 
@@ -83,6 +83,26 @@ def test_every_module_is_there(page: Path) -> None:
     for name in modules(page):
         found = [ROOT / name, LIBRARY / name, page.parent / name]
         assert any(path.exists() for path in found), name
+
+
+TESTS = [path for path in (ROOT / "tests").rglob("*.py") if path.name != "__init__.py"]
+TEST_NAMES = {
+    name
+    for path in TESTS
+    for name in (path.stem, *re.findall(r"^ *def (test_\w+)", text(path), re.MULTILINE))
+}
+
+
+@pages
+def test_every_test_is_there(page: Path) -> None:
+    """What looks like a test's name is that of a function or a module, wherever it stands."""
+    assert set(re.findall(r"\btest_\w+", text(page))) <= TEST_NAMES
+
+
+@pages
+def test_every_path_of_a_test_is_there(page: Path) -> None:
+    for path in re.findall(r"\btests/[\w./-]*\w", text(page)):
+        assert (ROOT / path).exists(), path
 
 
 def test_the_map_of_the_library_is_complete() -> None:

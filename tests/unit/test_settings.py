@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from room_reports.api.settings import read_api_settings
 from room_reports.errors import ConfigurationError
 from room_reports.model.regions import Region
 from room_reports.model.reports import REPORTS
@@ -126,6 +127,12 @@ def test_every_setting_is_read() -> None:
         ("CONCURRENCY", "0", "whole number from 1 to 64"),
         ("CONCURRENCY", "65", "whole number from 1 to 64"),
         ("CONCURRENCY", "1.5", "whole number from 1 to 64"),
+        (
+            "CONCURRENCY",
+            "13",
+            "26 reports at the same time, but the function's 2048 MB of disk hold 25",
+        ),
+        ("CONCURRENCY", "13", "lower Concurrency to at most 12"),
         ("ROW_CAPS", "many", "50000,100000"),
         ("ROW_CAPS", "0", "50000,100000"),
         ("COMPRESSION", "zstd", "none, gzip"),
@@ -156,6 +163,29 @@ def test_error_names_the_variable_and_the_expected_form(name: str, value: str, h
 
     assert problem.startswith(f"{name}: ")
     assert hint in problem
+
+
+def test_concurrency_is_limited_by_the_memory_of_the_function() -> None:
+    (problem,) = problems(CONCURRENCY="8", AWS_LAMBDA_FUNCTION_MEMORY_SIZE="512")
+
+    assert problem.startswith("CONCURRENCY: 8 for each region is 16 reports at the same time")
+    assert "512 MB of memory hold 14" in problem
+    assert "at most 7 or raise MemorySize" in problem
+    assert read(CONCURRENCY="7", AWS_LAMBDA_FUNCTION_MEMORY_SIZE="512").concurrency == 7
+
+
+def test_the_defaults_fit_with_the_most_regions_and_one_region_may_use_it_all() -> None:
+    six = ",".join(f"r{n}=https://k{n}.example" for n in range(6))
+
+    assert len(read(KALTURA_REGIONS=six).regions) == 6
+    assert read(KALTURA_REGIONS="us=https://k.example", CONCURRENCY="25").concurrency == 25
+
+
+def test_the_memory_of_the_downloads_function_does_not_matter() -> None:
+    role = "arn:aws:iam::123456789012:role/presigner"
+    environment = {**REQUIRED, "PRESIGNER_ROLE_ARN": role, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128"}
+
+    assert read_api_settings(environment).presigner_role == role
 
 
 def test_filter_names_of_unknown_reports_are_validated() -> None:
