@@ -12,7 +12,7 @@ from tests.chaos.scenario import scenario
 from tests.chaos.world import ChaosWorld
 
 _BUSY = "while True: pass"
-SEEDS = (3, 11, 23, 42, 57, 98)
+SEEDS = (3, 23, 57)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -39,7 +39,7 @@ def trace(seed: int) -> str:
 @contextmanager
 def busy_machine() -> Iterator[None]:
     """Keep more processes busy than the machine has cores."""
-    burners = [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(4)]
+    burners = [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(3)]
     try:
         yield
     finally:

@@ -26,7 +26,7 @@ _VARYING = {
     r"execute-api/\w+": "execute-api/#",
     r"room-reports-bucket-\w+": "room-reports-bucket-#",
     # How many tasks had begun when the circuit breaker opened.
-    r"(150) +\d+ +\d+": r"\1 # #",
+    r"(450) +\d+ +\d+": r"\1 # #",
     r", \d+ times": ", # times",
     # A line of the picture is made of pieces that have a position instead of blanks.
     r" +": "",

@@ -200,3 +200,25 @@ def test_a_late_event_is_as_fresh_as_the_clock() -> None:
         world.run(event)
         key = export_key("attendees", "us", "2026-09-19T23Z")
         assert world.item(key).metadata["state"] == "settling"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_an_empty_object_in_the_way_is_replaced(force: bool) -> None:
+    with World(size=SMALL) as world:
+        world.s3.store.put(ATTENDEES, b"", {}, {})
+        event = {"from": DAY, "to": "2026-09-20", "force": force}
+        assert ATTENDEES in world.run(event)["exported"]
+        assert world.rows(ATTENDEES) == world.expected_rows(ATTENDEES)
+
+
+def test_a_former_file_that_cannot_be_read_is_replaced_all_the_same() -> None:
+    with World(size=Size(rooms=3, attendees=3, lag_hours=40)) as world:
+        world.run_scheduled()
+        world.now += timedelta(days=2, hours=1)
+
+        def unreadable(method: str, key: str) -> str | None:
+            return "AccessDenied" if method == "GET" and key == ATTENDEES else None
+
+        world.s3.fault = unreadable
+        assert ATTENDEES in world.run_scheduled()["exported"]
+        assert world.item(ATTENDEES).metadata["state"] == "settled"

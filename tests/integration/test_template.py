@@ -257,10 +257,10 @@ def test_pieces_and_active_runs_expire_with_their_versions_and_settings_do_not(
     rules = resources(template, "AWS::S3::Bucket")["Bucket"]["LifecycleConfiguration"]["Rules"]
     expiring = {rule["Prefix"]: rule for rule in rules if "ExpirationInDays" in rule}
     assert set(expiring) == {"quarantine/", PIECES, "state/active/"}
-    for prefix in (PIECES, "state/active/"):
-        assert expiring[prefix]["ExpirationInDays"] == 2
-        assert expiring[prefix]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 2}
-    assert timedelta(days=2) > timedelta(seconds=MAX_AGE)
+    for prefix, days, noncurrent in ((PIECES, 8, 1), ("state/active/", 2, 2)):
+        assert expiring[prefix]["ExpirationInDays"] == days
+        assert expiring[prefix]["NoncurrentVersionExpiration"] == {"NoncurrentDays": noncurrent}
+    assert timedelta(days=8) > timedelta(seconds=MAX_AGE)
 
 
 def test_the_alarms_watch_the_metric_that_a_scheduled_run_emits(

@@ -54,7 +54,10 @@ class ThreadRuntime:
 
     def wait_any(self, futures: Collection["Future[_T]"], timeout: float | None) -> None:
         """Return when one of ``futures`` is done, or after ``timeout`` seconds."""
-        wait(futures, timeout, FIRST_COMPLETED)
+        if futures:
+            wait(futures, timeout, FIRST_COMPLETED)
+        else:  # ``wait`` returns at once when there is nothing to wait for
+            time.sleep(timeout or 0.0)
 
 
 def map_concurrently(

@@ -67,13 +67,24 @@ def test_a_pause_is_at_least_as_long_as_the_call_that_failed() -> None:
     assert breaker.allows(190.0)
 
 
-def test_only_a_fault_that_may_pass_is_worth_waiting_for() -> None:
-    passing, lasting = CircuitBreaker(), CircuitBreaker()
-    passing.record_failure(0.0, at_once=True)
-    lasting.record_failure(0.0, at_once=True, passing=False)
-    assert passing.worth_waiting_until() == 20.0
-    assert lasting.worth_waiting_until() is None
-    assert lasting.next_probe() == 20.0, "it is tried when other work goes on anyway"
+def test_the_first_probe_is_worth_waiting_for_and_others_if_the_fault_may_pass() -> None:
+    for passes in (True, False):
+        breaker = CircuitBreaker(patience=80.0)
+        breaker.record_failure(0.0, at_once=True, passing=passes)
+        assert breaker.worth_waiting_until() == 20.0
+        assert breaker.begin()
+        breaker.record_failure(21.0, probe=True, passing=passes)
+        assert breaker.worth_waiting_until() == (61.0 if passes else None)
+        assert breaker.next_probe() == 61.0, "it is tried when other work goes on anyway"
+
+
+def test_a_probe_that_shows_nothing_can_be_made_again() -> None:
+    breaker = CircuitBreaker()
+    breaker.record_failure(0.0, at_once=True)
+    for number in range(10):
+        assert breaker.allows(20.0 + number)
+        assert breaker.begin()
+        breaker.record_neither(probe=True)
 
 
 @given(st.lists(st.sampled_from(("a", "b", "c", "success")), max_size=30))

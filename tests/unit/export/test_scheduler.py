@@ -263,3 +263,48 @@ def test_borrowed_threads_count_and_come_back() -> None:
     assert scheduler.start(0.0) is None
     scheduler.give_back(first.series, 1)
     assert scheduler.start(0.0)
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("bad", [Outcome.REPORT_REFUSED, Outcome.REPORT_FAULT])
+def test_a_window_that_is_refused_for_good_does_not_end_its_series(
+    threads: int, bad: Outcome
+) -> None:
+    work = {name: Tasks([1.0]) for name in SERIES[1:]}
+    windows = Tasks([2.0, 1.0, 1.0, 1.0])  # the first one fails
+    scheduler = RegionScheduler({SERIES[0]: windows, **work}, threads, RUN)
+    running: list[Started[float]] = []
+    now, done = 0.0, 0
+    while True:
+        while started := scheduler.start(now):
+            running.append(started)
+        if running:
+            now += 1.0
+            started = running.pop(0)
+            fails = started.series == SERIES[0] and started.task == 2.0
+            done += started.series == SERIES[0] and not fails
+            scheduler.finish(started, bad if fails else Outcome.SUCCESS, now)
+        elif (wake_at := scheduler.wake_at(now)) is not None:
+            now = max(now, wake_at)
+        else:
+            break
+    assert done == 3
+
+
+def test_good_windows_behind_bad_ones_open_a_region_in_which_every_report_has_failed() -> None:
+    work = {SERIES[0]: Tasks([2.0] * 3 + [1.0] * 20), SERIES[2]: Tasks([2.0] * 20)}
+    scheduler = RegionScheduler(work, 1, RUN)
+    now, done = 0.0, 0
+    while True:
+        started = scheduler.start(now)
+        if started is None:
+            wake_at = scheduler.wake_at(now)
+            if wake_at is None:
+                break
+            now = max(now, wake_at)
+            continue
+        now += 1.0
+        fails = started.task == 2.0
+        done += not fails
+        scheduler.finish(started, Outcome.REPORT_FAULT if fails else Outcome.SUCCESS, now)
+    assert done == 20

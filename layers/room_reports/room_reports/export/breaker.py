@@ -31,17 +31,28 @@ class CircuitBreaker:
     in_a_row: int = 0
     probe_at: float | None = None
     """When the next probe is allowed; None when the breaker is closed."""
+    idle_at: float = 0.0
+    """When the next probe is allowed if there is nothing else to do."""
     probing: bool = False
     """Whether a probe is under way."""
+    first_is_worth_it: bool = True
+    """Whether to wait for the first probe although the fault will not pass.
+
+    It takes another window than those that failed.
+    """
 
     @property
     def is_open(self) -> bool:
         """Whether it is open or half-open."""
         return self.probe_at is not None
 
-    def allows(self, now: float) -> bool:
-        """Return whether a call may be made now."""
-        next_probe = self.next_probe()
+    def allows(self, now: float, *, idle: bool = False) -> bool:
+        """Return whether a call may be made now.
+
+        Args:
+            idle: Whether there is nothing else to do.
+        """
+        next_probe = self.worth_waiting_until() if idle else self.next_probe()
         return not self.is_open or (next_probe is not None and now >= next_probe)
 
     def next_probe(self) -> float | None:
@@ -50,8 +61,9 @@ class CircuitBreaker:
 
     def worth_waiting_until(self) -> float | None:
         """Return when to go on if nothing else is left to do; None when waiting is not worth it."""
-        worth = self.worth_waiting and self.pause <= self.patience
-        return self.next_probe() if worth else None
+        first = self.first_is_worth_it and self.probes == _PROBES
+        worth = (self.worth_waiting or first) and self.pause <= self.patience
+        return self.idle_at if worth and self.next_probe() is not None else None
 
     def begin(self) -> bool:
         """Record that a call is being made; return whether it is a probe."""
@@ -84,22 +96,27 @@ class CircuitBreaker:
             probe: Whether the call was the probe.
             at_once: Whether this failure alone opens the breaker.
             passing: Whether the fault may pass within minutes.
-            spent: Seconds that the call took. The pause is at least as long, so that a call that
-                hangs does not hang most of the time.
+            spent: Seconds that the call took. While there is other work, the pause is at least
+                as long, so that a call that hangs does not hang most of the time.
         """
         self.in_a_row += 1
         self.worth_waiting = passing
         if probe:
             self.probing = False
             self.pause = min(self.pause * 2, _LONGEST_PAUSE)
-            self.probe_at = now + max(self.pause, spent)
+            self._open(now, spent)
         elif not self.is_open and (at_once or self.in_a_row >= self.failures):
-            self.probe_at = now + max(self.pause, spent)
+            self._open(now, spent)
+
+    def _open(self, now: float, spent: float) -> None:
+        self.idle_at = now + self.pause
+        self.probe_at = now + max(self.pause, spent)
 
     def record_neither(self, *, probe: bool = False) -> None:
         """Record that a call ended without showing whether the callee works."""
         if probe:
             self.probing = False
+            self.probes += 1
 
 
 @dataclass

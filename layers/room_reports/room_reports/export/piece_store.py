@@ -19,7 +19,7 @@ from room_reports.storage.errors import StorageError
 from room_reports.telemetry import logger
 
 PREFIX = "pieces/"
-MAX_AGE = 86_400.0
+MAX_AGE = 7 * 86_400.0
 """Seconds. Older pieces are fetched again."""
 
 
@@ -45,7 +45,7 @@ class BucketPieceStore:
         seen: set[str] = set()
         if not self.exists:
             return []
-        for key in self.bucket.keys(f"{PREFIX}{self.window}/"):
+        for key in self._keys():
             with spool() as packed:
                 if not self.bucket.read(key, packed):
                     continue
@@ -75,6 +75,13 @@ class BucketPieceStore:
             self.bucket.write(f"{PREFIX}{self.window}/{name}", body, "application/gzip")
         except StorageError as error:
             logger.warning("Could not keep a piece", window=self.window, error=str(error))
+
+    def _keys(self) -> list[str]:
+        try:
+            return self.bucket.keys(f"{PREFIX}{self.window}/")
+        except StorageError as error:
+            logger.warning("Kept pieces cannot be listed", window=self.window, error=str(error))
+            return []
 
     def _unpacked(self, packed: bytes, files: ExitStack) -> Piece | None:
         try:

@@ -166,6 +166,8 @@ class PieceFetcher:
         kept = self.store.load(self.files) if self.store else []
         kept = [piece for piece in kept if piece.column == column]
         done = frozenset().union(*(piece.wanted for piece in kept))
+        # Rooms that only a kept piece mentions are asked for as well.
+        rooms = rooms.union(*(piece.ids for piece in kept))
         return kept + in_batches(
             rooms - done,
             lambda ids: self._piece(

@@ -15,13 +15,12 @@ from room_reports.export.piece_store import BucketPieceStore
 from room_reports.export.planner import Reason, Task
 from room_reports.export.receive import ConcurrentMap, Receiver, spool
 from room_reports.kaltura.client import KalturaRegion
-from room_reports.kaltura.errors import KalturaError
 from room_reports.kaltura.request import ReportRequest
 from room_reports.model.freshness import CLOCK_SKEW, State, milestones, state_at
 from room_reports.model.windows import iso
 from room_reports.settings import Settings
 from room_reports.storage.bucket import Bucket, ObjectHead
-from room_reports.storage.errors import ConflictError, UnreadableCsvError
+from room_reports.storage.errors import ConflictError, StorageError, UnreadableCsvError
 from room_reports.telemetry import logger
 
 _PUBLISH_ATTEMPTS = 5
@@ -121,7 +120,11 @@ class TaskExporter:
 
     def _is_done(self, task: Task, found: ObjectHead) -> bool:
         """Return whether another run has done the task since this one looked at the bucket."""
-        if task.reason in (Reason.OPEN, Reason.FORCED, Reason.RECUT):
+        if not found.size:
+            return False  # an empty object is no export, but one that was retired, or not ours
+        if task.reason is Reason.RECUT:
+            return self._comparable_rows(task, found) is not None
+        if task.reason in (Reason.OPEN, Reason.FORCED):
             return found.last_modified > self.listed_at + CLOCK_SKEW
         now = self.clock() + self.ahead
         passed = [m for m in milestones(task.window, self.settings.settle) if m <= now]
@@ -173,7 +176,7 @@ class TaskExporter:
         if request.report.room_filter:
             try:
                 fetched = fetcher.fetch_by_room(request, file, compress=task.gzip)
-            except (KalturaError, RowCapError) as error:
+            except RowCapError as error:
                 raise FewerRowsError(task.key, before, fetched.summary.rows) from error
         if not self._is_enough(fetched, before):
             raise FewerRowsError(task.key, before, fetched.summary.rows)
@@ -187,7 +190,7 @@ class TaskExporter:
         same_request = (
             metadata.get("window-start", ""),
             metadata.get("window-end", ""),
-            metadata.get("filters", self.settings.filters_digest(task.report.slug)),
+            metadata.get("filters", "none"),
         ) == (
             iso(task.window.start),
             iso(task.window.end),
@@ -247,7 +250,7 @@ class TaskExporter:
             try:
                 if self.bucket.read(task.key, old):
                     return compare(old, file, task.report.primary_key, compressed=task.gzip), False
-            except UnreadableCsvError as error:
+            except (UnreadableCsvError, StorageError) as error:
                 logger.warning(
                     "Replacing a file that is not strict CSV", task=task.key, error=str(error)
                 )

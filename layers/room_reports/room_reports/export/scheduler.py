@@ -26,7 +26,7 @@ _FIRST_ESTIMATE = 20.0
 _SAFETY_FACTOR = 1.5
 _PROBE_LIMIT = 60.0
 """Seconds that a probe may take, or longer where the series' tasks have taken longer."""
-_REGION_PATIENCE = 80.0
+_REGION_PATIENCE = 40.0
 """Seconds. A run waits longer for a region than for one report: nothing else is left to do."""
 _PERIODS = (1, 24, 24 * 7, 24 * 11)
 """Hours between runs of usual schedules."""
@@ -52,7 +52,9 @@ class Outcome(Enum):
     """What a finished task shows about Kaltura."""
 
     SUCCESS = "success"
-    """The report was fetched, or failed for a reason of this window alone."""
+    """The report was exported."""
+    RESPONDED = "responded"
+    """The report was fetched, but cannot be published for a reason of this window alone."""
     REPORT_FAULT = "report fault"
     """The report failed in a way that may pass."""
     REPORT_REFUSED = "report refused"
@@ -121,7 +123,7 @@ class RegionScheduler(Generic[_T]):
         self._threads = threads
         self._deadline = deadline
         self._favoured = favoured
-        self._region = CircuitBreaker(patience=_REGION_PATIENCE)
+        self._region = CircuitBreaker(patience=_REGION_PATIENCE, first_is_worth_it=False)
         self._health = RegionHealth(frozenset(name.slug for name in series))
         self._turns = 0
         self._ended = False
@@ -131,14 +133,9 @@ class RegionScheduler(Generic[_T]):
         if self._ended or self._free() <= 0 or not self._region.allows(now):
             return None
         remaining = self._deadline - now
-        candidates = [
-            (state.threads, state.turn, place, series)
-            for place, (series, state) in enumerate(self._series.items())
-            if state.tasks
-            and state.breaker.allows(now)
-            and state.longest * _SAFETY_FACTOR <= remaining
-            and self._may_grow(series)
-        ]
+        candidates = self._candidates(now, idle=False)
+        if not candidates and self._free() == self._threads:
+            candidates = self._candidates(now, idle=True)
         if not candidates:
             return None
         *_, series = min(candidates)
@@ -147,15 +144,25 @@ class RegionScheduler(Generic[_T]):
         self._turns += 1
         state.turn = self._turns
         state.running += 1
-        probe = state.breaker.begin()
+        probe, region_probe = state.breaker.begin(), self._region.begin()
         if probe:
             limit = min(limit, max(_PROBE_LIMIT, state.longest * _SAFETY_FACTOR))
         # The first tasks have failed. A probe takes the last one, so that windows that fail for
         # good do not hide that the others of the series can be exported.
-        task = state.tasks.take_last() if probe else state.tasks.take_first()
-        return Started(
-            series, task, limit, now, report_probe=probe, region_probe=self._region.begin()
-        )
+        task = state.tasks.take_last() if probe or region_probe else state.tasks.take_first()
+        return Started(series, task, limit, now, report_probe=probe, region_probe=region_probe)
+
+    def _candidates(self, now: float, *, idle: bool) -> list[tuple[int, int, int, Series]]:
+        """Return the series that can start a task now, with what decides which one does."""
+        remaining = self._deadline - now
+        return [
+            (state.threads, state.turn, place, series)
+            for place, (series, state) in enumerate(self._series.items())
+            if state.tasks
+            and state.breaker.allows(now, idle=idle)
+            and state.longest * _SAFETY_FACTOR <= remaining
+            and self._may_grow(series)
+        ]
 
     def finish(self, started: Started[_T], outcome: Outcome, now: float) -> None:
         """Record the outcome of a task that ``start`` returned."""
@@ -164,8 +171,9 @@ class RegionScheduler(Generic[_T]):
         spent = now - started.began
         report, region = state.breaker, self._region
         match outcome:
-            case Outcome.SUCCESS:
-                state.longest = max(state.longest, spent)
+            case Outcome.SUCCESS | Outcome.RESPONDED:
+                if outcome is Outcome.SUCCESS:
+                    state.longest = max(state.longest, spent)
                 report.record_success()
                 region.record_success()
                 self._health.record_success()

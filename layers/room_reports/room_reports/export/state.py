@@ -75,7 +75,11 @@ class SettingsInForce:
         days = window.granularity is Granularity.DAY
         check_bounds = days and _is_before(item.last_modified, self.zone_since)
         check_filters = _is_before(item.last_modified, self.filters_since)
-        head = bucket.head(item.key) if check_bounds or check_filters else None
+        try:
+            head = bucket.head(item.key) if check_bounds or check_filters else None
+        except StorageError as error:
+            logger.warning("A file cannot be inspected", key=item.key, error=str(error))
+            head = None
         if head is None:
             return MadeWith()
         bounds = head.metadata.get("window-start"), head.metadata.get("window-end")

@@ -112,7 +112,7 @@ class Workers:
                 while started := self._start(region):
                     future = self._runtime.submit(self._bound(region, started))
                     running[future] = region, started
-            wake_at = self._wake_at()
+            wake_at = self._wake_at(idle=not running)
             if not running and wake_at is None:
                 return
             now = self._deadline.clock()
@@ -133,11 +133,11 @@ class Workers:
         with self._lock:
             return self._schedulers[region].start(self._deadline.clock())
 
-    def _wake_at(self) -> float | None:
+    def _wake_at(self, *, idle: bool) -> float | None:
         now = self._deadline.clock()
         with self._lock:
             times = [scheduler.wake_at(now) for scheduler in self._schedulers.values()]
-        return min((at for at in times if at is not None and at > now), default=None)
+        return min((at for at in times if at is not None and (idle or at > now)), default=None)
 
     def _bound(self, region: str, started: Started[Task]) -> Callable[[], TaskResult]:
         threads = Threads(self._runtime, self._schedulers[region], self._lock, started.series)
@@ -162,8 +162,10 @@ class Workers:
 def outcome_of(result: TaskResult) -> Outcome:
     """Return what the result of a task shows about Kaltura."""
     match result:
-        case ExportedTask() | Failed(error=ExportError()):
+        case ExportedTask():
             return Outcome.SUCCESS
+        case Failed(error=ExportError()):
+            return Outcome.RESPONDED
         case Deferred(out_of_time=True) | Failed(error=DeadlineError() | TimedOutError()):
             return Outcome.REPORT_REFUSED  # the next task would use up its time as well
         case Failed(error=KalturaError() as error):
