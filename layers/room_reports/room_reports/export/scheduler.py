@@ -26,8 +26,6 @@ _FIRST_ESTIMATE = 20.0
 _SAFETY_FACTOR = 1.5
 _PROBE_LIMIT = 60.0
 """Seconds that a probe may take, or longer where the series' tasks have taken longer."""
-_REGION_PATIENCE = 40.0
-"""Seconds. A run waits longer for a region than for one report: nothing else is left to do."""
 _PERIODS = (1, 24, 24 * 7, 24 * 11)
 """Hours between runs of usual schedules."""
 
@@ -123,7 +121,7 @@ class RegionScheduler(Generic[_T]):
         self._threads = threads
         self._deadline = deadline
         self._favoured = favoured
-        self._region = CircuitBreaker(patience=_REGION_PATIENCE, first_is_worth_it=False)
+        self._region = CircuitBreaker(first_is_worth_it=False)
         self._health = RegionHealth(frozenset(name.slug for name in series))
         self._turns = 0
         self._ended = False
