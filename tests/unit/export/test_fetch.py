@@ -142,3 +142,33 @@ def test_a_heavy_report_without_any_room_is_not_taken_for_an_empty_one() -> None
     fetcher = ReportFetcher(Receiver(SETTINGS, region, Deadline.after(60)))
     with pytest.raises(TooHeavyError):
         fetcher.fetch(REQUEST, io.BytesIO(), compress=False)
+
+
+class HeavyDayRegion(TimedRegion):
+    """Returns a report for half a day, or for named rooms; no room is in the report of rooms."""
+
+    def fetch(
+        self, request: ReportRequest, consume: Callable[[Iterator[bytes]], _T], deadline: Deadline
+    ) -> _T:
+        long = request.end - request.start > 43_200
+        if request.report != ROOM_DATA and not request.filters and long:
+            raise TooHeavyError("HTTP_504", "too heavy")
+        return super().fetch(request, consume, deadline)
+
+
+def fetched_by_half(*rooms: str) -> list[str]:
+    region = cast("KalturaRegion", HeavyDayRegion(*rooms))
+    out = io.BytesIO()
+    fetcher = ReportFetcher(Receiver(SETTINGS, region, Deadline.after(60)))
+    fetcher.fetch(REQUEST, out, compress=False)
+    return [row[0] for row in list(read_csv(out))[1:]]
+
+
+def test_rooms_of_a_heavy_report_are_found_in_both_halves_of_its_window() -> None:
+    rooms = ["1_a", *["1_b"] * 12, "1_c"]
+    assert fetched_by_half(*rooms[:2], *rooms[-1:]) == ["1_a", "1_b", "1_c"]
+
+
+def test_rows_of_a_heavy_report_that_no_room_reaches_are_counted() -> None:
+    with pytest.raises(RowCapError, match="lack 1 of the rows that came for half of its window"):
+        fetched_by_half("1_a", "0", "1_b")

@@ -3,7 +3,8 @@
 A request travels down through these modules and comes back once:
 
     fetch           a complete report
-      pieces        its rooms and sessions, when it must be split
+      survey        which rooms, sessions and rows it has, when it must be split
+      pieces        its rooms and sessions
         completeness    whether one response has all rows
           receive       one call, written as strict CSV
 """
@@ -16,16 +17,10 @@ from typing import IO
 
 from room_reports.export.completeness import is_complete
 from room_reports.export.errors import RowCapError
-from room_reports.export.pieces import (
-    Piece,
-    PieceFetcher,
-    PieceStore,
-    Survey,
-    survey_rooms,
-    survey_rows,
-)
+from room_reports.export.pieces import Piece, PieceFetcher, PieceStore
 from room_reports.export.receive import Receiver, spool
 from room_reports.export.room_sessions import RoomSessions, room_sessions_in
+from room_reports.export.survey import Survey, survey_halves, survey_rooms, survey_rows
 from room_reports.kaltura.errors import MalformedReportError, TooHeavyError
 from room_reports.kaltura.request import ReportRequest
 from room_reports.model.reports import ROOM_DATA
@@ -124,10 +119,14 @@ class ReportFetcher:
         """
         logger.info("Fetching in pieces", report=request.report.slug, start=request.start)
         found = Survey(seen, complete=False)
-        # Too heavy a report is not asked for in shorter windows: it would be too heavy again.
-        if whole is not None and request.report != ROOM_DATA:
-            found = survey_rows(self.receiver, request)
-            found = replace(found, room_sessions=found.room_sessions | seen)
+        if request.report != ROOM_DATA:
+            if whole is not None:
+                found = survey_rows(self.receiver, request)
+                found = replace(found, room_sessions=found.room_sessions | seen)
+            elif isinstance(refusal, TooHeavyError):
+                # Shorter windows may well be too heavy as well, so they get one try, and the
+                # report of rooms is asked in any case.
+                found = replace(survey_halves(self.receiver, request), complete=False)
         if not found.complete:
             rooms = survey_rooms(self.receiver, _room_request(request))
             if not rooms.complete:
@@ -175,16 +174,13 @@ def _assemble(
             f"{request.report.slug} came with different headers in its pieces"
         )
     reached = {each for piece in pieces for each in _own_keys(piece, key)}
-    unreached: set[int] = set()
-    rest: Iterator[list[str]] = iter(())
-    if whole is not None:
-        in_whole = row_keys(whole, key)
-        unreached = set(found.keys | in_whole) - reached
-        # Some ids, such as 0, stand for no room, and a call for them finds nothing. Their rows
-        # are taken from the call for the whole report, if that is known to have all of them.
-        if unreached and not (found.complete and unreached <= in_whole):
-            raise RowCapError(request, _missing(request, whole, unreached))
-        rest = _rows_with(whole, key, unreached)
+    in_whole = row_keys(whole, key) if whole is not None else set()
+    unreached = set(found.keys | in_whole) - reached
+    # Some ids, such as 0, stand for no room, and a call for them finds nothing. Their rows are
+    # taken from the call for the whole report, if that is known to have all of them.
+    if unreached and not (found.complete and unreached <= in_whole):
+        raise RowCapError(request, _missing(request, whole, unreached))
+    rest = _rows_with(whole, key, unreached) if whole is not None else iter(())
     header = list(next(iter(with_rows), ()) or (_header(whole) if unreached and whole else ()))
     out.seek(0)
     out.truncate()
@@ -204,8 +200,10 @@ def _assemble(
     )
 
 
-def _missing(request: ReportRequest, whole: IO[bytes], keys: set[int]) -> str:
+def _missing(request: ReportRequest, whole: IO[bytes] | None, keys: set[int]) -> str:
     """Return which rows no piece has, as far as the response to the whole call shows them."""
+    if whole is None:
+        return f"its pieces lack {len(keys)} of the rows that came for half of its window"
     column = request.report.room_column or ""
     place = _header(whole).index(column)
     rooms = sorted({row[place] for row in _rows_with(whole, request.report.primary_key, keys)})

@@ -40,9 +40,9 @@ class BucketPieceStore:
     """Returns the Unix time."""
 
     def load(self, files: ExitStack) -> list[Piece]:
-        """Return the pieces that an earlier run has fetched, one for each id at most."""
+        """Return the pieces that an earlier run has fetched, one for each room or session."""
         pieces: list[Piece] = []
-        seen: set[str] = set()
+        seen: set[tuple[str, str]] = set()
         if not self.exists:
             return []
         for key in self._keys():
@@ -51,9 +51,9 @@ class BucketPieceStore:
                     continue
                 packed.seek(0)
                 piece = self._unpacked(packed.read(), files)
-            if piece and not piece.wanted & seen:
+            if piece and seen.isdisjoint(_names(piece)):
                 pieces.append(piece)
-                seen |= piece.wanted
+                seen |= _names(piece)
         return pieces
 
     def save(self, piece: Piece) -> None:
@@ -62,6 +62,7 @@ class BucketPieceStore:
         head = {
             "origin": self.origin,
             "column": piece.column,
+            "room": piece.room,
             "wanted": sorted(piece.wanted),
             "columns": piece.columns,
             "rows": piece.rows,
@@ -69,7 +70,7 @@ class BucketPieceStore:
             "ids": sorted(piece.ids),
             "fetched_at": piece.fetched_at,
         }
-        name = hashlib.sha256(",".join(sorted(piece.wanted)).encode()).hexdigest()[:32]
+        name = hashlib.sha256(repr(sorted(_names(piece))).encode()).hexdigest()[:32]
         body = gzip.compress(json.dumps(head).encode() + b"\n" + piece.file.read(), mtime=0)
         try:
             self.bucket.write(f"{PREFIX}{self.window}/{name}", body, "application/gzip")
@@ -102,10 +103,15 @@ class BucketPieceStore:
                 file=file,
                 ids=frozenset(head["ids"]),
                 fetched_at=fetched_at,
+                room=head["room"],
             )
         except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
             logger.warning("A kept piece is unreadable", window=self.window, error=str(error))
             return None
+
+
+def _names(piece: Piece) -> set[tuple[str, str]]:
+    return {(piece.room, each) for each in piece.wanted}
 
 
 def windows_with_pieces(bucket: Bucket) -> frozenset[str]:

@@ -4,27 +4,18 @@ A report that Kaltura cuts off, or cannot compute, is never put together from sh
 unique users and ratios do not add up over them. Shorter windows only tell which rows there are.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import IO, Protocol, TypeVar
+from itertools import chain
+from typing import IO, Protocol
 
-from room_reports.export.completeness import is_complete, is_suspect
+from room_reports.export.batches import MAX_IDS, in_batches
+from room_reports.export.completeness import is_complete
 from room_reports.export.errors import RowCapError
-from room_reports.export.receive import ConcurrentMap, Receiver, map_in_turn, spool
+from room_reports.export.receive import Receiver, spool
 from room_reports.export.room_sessions import SESSION_COLUMN, RoomSessions, room_sessions_in
-from room_reports.kaltura.errors import TooHeavyError
 from room_reports.kaltura.request import ReportRequest
-from room_reports.storage.csv_file import row_keys
-
-_MAX_IDS = 500
-"""The most ids in one call: a few KiB of parameters."""
-_SHORTEST_WINDOW = 60
-"""Seconds. Rows are not searched for in shorter windows than this."""
-_ROW_WINDOWS = 32
-"""The most windows that a window is divided into to find its rows."""
-_WAVE = 8
-"""The most calls that are begun before the results of any are looked at."""
 
 
 @dataclass(frozen=True)
@@ -45,24 +36,8 @@ class Piece:
     """Whether it is so small that a call for twice as many ids would be complete, too."""
     fetched_at: float = 0.0
     """Unix time at which the call was made."""
-
-
-@dataclass(frozen=True)
-class Survey:
-    """Which rows a report has, as far as is known before its pieces are fetched."""
-
-    room_sessions: RoomSessions = field(default_factory=RoomSessions)
-    keys: frozenset[int] = frozenset()
-    """A hash of each row's primary key."""
-    complete: bool = True
-    """Whether no row is missing."""
-
-    def __or__(self, other: "Survey") -> "Survey":
-        return Survey(
-            self.room_sessions | other.room_sessions,
-            self.keys | other.keys,
-            self.complete and other.complete,
-        )
+    room: str = ""
+    """The room, if its sessions were asked for one by one."""
 
 
 class PieceStore(Protocol):
@@ -73,70 +48,6 @@ class PieceStore(Protocol):
 
     def save(self, piece: Piece) -> None:
         """Keep a piece."""
-
-
-@dataclass
-class Surveyor:
-    """Finds which rows a report has, by asking for it in shorter windows until none is suspect."""
-
-    receiver: Receiver
-    shortest: float
-    """Seconds. A window of this length that is still suspect ends the survey."""
-    given_up: bool = False
-
-    def survey(self, request: ReportRequest) -> Survey:
-        """Return which rows a report has; incomplete if a shortest window is still suspect.
-
-        Raises:
-            KalturaError: If Kaltura does not return the report of a window.
-        """
-        if self.given_up:
-            return Survey(complete=False)
-        length = request.end - request.start
-        is_shortest = length <= max(self.shortest, 1)
-        found = Survey(complete=False)
-        try:
-            with spool() as scratch:
-                received = self.receiver.receive(request, scratch, can_split=not is_shortest)
-                keys = frozenset(row_keys(scratch, request.report.primary_key))
-                room_sessions = room_sessions_in(scratch, request.report)
-            suspect = is_suspect(received.summary.rows, self.receiver.settings)
-            found = Survey(room_sessions, keys, complete=not suspect)
-        except TooHeavyError:
-            if is_shortest:
-                raise
-        if found.complete:
-            return found
-        if is_shortest:
-            self.given_up = True
-            return found
-        middle = (request.start + request.end) // 2
-        halves = [replace(request, end=middle), replace(request, start=middle)]
-        first, second = self.receiver.concurrently(self.survey, halves)
-        both = first | second
-        return Survey(
-            both.room_sessions | found.room_sessions, both.keys | found.keys, both.complete
-        )
-
-
-def survey_rooms(receiver: Receiver, request: ReportRequest) -> Survey:
-    """Return the rooms of a window, searched for in windows of a minute if need be.
-
-    Raises:
-        KalturaError: If Kaltura does not return the report of a window.
-    """
-    return Surveyor(receiver, _SHORTEST_WINDOW).survey(request)
-
-
-def survey_rows(receiver: Receiver, request: ReportRequest) -> Survey:
-    """Return the rows of a report as far as a few shorter windows show them.
-
-    Where so many people are there at the same time that every window is cut off, it ends soon.
-
-    Raises:
-        KalturaError: If Kaltura does not return the report of a window.
-    """
-    return Surveyor(receiver, (request.end - request.start) / _ROW_WINDOWS).survey(request)
 
 
 @dataclass(frozen=True)
@@ -163,42 +74,65 @@ class PieceFetcher:
         report = self.request.report
         room_filter, column = report.room_filter or "", report.room_column or ""
         rooms = set(self.request.filters.get(room_filter, ())) or self.known.rooms()
-        kept = self.store.load(self.files) if self.store else []
-        kept = [piece for piece in kept if piece.column == column]
+        stored = self.store.load(self.files) if self.store else []
+        kept = [piece for piece in stored if piece.column == column]
+        sessions = [piece for piece in stored if piece.column == SESSION_COLUMN]
         done = frozenset().union(*(piece.wanted for piece in kept))
         # Rooms that only a kept piece mentions are asked for as well.
         rooms = rooms.union(*(piece.ids for piece in kept))
-        return kept + in_batches(
-            rooms - done,
+        # An earlier run has found these too large for one call.
+        large = sorted({piece.room for piece in sessions} & (rooms - done))
+        by_session = self.receiver.concurrently(
+            lambda room: self._by_session(room, sessions), large
+        )
+        rest = in_batches(
+            rooms - done - set(large),
             lambda ids: self._piece(
                 _narrowed(self.request, room_filter, ids),
                 column,
                 ids,
                 can_split=len(ids) > 1 or bool(report.session_filter),
             ),
-            self._by_session if report.session_filter else None,
-            self.receiver.concurrently,
-            known=done,
+            (lambda room: self._by_session(room, sessions)) if report.session_filter else None,
+            concurrently=self.receiver.concurrently,
+            known=done.union(large),
+            most=_largest(kept),
         )
+        return [*kept, *chain.from_iterable(by_session), *rest]
 
-    def _by_session(self, room: str) -> list[Piece]:
+    def _by_session(self, room: str, stored: list[Piece]) -> list[Piece]:
+        """Return the pieces of a room's sessions.
+
+        Args:
+            stored: The pieces by session that an earlier run has fetched, of any room.
+        """
         report = self.request.report
         one = _narrowed(self.request, report.room_filter or "", (room,))
         name = report.session_filter or ""
         sessions = set(self.request.filters.get(name, ())) or self.known.of(room)
         if not sessions:
             raise RowCapError(one, "it may be cut off, and none of its sessions is known")
-        return in_batches(
-            sessions,
+        kept = [piece for piece in stored if piece.room == room]
+        done = frozenset().union(*(piece.wanted for piece in kept))
+        sessions = sessions.union(*(piece.ids for piece in kept))
+        return kept + in_batches(
+            sessions - done,
             lambda ids: self._piece(
-                _narrowed(one, name, ids), SESSION_COLUMN, ids, can_split=len(ids) > 1
+                _narrowed(one, name, ids), SESSION_COLUMN, ids, can_split=len(ids) > 1, room=room
             ),
-            None,
-            self.receiver.concurrently,
+            concurrently=self.receiver.concurrently,
+            known=done,
+            most=_largest(kept),
         )
 
     def _piece(
-        self, request: ReportRequest, column: str, ids: tuple[str, ...], *, can_split: bool
+        self,
+        request: ReportRequest,
+        column: str,
+        ids: tuple[str, ...],
+        *,
+        can_split: bool,
+        room: str = "",
     ) -> Piece:
         """Return the rows of some rooms or sessions; raise RowCapError if they may be cut off."""
         file = self.files.enter_context(spool())
@@ -218,82 +152,16 @@ class PieceFetcher:
             ids=frozenset(pair[place] for pair in room_sessions_in(file, request.report).pairs),
             has_headroom=rows < min(self.receiver.settings.row_caps) / 4,
             fetched_at=fetched_at,
+            room=room,
         )
-        if self.store and column != SESSION_COLUMN:
+        if self.store:
             self.store.save(piece)
         return piece
 
 
-class Batch(Protocol):
-    """What one call for some ids returned."""
-
-    @property
-    def ids(self) -> frozenset[str]:
-        """The ids that its rows belong to."""
-
-    @property
-    def has_headroom(self) -> bool:
-        """Whether it is so small that a call for twice as many ids would be complete, too."""
-
-
-_B = TypeVar("_B", bound=Batch)
-
-
-def in_batches(
-    ids: Iterable[str],
-    fetch: Callable[[tuple[str, ...]], _B],
-    split: Callable[[str], list[_B]] | None = None,
-    concurrently: ConcurrentMap = map_in_turn,
-    known: frozenset[str] = frozenset(),
-) -> list[_B]:
-    """Return batches that make up the rows of ``ids``, and of any other id that occurs in them.
-
-    Args:
-        fetch: Returns the rows of some ids. It is called again with fewer ids when it raises
-            TooHeavyError or RowCapError.
-        split: Returns the rows of one id that is too much for one call.
-        concurrently: Makes several calls at a time.
-        known: Ids that other batches cover already.
-
-    Raises:
-        TooHeavyError, RowCapError: If one id is too much and there is no ``split``.
-    """
-    queue = sorted(set(ids))
-    seen = known | set(queue)
-    size = max(1, min(_MAX_IDS, len(queue) // 2))
-    batches: list[_B] = []
-
-    def attempt(chosen: tuple[str, ...]) -> _B | TooHeavyError | RowCapError:
-        try:
-            return fetch(chosen)
-        except (TooHeavyError, RowCapError) as error:
-            return error
-
-    while queue:
-        # One call first: the others are only begun once their size is known to work.
-        width = _WAVE if batches else 1
-        wave = [tuple(queue[at : at + size]) for at in range(0, len(queue), size)][:width]
-        del queue[: sum(map(len, wave))]
-        again: list[str] = []
-        new: set[str] = set()
-        headroom = True
-        for chosen, result in zip(wave, concurrently(attempt, wave), strict=True):
-            if not isinstance(result, TooHeavyError | RowCapError):
-                batches.append(result)
-                new |= result.ids - seen
-                headroom = headroom and result.has_headroom
-            elif len(chosen) > 1:
-                size, headroom = max(1, min(size, len(chosen) // 2)), False
-                again.extend(chosen)
-            elif split:
-                batches.extend(split(chosen[0]))
-            else:
-                raise result
-        seen |= new
-        queue = again + queue + sorted(new)
-        if headroom:
-            size = min(size * 2, _MAX_IDS)
-    return batches
+def _largest(kept: list[Piece]) -> int:
+    """Return how many ids a call may have, by what worked in an earlier run."""
+    return max((len(piece.wanted) for piece in kept), default=MAX_IDS)
 
 
 def _narrowed(request: ReportRequest, name: str, ids: tuple[str, ...]) -> ReportRequest:
