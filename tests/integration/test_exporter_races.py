@@ -21,13 +21,13 @@ ATTENDEES = export_key("attendees", "us", DAY)
 OLDER, NEWER = "older-run", "newer-run"
 
 
-def before_the_first_put(world: World, act: Callable[[], None]) -> None:
-    """Call ``act`` just before the export is written for the first time."""
+def before_the_first_put(world: World, act: Callable[[], None], suffix: str = ATTENDEES) -> None:
+    """Call ``act`` just before an export is written for the first time."""
     lock, done = Lock(), list[bool]()
 
     def fault(method: str, key: str) -> None:
         with lock:
-            first = method == "PUT" and key == ATTENDEES and not done
+            first = method == "PUT" and key.endswith(suffix) and not done
             done.extend([True] * first)
         if first:
             act()
@@ -192,3 +192,20 @@ def test_replacing_metadata_does_not_restore_an_older_body() -> None:
                 ATTENDEES, {"state": "settled"}, older.etag
             )
         assert [item.body for item in world.s3.store.versions(ATTENDEES)] == [b"older", b"newer"]
+
+
+def test_the_next_report_is_fetched_while_one_is_published() -> None:
+    with World(variables={"CONCURRENCY": "1", "CATCH_UP_DAYS": "2"}) as world:
+        calls = world.regions["us"].calls
+        went_on: list[bool] = []
+
+        def wait_for_a_call() -> None:
+            before = len(calls.reports())
+            until = time.monotonic() + 30
+            while len(calls.reports()) == before and time.monotonic() < until:
+                time.sleep(0.01)
+            went_on.append(len(calls.reports()) > before)
+
+        before_the_first_put(world, wait_for_a_call, ".csv")
+        assert len(world.run_scheduled()["exported"]) == 6
+        assert went_on == [True]

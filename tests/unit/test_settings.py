@@ -169,9 +169,9 @@ def test_concurrency_is_limited_by_the_memory_of_the_function() -> None:
     (problem,) = problems(CONCURRENCY="8", AWS_LAMBDA_FUNCTION_MEMORY_SIZE="512")
 
     assert problem.startswith("CONCURRENCY: 8 for each region is 16 reports at the same time")
-    assert "512 MB of memory hold 14" in problem
-    assert "at most 7 or raise MemorySize" in problem
-    assert read(CONCURRENCY="7", AWS_LAMBDA_FUNCTION_MEMORY_SIZE="512").concurrency == 7
+    assert "512 MB of memory hold 9" in problem
+    assert "at most 4 or raise MemorySize" in problem
+    assert read(CONCURRENCY="4", AWS_LAMBDA_FUNCTION_MEMORY_SIZE="512").concurrency == 4
 
 
 def test_the_defaults_fit_with_the_most_regions_and_one_region_may_use_it_all() -> None:

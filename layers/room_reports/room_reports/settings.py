@@ -22,16 +22,17 @@ _T = TypeVar("_T")
 # What a function holds, and what each report that is fetched at the same time needs of it.
 _SHARED_MEMORY = 256
 """MB for the runtime, the libraries and the plan."""
-_MEMORY_PER_REPORT = 18
-"""MB: 8 of a temporary file, which larger ones leave for the disk, and 10 to work in."""
+_MEMORY_PER_REPORT = 26
+"""MB: 8 of a temporary file, which larger ones leave for the disk, 8 of that of the report that is
+published meanwhile, and 10 to work in."""
 _DISK = 2048
 """MB, EphemeralStorage in the template."""
 _DISK_PER_REPORT = 80
-"""MB: four temporary files of 20 MB, about 100,000 rows each."""
+"""MB: five temporary files of 16 MB, more than 100,000 rows each."""
 _DESCRIPTORS = 1024 - 128
 """Of Lambda's 1,024 file descriptors, without those of the runtime."""
-_DESCRIPTORS_PER_REPORT = 6
-"""Four temporary files, and connections to Kaltura and to S3."""
+_DESCRIPTORS_PER_REPORT = 8
+"""Five temporary files, a connection to Kaltura and two to S3."""
 
 
 @dataclass(frozen=True)

@@ -308,3 +308,28 @@ def test_good_windows_behind_bad_ones_advance_although_every_report_has_failed()
         done += not fails
         scheduler.finish(started, Outcome.REPORT_FAULT if fails else Outcome.SUCCESS, now)
     assert done, "it advances in every run"
+
+
+@given(st.integers(1, 8), st.lists(st.booleans(), max_size=60))
+def test_the_next_report_is_fetched_while_another_is_published(
+    threads: int, steps: list[bool]
+) -> None:
+    scheduler = RegionScheduler({SERIES[0]: Tasks([1.0] * 500)}, threads, RUN)
+    fetching: list[Started[float]] = []
+    publishing: list[Started[float]] = []
+    for fetched in steps:
+        while started := scheduler.start(0.0):
+            fetching.append(started)
+        assert len(fetching) <= threads
+        assert len(fetching) == threads or len(fetching) + len(publishing) == 2 * threads
+        if fetched and fetching:
+            publishing.append(fetching.pop())
+            scheduler.release(publishing[-1])
+        elif publishing:
+            scheduler.finish(publishing.pop(0), Outcome.SUCCESS, 0.0, released=True)
+    for started in fetching:
+        scheduler.finish(started, Outcome.SUCCESS, 0.0)
+    for started in publishing:
+        scheduler.finish(started, Outcome.SUCCESS, 0.0, released=True)
+    restarted = [scheduler.start(0.0) for _ in range(threads + 1)]
+    assert restarted.count(None) == 1

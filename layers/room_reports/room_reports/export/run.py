@@ -10,16 +10,18 @@ from room_reports.export.errors import RunFailedError
 from room_reports.export.lateness import SeriesFreshness
 from room_reports.export.piece_store import windows_with_pieces
 from room_reports.export.planner import Plan, SeriesPlan, Share, Task, plan_series
-from room_reports.export.publish import ExportedTask, Superseded, TaskExporter
+from room_reports.export.publish import ExportedTask, TaskPublisher
 from room_reports.export.receive import ConcurrentMap
 from room_reports.export.result import FailedTask, RunResult, describe_error
 from room_reports.export.run_metrics import measure
 from room_reports.export.scheduler import RegionScheduler, favoured_series
 from room_reports.export.scope import Scope
 from room_reports.export.state import SettingsInForce, begin_run, end_run
+from room_reports.export.tasks import Superseded, TaskFetcher
 from room_reports.export.workers import (
     Deferred,
     Failed,
+    Publish,
     TaskResult,
     Workers,
     is_retryable,
@@ -148,15 +150,16 @@ class Run:
 
     def _work(self, plan: Plan, scope: Scope, started: datetime, progress: _Progress) -> None:
         """Carry out the tasks."""
-        exporter = TaskExporter(
+        ahead = self._ahead(scope)
+        fetcher = TaskFetcher(
             settings=self.settings,
             bucket=self.bucket,
-            run_id=self.run_id,
             clock=self.clock,
-            ahead=self._ahead(scope),
+            ahead=ahead,
             listed_at=started,
             windows_with_pieces=windows_with_pieces(self.bucket),
         )
+        publisher = TaskPublisher(self.settings, self.bucket, self.run_id, self.clock, ahead)
         hour = int(scope.now.timestamp()) // 3600
         schedulers = {}
         for region in scope.regions:
@@ -170,9 +173,12 @@ class Run:
 
         def attempt(
             task: Task, deadline: Deadline, concurrently: ConcurrentMap
-        ) -> ExportedTask | Superseded:
+        ) -> Publish | Superseded:
             region = self.regions[task.series.region]
-            return exporter.export(task, region, deadline, concurrently)
+            fetched = fetcher.fetch(task, region, deadline, concurrently)
+            if isinstance(fetched, Superseded):
+                return fetched
+            return lambda: publisher.publish(fetched)
 
         def report(task: Task, result: TaskResult) -> None:
             match result:

@@ -111,7 +111,8 @@ class RegionScheduler(Generic[_T]):
 
         Args:
             series: The tasks of each series.
-            threads: The most tasks, or parts of tasks, at a time.
+            threads: The most tasks, or parts of tasks, that ask Kaltura at a time. Twice as
+                many may be under way, of which the others are publishing.
             deadline: When the run ends, in seconds on the clock of ``now``.
             favoured: The series that may use half of the run for one task.
         """
@@ -124,15 +125,18 @@ class RegionScheduler(Generic[_T]):
         self._region = CircuitBreaker(first_is_worth_it=False)
         self._health = RegionHealth(frozenset(name.slug for name in series))
         self._turns = 0
+        self._publishing = 0
         self._ended = False
 
     def start(self, now: float) -> Started[_T] | None:
         """Return the task to start now, or None when none can be."""
         if self._ended or self._free() <= 0 or not self._region.allows(now):
             return None
+        if self._publishing + self._threads - self._free() >= 2 * self._threads:
+            return None  # the files of all of them wait in memory and on disk
         remaining = self._deadline - now
         candidates = self._candidates(now, idle=False)
-        if not candidates and self._free() == self._threads:
+        if not candidates and self._free() == self._threads and not self._publishing:
             candidates = self._candidates(now, idle=True)
         if not candidates:
             return None
@@ -162,10 +166,27 @@ class RegionScheduler(Generic[_T]):
             and self._may_grow(series)
         ]
 
-    def finish(self, started: Started[_T], outcome: Outcome, now: float) -> None:
-        """Record the outcome of a task that ``start`` returned."""
+    def release(self, started: Started[_T]) -> None:
+        """Free the thread of a task that has fetched its report and is about to publish it.
+
+        Kaltura can compute the next report meanwhile.
+        """
+        self._series[started.series].running -= 1
+        self._publishing += 1
+
+    def finish(
+        self, started: Started[_T], outcome: Outcome, now: float, *, released: bool = False
+    ) -> None:
+        """Record the outcome of a task that ``start`` returned.
+
+        Args:
+            released: Whether ``release`` has freed its thread.
+        """
         state = self._series[started.series]
-        state.running -= 1
+        if released:
+            self._publishing -= 1
+        else:
+            state.running -= 1
         spent = now - started.began
         report, region = state.breaker, self._region
         match outcome:

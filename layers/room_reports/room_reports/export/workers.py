@@ -1,7 +1,7 @@
 """Workers: carry out a plan with several threads, as the schedulers of the regions decide."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
@@ -9,8 +9,9 @@ from room_reports.deadline import Deadline
 from room_reports.errors import RoomReportsError
 from room_reports.export.errors import ExportError, TooLateError
 from room_reports.export.planner import Task
-from room_reports.export.publish import ExportedTask, Superseded
+from room_reports.export.publish import ExportedTask
 from room_reports.export.scheduler import Outcome, RegionScheduler, Started
+from room_reports.export.tasks import Superseded
 from room_reports.kaltura.errors import DeadlineError, Fault, KalturaError, TimedOutError
 from room_reports.runtime import Runtime, map_concurrently
 from room_reports.storage.keys import Series
@@ -74,7 +75,20 @@ class Threads:
                 self._scheduler.give_back(self._series, borrowed)
 
 
-Attempt = Callable[[Task, Deadline, Threads], ExportedTask | Superseded]
+Publish = Callable[[], ExportedTask | Superseded]
+"""Publishes what a task has fetched; nothing is asked of Kaltura any more."""
+
+Attempt = Callable[[Task, Deadline, Threads], Publish | Superseded]
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A task that is under way."""
+
+    region: str
+    started: Started[Task]
+    publishing: bool = False
+    """Whether its report has been fetched."""
 
 
 class Workers:
@@ -91,7 +105,8 @@ class Workers:
 
         Args:
             schedulers: By the region's name.
-            attempt: Exports a task by a deadline, or raises.
+            attempt: Fetches the report of a task by a deadline and returns how to publish it, or
+                raises.
         """
         self._runtime = runtime
         self._schedulers = schedulers
@@ -106,12 +121,12 @@ class Workers:
         Args:
             report: Called with each result, by the calling thread.
         """
-        running: dict[Future[TaskResult], tuple[str, Started[Task]]] = {}
+        running: dict[Future[TaskResult | Publish], _Running] = {}
         while True:
             for region in self._schedulers:
                 while started := self._start(region):
                     future = self._runtime.submit(self._bound(region, started))
-                    running[future] = region, started
+                    running[future] = _Running(region, started)
             wake_at = self._wake_at(idle=not running)
             if not running and wake_at is None:
                 return
@@ -121,13 +136,22 @@ class Workers:
             if not running and timeout and self._deadline.clock() - now < timeout / 2:
                 return  # the runtime's clock is not the deadline's, and waiting would not end
             for future in [future for future in running if future.done()]:
-                region, started = running.pop(future)
+                task = running.pop(future)
                 result = future.result()
+                if callable(result):
+                    with self._lock:
+                        self._schedulers[task.region].release(task.started)
+                    publishing = self._runtime.submit(self._publishing(task.started, result))
+                    running[publishing] = replace(task, publishing=True)
+                    continue
                 with self._lock:
-                    self._schedulers[region].finish(
-                        started, outcome_of(result), self._deadline.clock()
+                    self._schedulers[task.region].finish(
+                        task.started,
+                        outcome_of(result),
+                        self._deadline.clock(),
+                        released=task.publishing,
                     )
-                report(started.task, result)
+                report(task.started.task, result)
 
     def _start(self, region: str) -> Started[Task] | None:
         with self._lock:
@@ -139,16 +163,23 @@ class Workers:
             times = [scheduler.wake_at(now) for scheduler in self._schedulers.values()]
         return min((at for at in times if at is not None and (idle or at > now)), default=None)
 
-    def _bound(self, region: str, started: Started[Task]) -> Callable[[], TaskResult]:
+    def _bound(self, region: str, started: Started[Task]) -> Callable[[], TaskResult | Publish]:
         threads = Threads(self._runtime, self._schedulers[region], self._lock, started.series)
-        return lambda: self._try(started, threads)
-
-    def _try(self, started: Started[Task], threads: Threads) -> TaskResult:
         deadline = Deadline(
             min(self._deadline.at, started.began + started.limit), self._deadline.clock
         )
+        return lambda: self._try(started, lambda: self._attempt(started.task, deadline, threads))
+
+    def _publishing(
+        self, started: Started[Task], publish: Publish
+    ) -> Callable[[], TaskResult | Publish]:
+        return lambda: self._try(started, publish)
+
+    def _try(
+        self, started: Started[Task], call: Callable[[], Publish | ExportedTask | Superseded]
+    ) -> TaskResult | Publish:
         try:
-            return self._attempt(started.task, deadline, threads)
+            return call()
         except TooLateError:
             return Deferred(out_of_time=False)
         except DeadlineError as error:
