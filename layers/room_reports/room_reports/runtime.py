@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -58,6 +58,12 @@ class ThreadRuntime:
             wait(futures, timeout, FIRST_COMPLETED)
         else:  # ``wait`` returns at once when there is nothing to wait for
             time.sleep(timeout or 0.0)
+
+
+def wait_all(runtime: Runtime, *futures: "Future[Any]") -> None:
+    """Return when all of ``futures`` are done."""
+    while left := [future for future in futures if not future.done()]:
+        runtime.wait_any(left, None)
 
 
 def map_concurrently(

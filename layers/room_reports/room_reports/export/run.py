@@ -30,7 +30,7 @@ from room_reports.kaltura.client import KalturaRegion
 from room_reports.kaltura.errors import KalturaError
 from room_reports.model.freshness import CLOCK_SKEW, milestones
 from room_reports.model.reports import Report
-from room_reports.runtime import Runtime, map_concurrently
+from room_reports.runtime import Runtime, map_concurrently, wait_all
 from room_reports.settings import Settings
 from room_reports.storage.bucket import Bucket, StoredObject
 from room_reports.storage.errors import ConflictError, StorageError
@@ -58,6 +58,15 @@ class _Progress:
 
 
 @dataclass(frozen=True)
+class _OtherRuns:
+    """What other runs have left in the bucket."""
+
+    share: Share
+    in_force: SettingsInForce
+    windows_with_pieces: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Run:
     """The work of one invocation."""
 
@@ -77,19 +86,19 @@ class Run:
             StorageError: If the bucket cannot be listed or the record cannot be written.
         """
         started = self.clock()
-        share = begin_run(self.bucket, self.run_id, started)
-        plan = self._plan(scope, share)
+        seen = self._other_runs(started)
+        plan = self._plan(scope, seen)
         if (wait := self._wait(plan, scope)) and not scope.dry_run:
             logger.info("Waiting for windows to settle", seconds=wait.total_seconds())
             self.runtime.sleep(wait.total_seconds())
             scope = replace(scope, now=scope.now + wait)
-            plan = self._plan(scope, share)
+            plan = self._plan(scope, seen)
         due = sum(map(len, plan.values()))
         skipped = sum(planned.skipped for planned in plan.values())
         logger.info("Planned", due=due, skipped=skipped, trigger=scope.trigger)
         progress = _Progress()
         if not scope.dry_run:
-            self._work(plan, scope, self.clock(), progress)
+            self._work(plan, scope, seen, progress)
             self._retire_duplicates(plan, progress)
         result = self._result(scope, plan, progress)
         record = result.run_record(scope, started, self.clock())
@@ -119,8 +128,16 @@ class Run:
         left = self.deadline.remaining() - wait.total_seconds()
         return wait if left >= _LEFT_AFTER_WAITING else timedelta()
 
-    def _plan(self, scope: Scope, share: Share) -> Plan:
-        in_force = SettingsInForce.read(self.settings, self.bucket, self.clock())
+    def _other_runs(self, started: datetime) -> _OtherRuns:
+        """Announce the run and read what others have left; three chains of requests at a time."""
+        submit, bucket = self.runtime.submit, self.bucket
+        share = submit(lambda: begin_run(bucket, self.run_id, started))
+        in_force = submit(lambda: SettingsInForce.read(self.settings, bucket, started))
+        pieces = submit(lambda: windows_with_pieces(bucket))
+        wait_all(self.runtime, share, in_force, pieces)
+        return _OtherRuns(share.result(), in_force.result(), pieces.result())
+
+    def _plan(self, scope: Scope, seen: _OtherRuns) -> Plan:
 
         def planned(wanted: tuple[Report, Series]) -> SeriesPlan:
             report, series = wanted
@@ -131,10 +148,10 @@ class Run:
                 self._stored(scope, series),
                 self.settings.settle,
                 gzip=self.settings.gzip,
-                inspect=lambda item, window: in_force.inspect(
+                inspect=lambda item, window: seen.in_force.inspect(
                     item, window, self.settings, self.bucket
                 ),
-                share=share,
+                share=seen.share,
             )
 
         wanted = [
@@ -148,8 +165,9 @@ class Run:
         days = scope.days(series.granularity)
         return self.bucket.exports(series, *days) if days else ()
 
-    def _work(self, plan: Plan, scope: Scope, started: datetime, progress: _Progress) -> None:
+    def _work(self, plan: Plan, scope: Scope, seen: _OtherRuns, progress: _Progress) -> None:
         """Carry out the tasks."""
+        started = self.clock()
         ahead = self._ahead(scope)
         fetcher = TaskFetcher(
             settings=self.settings,
@@ -157,7 +175,7 @@ class Run:
             clock=self.clock,
             ahead=ahead,
             listed_at=started,
-            windows_with_pieces=windows_with_pieces(self.bucket),
+            windows_with_pieces=seen.windows_with_pieces,
         )
         publisher = TaskPublisher(self.settings, self.bucket, self.run_id, self.clock, ahead)
         hour = int(scope.now.timestamp()) // 3600
