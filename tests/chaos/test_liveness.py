@@ -30,13 +30,13 @@ HEALTHY = tuple(report for report in REPORTS if report.id != BROKEN)
 
 
 @contextmanager
-def world(*, latency: float = 1.0, sessions: int = 7, **variables: str) -> Iterator[SimulatedWorld]:
+def world(*, latency: float = 1.0, **variables: str) -> Iterator[SimulatedWorld]:
     regions = variables.pop("regions", "us").split(",")
     with SimulatedWorld(
         now=START,
         latency=latency,
         regions=regions,
-        size=Size(rooms=3, attendees=2, weekly_sessions=sessions),
+        size=Size(rooms=3, attendees=2, weekly_sessions=7),
         variables={"SETTLE_HOURS": "6", "CATCH_UP_DAYS": "2", **variables},
     ) as made:
         yield made
@@ -131,8 +131,7 @@ def test_one_report_stays_broken_with_both_granularities(name: str) -> None:
 
 @pytest.mark.parametrize("fault", [Fault("http_status", status=504), Fault("php_fatal")])
 def test_a_report_that_only_works_by_room(fault: Fault) -> None:
-    # A session on every day: without any room, there is nothing to ask for by room.
-    with world(sessions=14) as made:
+    with world() as made:
         made.regions["us"].faults.push(replace(fault, times=None, report=ATTENDEES.id, whole=True))
         for run in hourly_runs(made):
             assert run.result is not None

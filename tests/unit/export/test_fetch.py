@@ -172,3 +172,39 @@ def test_rooms_of_a_heavy_report_are_found_in_both_halves_of_its_window() -> Non
 def test_rows_of_a_heavy_report_that_no_room_reaches_are_counted() -> None:
     with pytest.raises(RowCapError, match="lack 1 of the rows that came for half of its window"):
         fetched_by_half("1_a", "0", "1_b")
+
+
+class QuietDayRegion(HeavyRegion):
+    """Has a room before the window and none in it; asked by room, it may have failed as well."""
+
+    def __init__(self, *, by_room: bool) -> None:
+        super().__init__()
+        self.by_room = by_room
+
+    def fetch(
+        self, request: ReportRequest, consume: Callable[[Iterator[bytes]], _T], deadline: Deadline
+    ) -> _T:
+        if request.report == ROOM_DATA and request.start < 0:
+            header = [column.name for column in ROOM_DATA.columns]
+            row = ["1_a", "name", "0", "s1", "0", "0", "u", "1", "1"]
+            text = ",".join(header) + "\n" + ",".join(row) + "\n"
+            return consume(iter([b"\xef\xbb\xbf" + text.encode()]))
+        if request.filters and not self.by_room:
+            raise TooHeavyError("HTTP_504", "too heavy")
+        return super().fetch(request, consume, deadline)
+
+
+def test_a_heavy_report_is_empty_when_earlier_rooms_have_no_row_in_it() -> None:
+    region = cast("KalturaRegion", QuietDayRegion(by_room=True))
+    out = io.BytesIO()
+    ReportFetcher(Receiver(SETTINGS, region, Deadline.after(60))).fetch(
+        REQUEST, out, compress=False
+    )
+    assert list(read_csv(out)) == [[column.name for column in REQUEST.report.columns]]
+
+
+def test_a_heavy_report_fails_when_it_does_not_work_by_room_either() -> None:
+    region = cast("KalturaRegion", QuietDayRegion(by_room=False))
+    fetcher = ReportFetcher(Receiver(SETTINGS, region, Deadline.after(60)))
+    with pytest.raises(TooHeavyError):
+        fetcher.fetch(REQUEST, io.BytesIO(), compress=False)

@@ -28,6 +28,8 @@ from room_reports.storage.csv_file import CsvSummary, read_csv, row_keys, write_
 from room_reports.telemetry import logger
 
 _NONE_SEEN = RoomSessions()
+_EARLIER = 14 * 86_400
+"""Seconds before a window in which rooms are looked for when it has none."""
 _NAMED_ROOMS = 5
 """The most rooms that a message names."""
 
@@ -134,8 +136,13 @@ class ReportFetcher:
             if request.report == ROOM_DATA:
                 found = rooms
             found = replace(found, room_sessions=found.room_sessions | rooms.room_sessions | seen)
+        if not found.room_sessions.rooms() and request.report != ROOM_DATA:
+            # No room of the window does not prove an empty report: the report of rooms may have
+            # failed as well. That earlier rooms have no row in the window does.
+            earlier = replace(request, start=request.start - _EARLIER)
+            known = survey_rooms(self.receiver, _room_request(earlier)).room_sessions
+            found = replace(found, room_sessions=known)
         if not found.room_sessions.rooms():
-            # Not an empty report: the report of rooms may have failed as well.
             raise refusal
         with ExitStack() as files:
             fetcher = PieceFetcher(
