@@ -1,5 +1,6 @@
 """The handler of the Downloads function: HTTP requests in, HTTP responses out."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from room_reports.api.router import Route, Router
 from room_reports.api.service import downloads_service
 from room_reports.api.web_page import web_page
+from room_reports.aws.init_phase import prepare, runs_on_lambda
 from room_reports.telemetry import logger
 
 if TYPE_CHECKING:
@@ -26,6 +28,15 @@ def _router() -> Router:
         "/coverage": service.coverage,
     }
     return Router(routes, service.settings.cors_origin)
+
+
+def _prepare() -> None:
+    _router()
+    downloads_service().prepare()
+
+
+if runs_on_lambda(os.environ):
+    prepare(_prepare)
 
 
 @logger.inject_lambda_context

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from room_reports.aws.init_phase import runs_on_lambda
 from room_reports.aws.secret import SecretReader
 from room_reports.deadline import Deadline
 from room_reports.export.service import Dependencies, ExporterService
@@ -26,6 +27,8 @@ _exporter = ExporterService(
         clock=lambda: datetime.now(UTC),
     )
 )
+if runs_on_lambda(os.environ):
+    _exporter.prepare()
 
 
 @logger.inject_lambda_context

@@ -63,9 +63,7 @@ def with_services(endpoints: dict[str, Any], services: frozenset[str]) -> dict[s
         {
             **partition,
             "services": {
-                name: service
-                for name, service in partition["services"].items()
-                if name in services
+                name: service for name, service in partition["services"].items() if name in services
             },
         }
         for partition in endpoints["partitions"]
@@ -79,7 +77,7 @@ def _read(path: Path) -> Any:
 
 
 def _write(path: Path, value: Any) -> None:
-    """Write ``value`` in the place of ``path``, not compressed: the layer is compressed as a whole."""
+    """Write ``value`` in the place of ``path``, not compressed, because the whole layer is."""
     path.unlink()
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     path.with_name(path.name.removesuffix(".gz")).write_text(text, encoding="utf-8")

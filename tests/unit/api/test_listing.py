@@ -74,17 +74,40 @@ moments = st.integers(0, 60_000).map(lambda hours: NOW - timedelta(hours=hours))
 @given(
     st.lists(st.tuples(st.sampled_from(SERIES), moments), max_size=30),
     st.integers(4, 15),
+    st.booleans(),
 )
 def test_result_pages_hold_every_export_once_newest_first(
-    windows: list[tuple[Series, datetime]], limit: int
+    windows: list[tuple[Series, datetime]], limit: int, leaves_out_named_folder: bool
 ) -> None:
     keys = {key(series, moment) for series, moment in windows}
     with listing_server(
         [*keys, "runs/dt=2026-01-01/x.json", "attendees/granularity=day/odd"]
     ) as server:
+        server.leaves_out_named_folder = leaves_out_named_folder
         found = result_pages(server, {"limit": str(limit)})
     assert [each for one in found for each in one] == in_order(keys)
     assert all(len(one) == limit for one in found[:-1])
+
+
+@pytest.mark.parametrize("first", ["2026-11-01", "2026-11-10", "2026-10-20", "2026-01-01"])
+@pytest.mark.parametrize("days", [1, 2, 40])
+@pytest.mark.parametrize("granularity", list(Granularity))
+def test_no_day_depends_on_how_a_server_reads_start_after(
+    first: str, days: int, granularity: Granularity
+) -> None:
+    series = Series("attendees", "us", granularity)
+    start = datetime.fromisoformat(first).replace(tzinfo=UTC)
+    last = (start + timedelta(days=days - 1)).date().isoformat()
+    keys = keys_back(series, timedelta(days=400))
+    wanted = [each for each in sorted(keys) if first <= each.split("dt=")[1][:10] <= last]
+    assert wanted
+    with listing_server(keys) as server:
+        server.leaves_out_named_folder = True
+        found = Bucket(server.client, "bucket").exports(series, first, last)
+        assert [each.key for each in found] == wanted
+        # The server is one that matters: it leaves out a folder that is named exactly.
+        left_out = server.list(series.prefix, f"{series.prefix}{first}", "")[0]
+        assert not [each for each in left_out if f"dt={first}/" in each]
 
 
 def test_filters_select_matching_exports() -> None:

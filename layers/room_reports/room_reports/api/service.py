@@ -18,6 +18,7 @@ from room_reports.api.request import Request
 from room_reports.api.responses import HttpResponse
 from room_reports.api.settings import ApiSettings, read_api_settings
 from room_reports.aws.clients import aws_client
+from room_reports.aws.init_phase import prepare
 from room_reports.model.windows import Window, iso
 from room_reports.storage.bucket import Bucket, StoredObject, latest_by_label
 from room_reports.storage.keys import Series
@@ -36,6 +37,16 @@ class DownloadsService:
     """With the function's own credentials, which may list but not read objects."""
     presigner: Presigner
     clock: Callable[[], datetime]
+
+    def prepare(self) -> None:
+        """Assume the presigner role and connect to S3, before the first request needs them.
+
+        Nothing is raised: the request reports what is wrong.
+        """
+        settings = self.settings.exporter
+        region, granularity = settings.regions[0].name, settings.granularities[0]
+        series = Series(settings.reports_by_region[region][0].slug, region, granularity)
+        prepare(self.presigner.client, lambda: self.bucket.connect(series.prefix))
 
     def exports(self, request: Request) -> HttpResponse:
         """Return a result page of the listing."""

@@ -115,6 +115,15 @@ class Bucket:
                             entry["Size"],
                         )
 
+    def connect(self, prefix: str) -> None:
+        """Open a connection to S3, which the next request uses, by asking for one key.
+
+        Raises:
+            StorageError: If S3 refuses or fails.
+        """
+        with _storage_errors("listing", prefix):
+            self._client.list_objects_v2(Bucket=self.name, Prefix=prefix, MaxKeys=1)
+
     def days(self, series: Series, year: int) -> list[str]:
         """Return the values of ``dt`` that a series has in a year, oldest first.
 
