@@ -30,6 +30,8 @@ class ListingServer:
     client: "S3Client"
     requests: list[str] = field(default_factory=list)
     """``LIST`` or ``HEAD``, for each request."""
+    listed: int = 0
+    """The keys and common prefixes that were returned."""
     leaves_out_named_folder: bool = False
     """Whether it leaves out what is in the folder that ``start-after`` names, as some do."""
 
@@ -105,6 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
             query.get("delimiter", ""),
             min(int(query.get("max-keys", _PAGE)), _PAGE),
         )
+        self.listing.listed += len(keys) + len(groups)
         more = f"<NextContinuationToken>{escape(token)}</NextContinuationToken>" if token else ""
         contents = "".join(
             f"<Contents><Key>{escape(key)}</Key><LastModified>{_MODIFIED}</LastModified>"

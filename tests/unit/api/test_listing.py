@@ -132,15 +132,43 @@ def test_plain_and_compressed_objects_of_a_window_are_one_export() -> None:
         assert [len(one) for one in result_pages(server, {})] == [1]
 
 
+@pytest.mark.parametrize("granularity", list(Granularity))
+@pytest.mark.parametrize("limit", [1, 200])
+def test_a_result_page_lists_little_more_than_it_shows(
+    granularity: Granularity, limit: int
+) -> None:
+    wanted = [series for series in SERIES if series.granularity is granularity]
+    keys = [each for series in wanted for each in keys_back(series, timedelta(days=300))]
+    query = {"granularity": [granularity.value], "limit": [str(limit)]}
+    with listing_server(keys) as server:
+        bucket = Bucket(server.client, "bucket")
+        result_page(bucket, exports_query(query, SETTINGS, NOW), SETTINGS)
+        assert server.requests == ["LIST"] * len(wanted)
+        days = 3 * (24 if granularity is Granularity.HOUR else 1)
+        assert server.listed <= limit + len(wanted) * days
+
+
+def test_the_newest_export_of_a_series_that_is_kept_up_takes_one_request() -> None:
+    series = Series("attendees", "us", Granularity.DAY)
+    with listing_server(keys_back(series, timedelta(days=300))) as server:
+        found = newest(
+            Bucket(server.client, "bucket"), series, "2000-01-01", "2026-11-24", "2026-11-23"
+        )
+        assert found
+        assert found.parsed.label == "2026-11-23"
+        assert server.requests == ["LIST"]
+
+
 def test_newest_is_found_across_a_gap_of_years() -> None:
     series = Series("attendees", "us", Granularity.HOUR)
     with listing_server([key(series, NOW - timedelta(days=2000))]) as server:
         bucket = Bucket(server.client, "bucket")
-        found = newest(bucket, series, "2000-01-01", "2026-11-24")
+        found = newest(bucket, series, "2000-01-01", "2026-11-24", "2026-11-23")
         assert found
         assert found.parsed.label == "2021-06-02T12Z"
-        assert len(server.requests) == 7, "expected one request per year and one for the day"
-        assert newest(bucket, SERIES[0], "2000-01-01", "2026-11-24") is None
+        # One for the newest days, one for each year, and one for the day.
+        assert len(server.requests) == 8
+        assert newest(bucket, SERIES[0], "2000-01-01", "2026-11-24", "2026-11-23") is None
 
 
 @pytest.mark.parametrize("granularity", list(Granularity))
@@ -162,4 +190,4 @@ def test_requests_per_result_page_do_not_depend_on_the_bucket_size(
             assert len(described) == 200
             costs.append(sorted(server.requests))
     assert costs[0] == costs[1]
-    assert costs[0].count("LIST") == 2 * len(wanted)
+    assert costs[0].count("LIST") == len(wanted)

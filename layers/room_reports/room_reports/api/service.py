@@ -111,8 +111,8 @@ class DownloadsService:
     def _find(self, series: Series, start: str) -> tuple[Window, StoredObject]:
         calendar, now = self.settings.calendar(series.granularity), self.clock()
         if start == grammar.LATEST:
-            last = calendar.containing(now + _DAY)
-            latest = newest(self.bucket, series, _FIRST_DT, last.dt)
+            today, last = calendar.containing(now).dt, calendar.containing(now + _DAY).dt
+            latest = newest(self.bucket, series, _FIRST_DT, last, today)
             if latest is None:
                 raise ExportNotFoundError(
                     "not_exported", f"Nothing of {_name(series)} has been exported yet."
