@@ -97,7 +97,7 @@ test-all: test chaos ## The same, with more seeds, a month of lasting faults, a 
 test-unit: $(DEV) ## Unit and property tests
 	@$(COVER) -n auto tests/unit
 
-test-integration: $(DEV) $(VENVS)/sam/.stamp ## Several parts together, over HTTP, on this machine
+test-integration: $(DEV) $(VENVS)/sam/.stamp $(VENVS)/runtime/.stamp ## Several parts together, over HTTP, on this machine
 	@$(COVER) -n auto tests/integration
 
 coverage: $(DEV) ## Check what the last test-unit and test-integration covered of the code

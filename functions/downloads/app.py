@@ -1,54 +1,49 @@
 """The handler of the Downloads function: HTTP requests in, HTTP responses out."""
 
-from collections.abc import Callable
+import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from room_reports.api.request import Request
-from room_reports.api.responses import EXPECTED_ERRORS, HttpResponse, error_response
+from room_reports.api.router import Route, Router
 from room_reports.api.service import downloads_service
 from room_reports.api.web_page import web_page
+from room_reports.aws.init_phase import prepare, runs_on_lambda
 from room_reports.telemetry import logger
 
-_METHODS = ["GET", "HEAD"]
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
 _ARTEFACT = Path(__file__).parent
 
 
 @lru_cache(maxsize=1)
-def _app() -> APIGatewayRestResolver:
+def _router() -> Router:
     service = downloads_service()
-    origin = service.settings.cors_origin
-    app = APIGatewayRestResolver(cors=CORSConfig(allow_origin=origin) if origin else None)
+    routes: dict[str, Route] = {
+        "/": lambda **_: web_page(_ARTEFACT, service.settings),
+        "/openapi.json": service.openapi,
+        "/exports": service.exports,
+        "/exports/<report>/<region>/<granularity>/<start>": service.export,
+        "/coverage": service.coverage,
+    }
+    return Router(routes, service.settings.cors_origin)
 
-    def respond(route: Callable[[Request], HttpResponse]) -> Response[str]:
-        request = Request.of(app.current_event.raw_event)
-        response = route(request).for_request(request)
-        headers = dict(response.headers)
-        return Response(response.status, response.content_type, response.body, headers)
 
-    def add(path: str, route: Callable[..., HttpResponse]) -> None:
-        app.route(path, method=_METHODS)(
-            lambda **names: respond(lambda request: route(**names, request=request))
-        )
+def _prepare() -> None:
+    _router()
+    downloads_service().prepare()
 
-    add("/", lambda **_: web_page(_ARTEFACT, service.settings))
-    add("/openapi.json", service.openapi)
-    add("/exports", service.exports)
-    add("/exports/<report>/<region>/<granularity>/<start>", service.export)
-    add("/coverage", service.coverage)
-    app.exception_handler(EXPECTED_ERRORS)(lambda error: respond(lambda _: error_response(error)))
-    return app
+
+if runs_on_lambda(os.environ):
+    prepare(_prepare)
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     """Respond to one request.
 
     Raises:
         ConfigurationError: If a setting is wrong; it is raised for every request.
     """
-    return _app().resolve(event, context)
+    return _router().respond(event)

@@ -3,45 +3,37 @@
 import os
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.utilities import parameters
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
+from room_reports.aws.init_phase import runs_on_lambda
+from room_reports.aws.secret import SecretReader
 from room_reports.deadline import Deadline
-from room_reports.errors import ConfigurationError
 from room_reports.export.service import Dependencies, ExporterService
 from room_reports.storage.bucket import open_bucket
 from room_reports.telemetry import logger, metrics
 
-_SECRET_AGE = 300
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
 _RESERVE = 20.0
 """The seconds of an invocation that are reserved for the run record."""
-
-
-def _secret(secret_id: str) -> str:
-    try:
-        return str(parameters.get_secret(secret_id, max_age=_SECRET_AGE))
-    except GetParameterError as error:
-        raise ConfigurationError(
-            [f"the secret {secret_id} cannot be read; put the Kaltura credentials into it: {error}"]
-        ) from error
 
 
 _exporter = ExporterService(
     Dependencies(
         environment=os.environ,
-        secret=_secret,
+        secret=SecretReader().text,
         bucket=lru_cache(open_bucket),
         clock=lambda: datetime.now(UTC),
     )
 )
+if runs_on_lambda(os.environ):
+    _exporter.prepare()
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics(raise_on_empty_metrics=False)
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Export the windows that the event selects.
 
     Raises:

@@ -27,13 +27,18 @@ def emulator() -> Path:
 
 
 @pytest.fixture(scope="module")
-def url(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file that the function's output goes to."""
+    return tmp_path_factory.mktemp("rie") / "rie.log"
+
+
+@pytest.fixture(scope="module")
+def url(stack: Stack, log: Path) -> Iterator[str]:
     """Return the URL of the exporter, run as in AWS: runtime client, layer and function."""
     exporter = stack.aws.functions.get_function_configuration(
         FunctionName=stack.outputs["ExporterFunction"]
     )
     port, runtime_port = free_port(), free_port()
-    log = tmp_path_factory.mktemp("rie") / "rie.log"
     process: Process = start(
         [
             emulator(),
@@ -88,6 +93,13 @@ def test_a_scheduled_event_exports_what_is_due_and_a_second_one_nothing(url: str
     assert first["failed"] == second["failed"] == []
     assert first["exported"]
     assert second["exported"] == []
+
+
+def test_everything_is_prepared_before_the_first_invocation(url: str, log: Path) -> None:
+    invoke(url, {"from": DAY, "to": "2026-03-04", "dry_run": True})
+    output = log.read_text(encoding="utf-8")
+    assert '"message":"Planned"' in output
+    assert "Not prepared" not in output
 
 
 def test_a_wrong_event_fails_with_a_message(url: str) -> None:

@@ -16,7 +16,8 @@ import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.stack.process import free_port, start, wait_until
-from room_reports.api.presign import S3_CONFIG, ObjectVersion, Presigner, StsCredentials
+from room_reports.api.presign import S3_CONFIG, ObjectVersion, Presigner
+from room_reports.aws.clients import StsCredentials
 from tests.support.world import export_key
 
 ROOT = Path(__file__).parents[2]

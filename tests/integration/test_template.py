@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from local.stack.deployment import BUILD, build
 from local.stack.template import ATHENA_TEMPLATE, load_template
 from room_reports.api.settings import MAX_LINK_TTL
 from room_reports.export.piece_store import MAX_AGE
@@ -349,57 +348,6 @@ def test_buckets_are_private_and_encrypted_and_deny_plain_http(
     (statement,) = template["Resources"][policy]["Properties"]["PolicyDocument"]["Statement"]
     assert statement["Effect"] == "Deny"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-
-
-@pytest.fixture(scope="module")
-def layer() -> Path:
-    """Return the directory with the layer's packages, as ``sam build`` makes it."""
-    build()
-    return BUILD / "build" / "RoomReportsLayer" / "python"
-
-
-def test_the_layer_has_every_dependency_and_no_machine_code(layer: Path) -> None:
-    assert not [path for path in layer.rglob("*") if path.suffix in {".so", ".pyd"}]
-    for package in ("room_reports", "boto3", "requests", "aws_lambda_powertools", "tzdata"):
-        assert (layer / package / "__init__.py").exists()
-    unzipped = sum(path.stat().st_size for path in layer.rglob("*") if path.is_file())
-    assert unzipped < 40 * 2**20, "the limit for a function with its layers is 250 MiB"
-
-
-def services_in_code() -> set[str]:
-    """Return the AWS services that the library and the functions make a client for."""
-    found: set[str] = set()
-    for path in [*ROOT.glob("layers/**/*.py"), *ROOT.glob("functions/**/*.py")]:
-        text = path.read_text(encoding="utf-8")
-        named = re.findall(r"boto3\.client\(\s*\"([a-z0-9-]+)\"", text)
-        assert len(named) == len(re.findall(r"boto3\.(?:client|resource|session)\(", text)), path
-        found.update(named)
-        if re.search(r"\bSecretsProvider\b|\bget_secret\b", text):  # of Powertools
-            found.add("secretsmanager")
-    return found
-
-
-def test_the_layer_has_the_data_of_the_services_that_the_code_calls(layer: Path) -> None:
-    data = layer / "botocore" / "data"
-    assert {path.name for path in data.iterdir() if path.is_dir()} == services_in_code()
-    assert {path.name for path in data.iterdir() if path.is_file()} >= {
-        "_retry.json",
-        "endpoints.json",
-        "partitions.json",
-    }
-
-
-def test_the_bytecode_is_what_the_runtime_uses(layer: Path) -> None:
-    compiled = sorted(layer.rglob("*.pyc"))
-    if not compiled:
-        pytest.skip("no CPython 3.13 was found when the layer was built, so it has no bytecode")
-    sources = [path for path in layer.rglob("*.py") if path.stat().st_size]
-    assert len(compiled) > 0.95 * len(sources)
-    for path in compiled:
-        assert path.name.endswith(".cpython-313.pyc")
-        head = path.read_bytes()
-        assert int.from_bytes(head[4:8], "little") == 0b01, f"{path} is compared with its source"
-        assert str(BUILD).encode() not in head, path
 
 
 def test_locks_contain_no_registry_and_no_local_path() -> None:

@@ -30,21 +30,28 @@ class ListingServer:
     client: "S3Client"
     requests: list[str] = field(default_factory=list)
     """``LIST`` or ``HEAD``, for each request."""
+    listed: int = 0
+    """The keys and common prefixes that were returned."""
+    leaves_out_named_folder: bool = False
+    """Whether it leaves out what is in the folder that ``start-after`` names, as some do."""
 
     def holds(self, key: str) -> bool:
         """Return whether an object with this key exists."""
         place = bisect_left(self.keys, key)
         return place < len(self.keys) and self.keys[place] == key
 
-    def list(self, prefix: str, after: str, delimiter: str) -> tuple[list[str], list[str], str]:
+    def list(
+        self, prefix: str, after: str, delimiter: str, most: int = _PAGE
+    ) -> tuple[list[str], list[str], str]:
         """Return the keys, common prefixes and continuation token (or "") of one response."""
         keys: list[str] = []
         groups: list[str] = []
         place = bisect_left(self.keys, prefix)
         if after:
-            place = max(place, bisect_right(self.keys, after))
+            named = f"{after.rstrip('/')}/{_LAST}" if self.leaves_out_named_folder else after
+            place = max(place, bisect_right(self.keys, after), bisect_right(self.keys, named))
         while place < len(self.keys) and self.keys[place].startswith(prefix):
-            if len(keys) + len(groups) == _PAGE:
+            if len(keys) + len(groups) == most:
                 return keys, groups, keys[-1] if keys else groups[-1] + _LAST
             key = self.keys[place]
             head, found, _ = key[len(prefix) :].partition(delimiter or _LAST)
@@ -95,8 +102,12 @@ class _Handler(BaseHTTPRequestHandler):
         after = query.get("continuation-token") or query.get("start-after", "")
         self.listing.requests.append("LIST")
         keys, groups, token = self.listing.list(
-            query.get("prefix", ""), after, query.get("delimiter", "")
+            query.get("prefix", ""),
+            after,
+            query.get("delimiter", ""),
+            min(int(query.get("max-keys", _PAGE)), _PAGE),
         )
+        self.listing.listed += len(keys) + len(groups)
         more = f"<NextContinuationToken>{escape(token)}</NextContinuationToken>" if token else ""
         contents = "".join(
             f"<Contents><Key>{escape(key)}</Key><LastModified>{_MODIFIED}</LastModified>"

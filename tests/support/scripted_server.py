@@ -79,6 +79,8 @@ class ScriptedServer:
 
     respond: Callable[[Request], Response]
     requests: list[Request] = field(default_factory=list)
+    connections: int = 0
+    """How many were opened."""
     _stopping: threading.Event = field(default_factory=threading.Event)
     _listener: socket.socket = field(init=False)
 
@@ -97,6 +99,7 @@ class ScriptedServer:
             while not self._stopping.is_set():
                 with suppress(TimeoutError):
                     connection, _ = self._listener.accept()
+                    self.connections += 1
                     threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def stop(self) -> None:

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from room_reports.api.presign import Presigner, StsCredentials
+from room_reports.api.presign import Presigner
 from room_reports.api.request import Request
 from room_reports.api.service import DownloadsService
 from room_reports.api.settings import read_api_settings
+from room_reports.aws.clients import StsCredentials
 from room_reports.storage.bucket import Bucket
 from tests.support.listing_server import listing_server
 

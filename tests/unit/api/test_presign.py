@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from room_reports.api.presign import ObjectVersion, Presigner, StsCredentials
+from room_reports.api.presign import ObjectVersion, Presigner
 from room_reports.api.settings import MAX_LINK_TTL
+from room_reports.aws.clients import StsCredentials
 
 TARGET = ObjectVersion("bucket", "attendees/x.csv", "version", "attendees_us_2026-11-22.csv")
 

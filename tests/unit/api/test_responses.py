@@ -5,11 +5,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from room_reports.api import responses
 from room_reports.api.coverage import coverage
-from room_reports.api.errors import BadParameterError, ExportNotFoundError, UnknownNameError
+from room_reports.api.errors import (
+    BadParameterError,
+    ExportNotFoundError,
+    NoSuchRouteError,
+    UnknownNameError,
+)
 from room_reports.api.openapi import openapi
 from room_reports.api.params import coverage_query
 from room_reports.api.request import Request
@@ -71,7 +75,7 @@ def test_links_are_not_cacheable() -> None:
         (BadParameterError("limit", "is bad"), 400, "bad_parameter"),
         (UnknownNameError("report", "x", ["a"]), 404, "unknown_report"),
         (ExportNotFoundError("not_exported", "no"), 404, "not_exported"),
-        (NotFoundError("no"), 404, "no_such_route"),
+        (NoSuchRouteError("no"), 404, "no_such_route"),
         (
             StorageError("listing", "k", "EndpointConnectionError", "no connection"),
             503,

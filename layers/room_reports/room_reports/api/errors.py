@@ -2,6 +2,7 @@
 
 ApiError
 ├── BadParameterError       a value of the request does not match its grammar
+├── NoSuchRouteError        there is nothing under a path, or not for this method
 ├── UnknownNameError        a path names a report, region or granularity that does not exist
 ├── ExportNotFoundError     there is no such export
 └── PresignError            the presigner role cannot be assumed
@@ -22,6 +23,10 @@ class BadParameterError(ApiError):
     def __init__(self, parameter: str, problem: str) -> None:
         self.parameter = parameter
         super().__init__(f"{parameter}: {problem}")
+
+
+class NoSuchRouteError(ApiError):
+    """Raised when there is nothing under a path, or not for the request's method."""
 
 
 class UnknownNameError(ApiError):

@@ -1,6 +1,6 @@
 """An export as the downloads API describes it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +27,7 @@ class DescribedExport:
 
 
 def describe(
-    bucket: Bucket, settings: Settings, wanted: Iterable[tuple[str, Window]]
+    bucket: Bucket, settings: Settings, wanted: Sequence[tuple[str, Window]]
 ) -> list[DescribedExport]:
     """Return the exports under these keys, in their order, without those that no longer exist.
 
@@ -38,6 +38,9 @@ def describe(
     Raises:
         StorageError: If S3 refuses or fails.
     """
+    if len(wanted) == 1:  # a link, which needs no thread
+        found: Iterable[DescribedExport | None] = [_describe(bucket, settings, *wanted[0])]
+        return [export for export in found if export]
     with ThreadPoolExecutor(_CONCURRENT_READS) as pool:
         found = pool.map(lambda each: _describe(bucket, settings, *each), wanted)
         return [export for export in found if export]

@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import chain, islice
 
 from room_reports.api.params import ExportsQuery, Position
@@ -17,6 +17,9 @@ from room_reports.storage.keys import Series
 # S3 lists in ascending order, at most 1000 keys in one response. Each window has one object, or
 # two after the compression was changed, so that this many days fit into one response.
 _DAYS_PER_REQUEST = {Granularity.DAY: 366, Granularity.HOUR: 20}
+_WINDOWS_PER_DAY = {Granularity.DAY: 1, Granularity.HOUR: 24}
+_NEWEST_DAYS = {Granularity.DAY: 3, Granularity.HOUR: 2}
+"""How many days, of which today is the last, have the newest export of a series that is kept up."""
 _GROWTH = 8
 _CONCURRENT_SERIES = 16
 _INSTANT = timedelta(microseconds=1)
@@ -45,8 +48,9 @@ def result_page(bucket: Bucket, query: ExportsQuery, settings: ApiSettings) -> R
     Raises:
         StorageError: If S3 refuses or fails.
     """
-    # Enough days for the result page, if the exports are spread evenly over the series.
-    days = 2 + query.limit // len(query.series)
+    # Enough days for the result page, if every window of them is exported.
+    per_day = sum(_WINDOWS_PER_DAY[each.granularity] for each in query.series)
+    days = query.limit // per_day
     series = [_listed(bucket, each, query, settings, days) for each in query.series]
     merged = heapq.merge(*_started(series), key=lambda export: export.position.order)
     found = tuple(islice(merged, query.limit + 1))
@@ -54,38 +58,59 @@ def result_page(bucket: Bucket, query: ExportsQuery, settings: ApiSettings) -> R
     return ResultPage(shown, shown[-1].position.cursor() if len(found) > len(shown) else None)
 
 
-def newest(bucket: Bucket, series: Series, first_dt: str, last_dt: str) -> StoredObject | None:
+def newest(
+    bucket: Bucket, series: Series, first_dt: str, last_dt: str, today: str
+) -> StoredObject | None:
     """Return the newest export of a series.
+
+    Args:
+        today: The ``dt`` of this moment. Exports of later windows are found too.
 
     Raises:
         StorageError: If S3 refuses or fails.
     """
-    return next(newest_first(bucket, series, first_dt, last_dt, days=1), None)
+    found = newest_first(bucket, series, first_dt, last_dt, today=today)
+    return next(found, None)
 
 
 def newest_first(
-    bucket: Bucket, series: Series, first_dt: str, last_dt: str, days: int
+    bucket: Bucket, series: Series, first_dt: str, last_dt: str, *, today: str, days: int = 0
 ) -> Iterator[StoredObject]:
     """Yield the exports whose ``dt`` lies in ``[first_dt, last_dt]``, one for each window.
 
-    S3 requests are made lazily, as the result is read: one for the days of each year, and one for
-    each batch of days, which grows up to 366 days, or 20 days of hours.
+    S3 requests are made lazily, as the result is read: one for the newest days; after that, one for
+    the days of each year, and one for each batch of days, which grows up to 366 days, or 20 days of
+    hours.
 
     Args:
-        days: The number of days in the first batch.
+        today: The ``dt`` of this moment. Exports of later windows are found too.
+        days: How many days are wanted at least, besides the newest ones.
 
     Raises:
         StorageError: If S3 refuses or fails.
     """
     most = _DAYS_PER_REQUEST[series.granularity]
-    size = min(days, most)
-    for year in range(int(last_dt[:4]), int(first_dt[:4]) - 1, -1):
-        left = [dt for dt in bucket.days(series, year) if first_dt <= dt <= last_dt]
+    size = min(_NEWEST_DAYS[series.granularity] + days, most)
+    recent_dt = max(first_dt, _days_before(min(today, last_dt), size - 1))
+    yield from _batch(bucket, series, recent_dt, last_dt)
+    if recent_dt == first_dt:
+        return
+    for year in range(int(recent_dt[:4]), int(first_dt[:4]) - 1, -1):
+        left = [dt for dt in bucket.days(series, year) if first_dt <= dt < recent_dt]
         while left:
-            left, batch = left[:-size], left[-size:]
-            held = latest_by_label(bucket.exports(series, batch[0], batch[-1]))
-            yield from (held[label] for label in sorted(held, reverse=True))
             size = min(size * _GROWTH, most)
+            left, batch = left[:-size], left[-size:]
+            yield from _batch(bucket, series, batch[0], batch[-1])
+
+
+def _batch(bucket: Bucket, series: Series, first_dt: str, last_dt: str) -> Iterator[StoredObject]:
+    held = latest_by_label(bucket.exports(series, first_dt, last_dt))
+    yield from (held[label] for label in sorted(held, reverse=True))
+
+
+def _days_before(dt: str, days: int) -> str:
+    moment = date.fromisoformat(dt)
+    return (moment - min(timedelta(days), moment - date.min)).isoformat()
 
 
 def _listed(
@@ -97,7 +122,9 @@ def _listed(
     last = calendar.containing(time_range.end - _INSTANT).dt
     if query.after:
         last = min(last, calendar.containing(query.after.window.start).dt)
-    for stored in newest_first(bucket, series, first, last, days):
+    for stored in newest_first(
+        bucket, series, first, last, today=query.today[series.granularity], days=days
+    ):
         try:
             window = calendar.window(stored.parsed.label)
         except WindowError:

@@ -55,6 +55,8 @@ class ExportsQuery:
     time_ranges: Mapping[Granularity, TimeRange]
     limit: int
     after: Position | None
+    today: Mapping[Granularity, str]
+    """The ``dt`` of the window that contains this moment."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,10 @@ def exports_query(query: Query, settings: ApiSettings, now: datetime) -> Exports
         },
         limit=grammar.number("limit", values.get("limit", str(DEFAULT_LIMIT)), 1, MAX_LIMIT),
         after=_position(cursor, settings) if cursor else None,
+        today={
+            granularity: settings.calendar(granularity).containing(now).dt
+            for granularity in granularities
+        },
     )
 
 

@@ -6,17 +6,17 @@ lifetime. See docs/decisions/ in the repository.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from room_reports.api.errors import PresignError
+from room_reports.aws.clients import StsCredentials, aws_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -31,6 +31,9 @@ S3_CONFIG = Config(
     max_pool_connections=64,
     connect_timeout=3,
     read_timeout=10,
+)
+STS_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=3, read_timeout=10
 )
 _CREDENTIALS_LIFETIME = timedelta(hours=1)
 """The longest that AWS allows for credentials of one role that assumes another."""
@@ -52,16 +55,6 @@ class Link:
     """A presigned link, and when it expires."""
 
     url: str
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class StsCredentials:
-    """Temporary credentials of a role."""
-
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
-    session_token: str | None = field(repr=False)
     expires_at: datetime
 
 
@@ -108,7 +101,7 @@ class Presigner:
         with self._lock:
             if self._current is None or self._current[1] - self._clock() < self._ttl:
                 credentials = self._assume()
-                self._current = _s3_client(credentials), credentials.expires_at
+                self._current = aws_client("s3", S3_CONFIG, credentials), credentials.expires_at
             return self._current
 
 
@@ -131,16 +124,6 @@ def assume_role(sts: "STSClient", role: str) -> StsCredentials:
         given["SecretAccessKey"],
         given["SessionToken"],
         given["Expiration"].astimezone(UTC),
-    )
-
-
-def _s3_client(credentials: StsCredentials) -> "S3Client":
-    return boto3.client(
-        "s3",
-        config=S3_CONFIG,
-        aws_access_key_id=credentials.access_key_id,
-        aws_secret_access_key=credentials.secret_access_key,
-        aws_session_token=credentials.session_token,
     )
 
 

@@ -10,7 +10,7 @@ class Request:
     """A request's method, parameters and caller, without the path."""
 
     method: str
-    """GET or HEAD."""
+    """In capitals; GET or HEAD for every route."""
     query: Mapping[str, Sequence[str]]
     """All values by the name of the parameter."""
     if_none_match: str
@@ -19,6 +19,8 @@ class Request:
     """None if callers are authorised by IAM."""
     user_arn: str | None = None
     """The caller's ARN if callers are authorised by IAM."""
+    origin: str | None = None
+    """The origin of the web page that sends the request, if a browser says so."""
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> Self:
@@ -26,10 +28,11 @@ class Request:
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         identity = event["requestContext"]["identity"]
         return cls(
-            method=event["httpMethod"],
+            method=event["httpMethod"].upper(),
             query=event.get("multiValueQueryStringParameters") or {},
             if_none_match=headers.get("if-none-match", ""),
             source_ip=identity["sourceIp"],
             api_key_id=identity.get("apiKeyId"),
             user_arn=identity.get("userArn"),
+            origin=headers.get("origin"),
         )

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-
 from room_reports.api.errors import (
     ApiError,
     BadParameterError,
     ExportNotFoundError,
+    NoSuchRouteError,
     UnknownNameError,
 )
 from room_reports.api.request import Request
@@ -24,7 +23,7 @@ _SECURITY_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no
 _NOT_CACHED = {"Cache-Control": "no-store"}
 _REVALIDATED = {"Cache-Control": "private, no-cache"}
 
-EXPECTED_ERRORS: list[type[Exception]] = [ApiError, StorageError, NotFoundError]
+EXPECTED_ERRORS = (ApiError, StorageError)
 """The errors that become a response with a message; any other is a defect and becomes a 500."""
 
 
@@ -34,7 +33,7 @@ class HttpResponse:
 
     status: int
     body: str = ""
-    content_type: str = JSON
+    content_type: str | None = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def for_request(self, request: Request) -> "HttpResponse":
@@ -80,7 +79,7 @@ def error_response(error: Exception) -> HttpResponse:
             return _error(404, f"unknown_{error.what}", str(error))
         case ExportNotFoundError():
             return _error(404, error.code, str(error))
-        case NotFoundError():
+        case NoSuchRouteError():
             return _error(404, "no_such_route", "There is nothing here: see openapi.json.")
         case _:
             logger.error("The files cannot be read", error=str(error))

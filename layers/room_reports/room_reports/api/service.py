@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 
-import boto3
-
 from room_reports.api import grammar, responses
 from room_reports.api.coverage import coverage
 from room_reports.api.errors import ExportNotFoundError
@@ -15,10 +13,12 @@ from room_reports.api.exports import describe
 from room_reports.api.listing import newest, result_page
 from room_reports.api.openapi import openapi
 from room_reports.api.params import coverage_query, exports_query, series_of
-from room_reports.api.presign import S3_CONFIG, Presigner, assume_role
+from room_reports.api.presign import S3_CONFIG, STS_CONFIG, Presigner, assume_role
 from room_reports.api.request import Request
 from room_reports.api.responses import HttpResponse
 from room_reports.api.settings import ApiSettings, read_api_settings
+from room_reports.aws.clients import aws_client
+from room_reports.aws.init_phase import prepare
 from room_reports.model.windows import Window, iso
 from room_reports.storage.bucket import Bucket, StoredObject, latest_by_label
 from room_reports.storage.keys import Series
@@ -37,6 +37,16 @@ class DownloadsService:
     """With the function's own credentials, which may list but not read objects."""
     presigner: Presigner
     clock: Callable[[], datetime]
+
+    def prepare(self) -> None:
+        """Assume the presigner role and connect to S3, before the first request needs them.
+
+        Nothing is raised: the request reports what is wrong.
+        """
+        settings = self.settings.exporter
+        region, granularity = settings.regions[0].name, settings.granularities[0]
+        series = Series(settings.reports_by_region[region][0].slug, region, granularity)
+        prepare(self.presigner.client, lambda: self.bucket.connect(series.prefix))
 
     def exports(self, request: Request) -> HttpResponse:
         """Return a result page of the listing."""
@@ -101,8 +111,8 @@ class DownloadsService:
     def _find(self, series: Series, start: str) -> tuple[Window, StoredObject]:
         calendar, now = self.settings.calendar(series.granularity), self.clock()
         if start == grammar.LATEST:
-            last = calendar.containing(now + _DAY)
-            latest = newest(self.bucket, series, _FIRST_DT, last.dt)
+            today, last = calendar.containing(now).dt, calendar.containing(now + _DAY).dt
+            latest = newest(self.bucket, series, _FIRST_DT, last, today)
             if latest is None:
                 raise ExportNotFoundError(
                     "not_exported", f"Nothing of {_name(series)} has been exported yet."
@@ -128,8 +138,8 @@ def downloads_service() -> DownloadsService:
         ConfigurationError: Naming every variable that is wrong and what it should look like.
     """
     settings = read_api_settings(os.environ)
-    bucket = Bucket(boto3.client("s3", config=S3_CONFIG), settings.exporter.bucket)
-    assume = partial(assume_role, boto3.client("sts"), settings.presigner_role)
+    bucket = Bucket(aws_client("s3", S3_CONFIG), settings.exporter.bucket)
+    assume = partial(assume_role, aws_client("sts", STS_CONFIG), settings.presigner_role)
     presigner = Presigner(assume, settings.link_ttl, _utc_now)
     return DownloadsService(settings, bucket, presigner, _utc_now)
 

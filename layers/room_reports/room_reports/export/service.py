@@ -6,11 +6,13 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from room_reports.aws.init_phase import prepare
 from room_reports.deadline import Deadline
 from room_reports.errors import ConfigurationError
 from room_reports.export.events import parse_event
 from room_reports.export.run import Run
 from room_reports.export.scope import Scope
+from room_reports.export.state import STATE_PREFIX
 from room_reports.kaltura.client import KalturaRegion, RetryPolicy, connect
 from room_reports.kaltura.credentials import Credentials, parse_secret
 from room_reports.kaltura.transport import HttpPolicy
@@ -44,6 +46,24 @@ class ExporterService:
         self._dependencies = dependencies
         self._connected = lru_cache(maxsize=1)(self._connect)
 
+    def prepare(self) -> None:
+        """Make clients, read the secret and connect, before the first invocation needs them.
+
+        Nothing is raised: the invocation reports what is wrong.
+        """
+        reader = SettingsReader(self._dependencies.environment)
+        settings = read_settings(reader)
+        if not reader.problems:
+            prepare(
+                lambda: self._dependencies.bucket(settings.bucket).connect(STATE_PREFIX),
+                lambda: self._connect_to_kaltura(settings),
+            )
+
+    def _connect_to_kaltura(self, settings: Settings) -> None:
+        secret = self._dependencies.secret(settings.secret_id)
+        regions = self._regions(settings, parse_secret(secret, settings.regions))
+        prepare(*(region.connect for region in regions.values()))
+
     def invoke(
         self, event: Mapping[str, object], request_id: str, deadline: Deadline
     ) -> dict[str, Any]:
@@ -61,12 +81,7 @@ class ExporterService:
         run = Run(
             run_id=f"{now:%Y%m%dT%H%M%SZ}-{request_id[:8]}",
             settings=settings,
-            regions=self._connected(
-                settings.regions,
-                tuple(credentials.items()),
-                settings.connect_timeout,
-                settings.read_timeout,
-            ),
+            regions=self._regions(settings, credentials),
             bucket=dependencies.bucket(settings.bucket),
             deadline=deadline,
             clock=dependencies.clock,
@@ -98,6 +113,17 @@ class ExporterService:
         if problems or scope is None:
             raise ConfigurationError(problems)
         return settings, scope, credentials
+
+    def _regions(
+        self, settings: Settings, credentials: Mapping[str, Credentials]
+    ) -> dict[str, KalturaRegion]:
+        """Return each region by its name; the same ones until a setting or the secret changes."""
+        return self._connected(
+            settings.regions,
+            tuple(credentials.items()),
+            settings.connect_timeout,
+            settings.read_timeout,
+        )
 
     def _connect(
         self,

@@ -17,8 +17,9 @@ from room_reports.storage.bucket import Bucket, StoredObject
 from room_reports.storage.errors import StorageError
 from room_reports.telemetry import logger
 
-_SETTINGS_KEY = "state/settings.json"
-_ACTIVE_PREFIX = "state/active/"
+STATE_PREFIX = "state/"
+_SETTINGS_KEY = f"{STATE_PREFIX}settings.json"
+_ACTIVE_PREFIX = f"{STATE_PREFIX}active/"
 _LONGEST_RUN = timedelta(minutes=16)
 """The longest that Lambda lets a run be, and some clock skew."""
 

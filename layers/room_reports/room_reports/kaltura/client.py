@@ -64,6 +64,10 @@ class KalturaRegion:
         self._sessions = sessions
         self._retry = retry
 
+    def connect(self) -> None:
+        """Open a connection, which the next call uses; raise an error if that is impossible."""
+        self._transport.connect()
+
     def fetch(
         self,
         request: ReportRequest,

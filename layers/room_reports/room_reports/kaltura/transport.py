@@ -8,7 +8,7 @@ from itertools import chain
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import Retry, Timeout
+from urllib3 import HTTPConnectionPool, Retry, Timeout
 from urllib3.exceptions import ProtocolError
 
 from room_reports.deadline import Deadline
@@ -78,6 +78,25 @@ class Transport:
         )
         for scheme in ("https://", "http://"):
             self._http.mount(scheme, policy.adapter(max_retries=retry, pool_maxsize=64))
+
+    def connect(self) -> None:
+        """Open a connection, which the next call uses. Nothing is sent.
+
+        Raises:
+            OSError: If the region cannot be reached.
+            urllib3.exceptions.HTTPError: The same, or its certificate is wrong.
+        """
+        adapter = self._http.get_adapter(self._base_url)
+        assert isinstance(adapter, HTTPAdapter)  # so were they mounted
+        request = requests.Request("POST", self._base_url).prepare()
+        pool = adapter.get_connection_with_tls_context(request, verify=True)
+        assert isinstance(pool, HTTPConnectionPool)
+        adapter.cert_verify(pool, self._base_url, verify=True, cert=None)  # type: ignore[no-untyped-call]
+        # urllib3 has no public name for this: a pool connects when a request is sent.
+        connection = pool._get_conn()
+        connection.timeout = self._policy.connect_timeout
+        connection.connect()
+        pool._put_conn(connection)
 
     @contextmanager
     def report(self, form: Mapping[str, str], deadline: Deadline) -> Iterator[Iterator[bytes]]:

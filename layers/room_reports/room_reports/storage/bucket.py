@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import IO, TYPE_CHECKING, Any
 
-import boto3
-from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from room_reports.aws.clients import aws_client
 from room_reports.model.windows import Granularity
 from room_reports.storage.errors import ConflictError, StorageError
 from room_reports.storage.keys import ParsedKey, Series, parse_key
@@ -28,8 +27,11 @@ _CONFIG = Config(
     connect_timeout=5,
     read_timeout=60,
 )
-# One request for one object: the exporter fetches several reports at once already.
-_ONE_REQUEST = TransferConfig(multipart_threshold=5 << 30, use_threads=False)
+_READ_ATTEMPTS = 4
+_READ_SIZE = 256 << 10
+"""Bytes."""
+_BROKEN = ("IncompleteReadError", "ReadTimeoutError", "ResponseStreamingError")
+"""botocore's errors for a body that stops short, which it does not read again."""
 _MAX_KEYS = 1000
 """The most keys that S3 returns in one response."""
 _NOT_FOUND = ("404", "NoSuchKey", "NotFound")
@@ -113,6 +115,15 @@ class Bucket:
                             entry["Size"],
                         )
 
+    def connect(self, prefix: str) -> None:
+        """Open a connection to S3, which the next request uses, by asking for one key.
+
+        Raises:
+            StorageError: If S3 refuses or fails.
+        """
+        with _storage_errors("listing", prefix):
+            self._client.list_objects_v2(Bucket=self.name, Prefix=prefix, MaxKeys=1)
+
     def days(self, series: Series, year: int) -> list[str]:
         """Return the values of ``dt`` that a series has in a year, oldest first.
 
@@ -151,17 +162,29 @@ class Bucket:
     def read(self, key: str, out: IO[bytes]) -> bool:
         """Copy an object into ``out``; return False when it does not exist.
 
+        Args:
+            out: Seekable. What follows its position is replaced.
+
         Raises:
             StorageError: If S3 refuses or fails.
         """
-        try:
-            with _storage_errors("reading", key):
-                self._client.download_fileobj(self.name, key, out, Config=_ONE_REQUEST)
-        except StorageError as error:
-            if error.code in _NOT_FOUND:
-                return False
-            raise
-        return True
+        start, attempt = out.tell(), 0
+        while True:
+            attempt += 1
+            try:
+                with _storage_errors("reading", key):
+                    body = self._client.get_object(Bucket=self.name, Key=key)["Body"]
+                    for chunk in body.iter_chunks(_READ_SIZE):
+                        out.write(chunk)
+            except StorageError as error:
+                if error.code in _NOT_FOUND:
+                    return False
+                if error.code not in _BROKEN or attempt == _READ_ATTEMPTS:
+                    raise
+                out.seek(start)
+                out.truncate()
+            else:
+                return True
 
     def publish(
         self,
@@ -318,7 +341,7 @@ def _page_size(series: Series, first_dt: str, last_dt: str) -> int:
 
 def open_bucket(name: str) -> Bucket:
     """Return the bucket of this name, with the credentials of the environment."""
-    return Bucket(boto3.client("s3", config=_CONFIG), name)
+    return Bucket(aws_client("s3", _CONFIG), name)
 
 
 def latest_by_label(stored: Iterable[StoredObject]) -> dict[str, StoredObject]:
