@@ -11,6 +11,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from room_reports.errors import ConfigurationError
+from room_reports.model.athena_zones import UNKNOWN_TO_ATHENA
 from room_reports.model.filters import Filters, parse_filters
 from room_reports.model.regions import Region, parse_region
 from room_reports.model.reports import Report, report_with_id
@@ -229,6 +230,8 @@ def _granularities(text: str) -> tuple[Granularity, ...]:
 
 
 def _zone(text: str) -> ZoneInfo:
+    if replacement := UNKNOWN_TO_ATHENA.get(text):
+        raise ValueError(f"{text!r} is unknown to Athena; write {replacement}")
     try:
         return ZoneInfo(text)
     except (KeyError, ValueError, OSError) as error:
