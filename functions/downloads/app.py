@@ -22,7 +22,9 @@ _ARTEFACT = Path(__file__).parent
 def _app() -> APIGatewayRestResolver:
     service = downloads_service()
     origin = service.settings.cors_origin
-    app = APIGatewayRestResolver(cors=CORSConfig(allow_origin=origin) if origin else None)
+    cors = CORSConfig(allow_origin=origin) if origin else None
+    # With a domain name of your own, the path begins with the name of the stage.
+    app = APIGatewayRestResolver(cors=cors, strip_prefixes=["/v1"])
 
     def respond(route: Callable[[Request], HttpResponse]) -> Response[str]:
         request = Request.of(app.current_event.raw_event)
