@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from room_reports.deadline import Deadline
 from room_reports.errors import ConfigurationError
+from room_reports.export.event_bus import open_event_bus
 from room_reports.export.service import Dependencies, ExporterService
 from room_reports.storage.bucket import open_bucket
 from room_reports.telemetry import logger, metrics
@@ -35,6 +36,7 @@ _exporter = ExporterService(
         secret=_secret,
         bucket=lru_cache(open_bucket),
         clock=lambda: datetime.now(UTC),
+        event_bus=lru_cache(open_event_bus),
     )
 )
 

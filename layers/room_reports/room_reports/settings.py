@@ -63,6 +63,8 @@ class Settings:
     """Seconds."""
     bucket: str
     secret_id: str
+    event_bus: str | None = None
+    """The EventBridge event bus that notifications are sent to; None: none are sent."""
 
     def filters_digest(self, slug: str) -> str:
         """Return a short digest of a report's filters; ``none`` when it has none."""
@@ -148,6 +150,7 @@ def read_settings(reader: SettingsReader) -> Settings:
         read_timeout=reader.read("READ_TIMEOUT_SECONDS", "600", number(1, 600)),
         bucket=reader.require("BUCKET_NAME", "the name of the bucket to export to"),
         secret_id=reader.require("SECRET_ID", "the ARN of the secret with the credentials"),
+        event_bus=reader.read("EVENT_BUS_NAME", "", str) or None,
     )
 
 

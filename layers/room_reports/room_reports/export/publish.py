@@ -43,6 +43,8 @@ class ExportedTask:
     """What the object says of itself."""
     fewer_rows_than: int | None = None
     """The number of rows of the previous export, if an event accepted that there are fewer."""
+    former_state: str | None = None
+    """The state of the previous export, if there was one that says it."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ class TaskExporter:
             sha256 = fetched.summary.stored_sha256
             if not self._publish(task, file, sha256, metadata, found, same=same):
                 return Superseded()
-            return ExportedTask(task, state, fetched, change, same, metadata, accepted)
+            former = found.metadata.get("state") if found and found.size else None
+            return ExportedTask(task, state, fetched, change, same, metadata, accepted, former)
 
     def _request(self, task: Task) -> ReportRequest:
         return ReportRequest(

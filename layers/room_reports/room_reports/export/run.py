@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from room_reports.deadline import Deadline
 from room_reports.export.errors import RunFailedError
 from room_reports.export.lateness import SeriesFreshness
+from room_reports.export.notifications import Notifier, Send
 from room_reports.export.piece_store import windows_with_pieces
 from room_reports.export.planner import Plan, SeriesPlan, Share, Task, plan_series
 from room_reports.export.publish import ExportedTask, Superseded, TaskExporter
@@ -66,6 +67,8 @@ class Run:
     deadline: Deadline
     clock: Callable[[], datetime]
     runtime: Runtime
+    send: Send | None = None
+    """Sends notifications; None: none are sent."""
 
     def execute(self, scope: Scope) -> RunResult:
         """Export what is due within ``scope`` and write the run record.
@@ -86,14 +89,16 @@ class Run:
         skipped = sum(planned.skipped for planned in plan.values())
         logger.info("Planned", due=due, skipped=skipped, trigger=scope.trigger)
         progress = _Progress()
+        notifier = Notifier(self.send, self.bucket, self.settings, self.run_id, self.deadline)
         if not scope.dry_run:
-            self._work(plan, scope, self.clock(), progress)
+            self._work(plan, scope, self.clock(), progress, notifier)
             self._retire_duplicates(plan, progress)
         result = self._result(scope, plan, progress)
         record = result.run_record(scope, started, self.clock())
         self.bucket.write_json(run_record_key(started, self.run_id), record)
         end_run(self.bucket, self.run_id)
-        measure(result, scheduled=scope.trigger == "schedule")
+        unsent = notifier.finish()
+        measure(result, scheduled=scope.trigger == "schedule", unsent=unsent)
         if result.failed:
             raise RunFailedError(result.to_dict())
         return result
@@ -146,7 +151,14 @@ class Run:
         days = scope.days(series.granularity)
         return self.bucket.exports(series, *days) if days else ()
 
-    def _work(self, plan: Plan, scope: Scope, started: datetime, progress: _Progress) -> None:
+    def _work(
+        self,
+        plan: Plan,
+        scope: Scope,
+        started: datetime,
+        progress: _Progress,
+        notifier: Notifier,
+    ) -> None:
         """Carry out the tasks."""
         exporter = TaskExporter(
             settings=self.settings,
@@ -179,6 +191,7 @@ class Run:
                 case ExportedTask():
                     progress.exported.append(result)
                     _log_exported(result)
+                    notifier.exported(result)
                 case Superseded():
                     progress.superseded += 1
                 case Deferred():

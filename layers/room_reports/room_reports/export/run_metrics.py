@@ -9,19 +9,21 @@ from room_reports.export.result import RunResult
 from room_reports.telemetry import NAMESPACE, metrics
 
 
-def measure(result: RunResult, *, scheduled: bool) -> None:
+def measure(result: RunResult, *, scheduled: bool, unsent: int = 0) -> None:
     """Emit the metrics of a run.
 
     Args:
         scheduled: Whether the run looked at everything that can be due. One that looked at a
             range says nothing of how late the exports are, and must neither raise nor clear the
             alarm on it.
+        unsent: The number of notifications that EventBridge did not take.
     """
     counts = {
         "TasksExported": len(result.exported),
         "TasksFailed": len(result.failed),
         "TasksDeferred": result.deferred,
         "RowsExported": sum(done.fetched.summary.rows for done in result.exported),
+        "NotificationsUnsent": unsent,
     }
     if scheduled:
         counts["TasksDue"] = sum(item.due for item in result.freshness)
