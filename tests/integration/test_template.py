@@ -23,6 +23,7 @@ from room_reports.export.run_metrics import measure
 from room_reports.model.reports import REPORTS, Report
 from room_reports.telemetry import metrics
 from tests.integration.schedule import schedule_problem
+from tests.support.emf import emf_metrics
 from tests.support.settings import read_settings
 
 ROOT = Path(__file__).parents[2]
@@ -274,7 +275,8 @@ def test_the_alarms_watch_the_metric_that_a_scheduled_run_emits(
 ) -> None:
     exporter = resources(template, "AWS::Serverless::Function")["Exporter"]
     variables = exporter["Environment"]["Variables"]
-    late, stopped = resources(template, "AWS::CloudWatch::Alarm").values()
+    alarms = resources(template, "AWS::CloudWatch::Alarm")
+    late, stopped = alarms["ExportsLateAlarm"], alarms["ExportsStoppedAlarm"]
     for alarm in (late, stopped):
         assert alarm["Dimensions"] == [
             {"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}
@@ -297,13 +299,7 @@ def emitted(
     capsys.readouterr()
     measure(RunResult("run", (), 0, 0, ()), scheduled=scheduled)
     metrics.flush_metrics()
-    found: dict[tuple[str, tuple[str, ...]], set[str]] = {}
-    for line in capsys.readouterr().out.splitlines():
-        for directive in json.loads(line)["_aws"]["CloudWatchMetrics"]:
-            for dimensions in directive["Dimensions"]:
-                names = found.setdefault((directive["Namespace"], tuple(dimensions)), set())
-                names.update(metric["Name"] for metric in directive["Metrics"])
-    return found
+    return emf_metrics(capsys.readouterr().out)
 
 
 def test_links_live_as_long_as_the_api_allows(template: dict[str, Any]) -> None:

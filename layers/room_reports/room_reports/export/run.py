@@ -14,7 +14,7 @@ from room_reports.export.planner import Plan, SeriesPlan, Share, Task, plan_seri
 from room_reports.export.publish import ExportedTask, Superseded, TaskExporter
 from room_reports.export.receive import ConcurrentMap
 from room_reports.export.result import FailedTask, RunResult, describe_error
-from room_reports.export.run_metrics import measure
+from room_reports.export.run_metrics import expiring_sessions, measure
 from room_reports.export.scheduler import RegionScheduler, favoured_series
 from room_reports.export.scope import Scope
 from room_reports.export.state import SettingsInForce, begin_run, end_run
@@ -53,6 +53,7 @@ class _Progress:
     failed: list[FailedTask] = field(default_factory=list)
     deferred: list[Task] = field(default_factory=list)
     superseded: int = 0
+    quarantined: int = 0
     retired: list[str] = field(default_factory=list)
 
 
@@ -97,8 +98,14 @@ class Run:
         record = result.run_record(scope, started, self.clock())
         self.bucket.write_json(run_record_key(started, self.run_id), record)
         end_run(self.bucket, self.run_id)
-        unsent = notifier.finish()
-        measure(result, scheduled=scope.trigger == "schedule", unsent=unsent)
+        scheduled = scope.trigger == "schedule"
+        measure(
+            result,
+            scheduled=scheduled,
+            unsent=notifier.finish(),
+            calls={name: region.calls.take() for name, region in self.regions.items()},
+            expiring=expiring_sessions(self.regions, scope.now, self.deadline) if scheduled else 0,
+        )
         if result.failed:
             raise RunFailedError(result.to_dict())
         return result
@@ -198,7 +205,7 @@ class Run:
                     progress.deferred.append(task)
                 case Failed(error=error):
                     progress.failed.append(_failed(task, error))
-                    self._quarantine(task, error, started)
+                    progress.quarantined += self._quarantine(task, error, started)
 
         Workers(self.runtime, schedulers, self.deadline, attempt).run(report)
 
@@ -248,6 +255,7 @@ class Run:
             skipped=sum(planned.skipped for planned in plan.values()) + progress.superseded,
             deferred=left + len(progress.deferred),
             failed=tuple(sorted(progress.failed, key=lambda failed: place(failed.task))),
+            quarantined=progress.quarantined,
             freshness=tuple(
                 SeriesFreshness.of(planned, unfinished[series], scope.now)
                 for series, planned in plan.items()
@@ -260,10 +268,10 @@ class Run:
             },
         )
 
-    def _quarantine(self, task: Task, error: BaseException, started: datetime) -> None:
+    def _quarantine(self, task: Task, error: BaseException, started: datetime) -> bool:
         """Keep a response that could not be read, for the operator to inspect."""
         if not isinstance(error, KalturaError) or error.response_sample is None:
-            return
+            return False
         sample = error.response_sample
         document = {
             "task": task.key,
@@ -277,8 +285,9 @@ class Run:
             self.bucket.write_json(key, json.dumps(document, ensure_ascii=False, indent=1))
         except StorageError as failure:
             logger.error("Could not quarantine", task=task.key, error=str(failure))
-        else:
-            logger.error("Quarantined", task=task.key, quarantine_key=key)
+            return False
+        logger.error("Quarantined", task=task.key, quarantine_key=key)
+        return True
 
 
 def _failed(task: Task, error: BaseException) -> FailedTask:
