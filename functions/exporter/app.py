@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from room_reports.aws.init_phase import runs_on_lambda
 from room_reports.aws.secret import SecretReader
 from room_reports.deadline import Deadline
+from room_reports.export.event_bus import open_event_bus
 from room_reports.export.service import Dependencies, ExporterService
 from room_reports.storage.bucket import open_bucket
 from room_reports.telemetry import logger, metrics
@@ -25,6 +26,7 @@ _exporter = ExporterService(
         secret=SecretReader().text,
         bucket=lru_cache(open_bucket),
         clock=lambda: datetime.now(UTC),
+        event_bus=lru_cache(open_event_bus),
     )
 )
 if runs_on_lambda(os.environ):

@@ -7,6 +7,7 @@ from local.kaltura import report_action, response
 from local.kaltura.account import Account
 from local.kaltura.errors import KalturaError
 from local.kaltura.kaltura_sessions import KalturaSessions, forbidden
+from local.kaltura.ks import KS
 from local.kaltura.report_action import ReportSettings
 from local.kaltura.request import HttpRequest, parameters
 from local.kaltura.response import Response
@@ -14,7 +15,7 @@ from local.kaltura.truth import Row, Truth
 
 SERVICES: Mapping[str, frozenset[str]] = {
     "report": frozenset({"getcsvfromstringparams"}),
-    "session": frozenset({"start", "startwidgetsession", "end"}),
+    "session": frozenset({"start", "startwidgetsession", "get", "end"}),
     "apptoken": frozenset({"startsession"}),
 }
 FORMATS = frozenset({"1", "2", "3", "9"})
@@ -103,14 +104,23 @@ class KalturaApi:
             if not self.kaltura_sessions.may_report(ks):
                 raise forbidden()
             return self._report(call, raw)
+        return self._kaltura_session(succeeded, raw, ks, output)
+
+    def _kaltura_session(
+        self, call: Call, raw: Mapping[str, str], ks: KS | None, output: str
+    ) -> HandledCall:
+        """Start, describe or end a Kaltura session, by a caller that has one or needs none."""
+        now = call.time
+        if call.action == "get":
+            return HandledCall(response.result(self.kaltura_sessions.get(ks), output, now), call)
         if call.action == "startwidgetsession":
             widget = self.kaltura_sessions.start_widget(raw, now)
-            return HandledCall(response.result(widget, output, now, cache="key"), succeeded)
+            return HandledCall(response.result(widget, output, now, cache="key"), call)
         if call.action == "startsession":
             started = self.kaltura_sessions.start_app_token(raw, ks, now)
-            return HandledCall(response.result(started, output, now), succeeded)
+            return HandledCall(response.result(started, output, now), call)
         self.kaltura_sessions.end(ks, now)
-        return HandledCall(response.result("", output, now), succeeded)
+        return HandledCall(response.result("", output, now), call)
 
     def _report(self, call: Call, raw: Mapping[str, str]) -> HandledCall:
         if raw.get("partnerId", raw.get("p", "")) not in {"", str(self.account.partner_id)}:

@@ -100,6 +100,23 @@ class KalturaSessions:
         expires_at = int(now) + _seconds(params.get("expiry"), DEFAULT_EXPIRY)
         return self._generate(expires_at, kind, params.get("userId", ""), privileges)
 
+    def get(self, ks: KS | None) -> dict[str, object]:
+        """Handle session.get: describe the caller's KS, which must be allowed to use the KMC.
+
+        Source: kaltura/server, service.session.ini (KMC_ACCESS, which report viewers lack).
+        """
+        role = (ks.privilege("setrole") or self.account.users.get(ks.user_id)) if ks else None
+        if ks is None or ks.type < 1 or role not in (None, "PARTNER_ADMIN_ROLE"):
+            raise KalturaError("SERVICE_FORBIDDEN", "session->get")
+        return {
+            "sessionType": ks.type,
+            "partnerId": self.account.partner_id,
+            "userId": ks.user_id,
+            "expiry": ks.expires_at,
+            "privileges": kaltura_session.print_privileges(ks.privileges),
+            "objectType": "KalturaSessionInfo",
+        }
+
     def start_widget(self, params: Mapping[str, str], now: float) -> dict[str, object]:
         """Handle session.startWidgetSession: return a KS without a user."""
         if "widgetId" not in params:

@@ -22,7 +22,8 @@ def instructions(stack: Stack, directory: Path) -> str:
   export AWS_SECRET_ACCESS_KEY={value("aws_secret_access_key")}
   export AWS_DEFAULT_REGION={value("aws_region")}
   {aws} lambda invoke --function-name {stack.outputs["ExporterFunction"]} \\
-      --cli-binary-format raw-in-base64-out --payload file://events/direct.json result.json
+      --cli-binary-format raw-in-base64-out --invocation-type Event \\
+      --payload file://events/direct.json result.json
   {aws} s3 ls --recursive s3://{stack.bucket}
 
 The web page, which asks for the API key, and the API:

@@ -2,6 +2,8 @@
 
 - ``add_named_queries``: its CloudFormation has no ``AWS::Athena::NamedQuery``. The patch uses
   private names.
+- ``name_roles_by_their_arn``: its ``aws:PrincipalArn`` is the ARN of a role's session, and not of
+  the role as in AWS. The patch uses private names.
 - ``allow_plain_http``: its endpoint has no TLS, which the bucket policies require. The workaround
   uses the public API.
 - ``set_api_responses``: when it imports an API, it ignores the extension
@@ -12,7 +14,7 @@ you raise the version in the dependency group ``ministack`` of pyproject.toml, c
 remove those that are no longer needed, and change ``VERSION``.
 
 Run as a script, by ministack's own interpreter, this module starts ministack with the private
-patch. Import it to use the others.
+patches. Import it to use the others.
 """
 
 import json
@@ -61,6 +63,26 @@ def add_named_queries() -> None:
     }
 
 
+def name_roles_by_their_arn() -> None:
+    """Make the condition key ``aws:PrincipalArn`` hold the ARN of the caller's role.
+
+    The trust policy of the presigner role has a condition on it. The roles of the template have no
+    path, so that the ARN follows from the name in the ARN of the session.
+    """
+    from ministack.core import iam_evaluator  # noqa: PLC0415 - only ministack's interpreter has it
+
+    resolve = iam_evaluator._resolve_condition_key
+
+    def resolve_role(key: str, context: Any) -> Any:
+        value = resolve(key, context)
+        if key.lower() != "aws:principalarn" or ":assumed-role/" not in str(value):
+            return value
+        arn, _, session = value.partition(":assumed-role/")
+        return f"{arn.replace(':sts:', ':iam:')}:role/{session.partition('/')[0]}"
+
+    iam_evaluator._resolve_condition_key = resolve_role
+
+
 def allow_plain_http(root: "Aws") -> None:
     """Delete the bucket policies, which deny requests without TLS.
 
@@ -88,12 +110,13 @@ def set_api_responses(aws: "Aws", api_body: Mapping[str, Any]) -> None:
 
 
 def main() -> None:
-    """Start ministack with the private patch."""
+    """Start ministack with the private patches."""
     if (installed := version("ministack")) != VERSION:
         sys.exit(f"ministack_patches.py is for ministack {VERSION}, but {installed} is installed.")
     from ministack.app import main as serve  # noqa: PLC0415
 
     add_named_queries()
+    name_roles_by_their_arn()
     serve()
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import textwrap
 import zipfile
 from collections.abc import Callable, Iterator
@@ -141,8 +142,10 @@ def test_the_exporter_is_denied_other_services(
 def test_the_bucket_policy_denies_plain_http_to_everyone(stack: Stack) -> None:
     properties = load_template()["Resources"]["BucketPolicy"]["Properties"]
     policy = json.dumps(properties["PolicyDocument"])
-    policy = policy.replace('{"Fn::GetAtt": ["Bucket", "Arn"]}', '"arn:aws:s3:::refusing"')
-    policy = policy.replace('{"Fn::Sub": "${Bucket.Arn}/*"}', '"arn:aws:s3:::refusing/*"')
+    policy = re.sub(r'\{"Fn::Sub": ("[^"]+")\}', r"\1", policy)
+    for name, value in (("AWS::Partition", "aws"), ("BucketName.Value", "refusing")):
+        policy = policy.replace(f"${{{name}}}", value)
+    policy = policy.replace("${LinkTtlSeconds}", "900")
     stack.aws.s3.create_bucket(Bucket="refusing")
     stack.aws.s3.list_objects_v2(Bucket="refusing")
     stack.aws.s3.put_bucket_policy(Bucket="refusing", Policy=policy)

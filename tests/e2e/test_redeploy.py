@@ -1,10 +1,12 @@
 """Changing, deleting and deploying the stack again: the nested stack follows, no data is lost."""
 
 import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local.stack.deployment import deploy
 from local.stack.lifecycle import local_stack
@@ -67,3 +69,29 @@ def test_a_new_deployment_adopts_nothing_and_the_old_data_stays(
     saved = aws.athena.list_named_queries(WorkGroup=new["AthenaWorkgroup"])["NamedQueryIds"]
     assert len(saved) == len(queries())
     aws.s3.head_object(Bucket=old["BucketName"], Key="room_data/kept.csv")
+
+
+def test_a_new_stack_adopts_the_bucket_of_a_deleted_one(own_stack: Stack, tmp_path: Path) -> None:
+    aws, regions = own_stack.aws, {"KalturaRegions": own_stack.kaltura.regions}
+    old = deploy(aws, regions, tmp_path)["BucketName"]
+    aws.cloudformation.delete_stack(StackName=own_stack.name)
+    aws.cloudformation.get_waiter("stack_delete_complete").wait(
+        StackName=own_stack.name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    buckets = {bucket["Name"] for bucket in aws.s3.list_buckets()["Buckets"]}
+    new = deploy(aws, {**regions, "ExistingBucketName": old}, tmp_path)
+    (results,) = {bucket["Name"] for bucket in aws.s3.list_buckets()["Buckets"]} - buckets
+    assert "queryresults" in results
+    assert new["BucketName"] == old
+    # The functions, what they may do, and the tables are all about the old bucket.
+    function = aws.functions.get_function_configuration(FunctionName=new["ExporterFunction"])
+    assert function["Environment"]["Variables"]["BUCKET_NAME"] == old
+    role = function["Role"].rpartition("/")[2]
+    policy = aws.iam.get_role_policy(RoleName=role, PolicyName="export")["PolicyDocument"]
+    assert f"arn:aws:s3:::{old}/attendees/granularity=*" in json.dumps(policy)
+    tables = aws.glue.get_tables(DatabaseName=new["GlueDatabase"])["TableList"]
+    locations = [table["StorageDescriptor"].get("Location", "") for table in tables]
+    assert f"s3://{old}/attendees/" in locations
+    # Its policy, which the old stack has taken away, requires TLS again.
+    with pytest.raises(ClientError, match="explicit deny"):
+        aws.s3.list_objects_v2(Bucket=old)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -16,6 +17,7 @@ from room_reports.api.openapi import openapi
 from room_reports.api.settings import read_api_settings
 from room_reports.errors import ConfigurationError
 from room_reports.export.changes import Change
+from room_reports.export.notifications import SOURCE, Kind, Notification
 from room_reports.export.planner import Reason
 from tests.support.world import World, export_key
 
@@ -77,6 +79,26 @@ def test_the_run_record_has_the_fields_of_the_page(exported: tuple[World, Any]) 
     assert set(named(of_export)) == set(record["exported"][0])
     assert described(of_export, "reason") == [reason.name.lower() for reason in Reason]
     assert described(of_export, "change") == list(get_type_hints(Change))
+
+
+def test_the_notifications_have_the_fields_of_the_page() -> None:
+    page = section("Notifications")
+    of_file, of_day = page.split("`detail` of a complete day has")
+    received: list[Notification] = []
+
+    def send(notifications: Sequence[Notification]) -> list[Notification]:
+        received.extend(notifications)
+        return []
+
+    with World(size=Size(rooms=3, attendees=3), send=send) as world:
+        world.run({"from": "2026-09-17", "to": "2026-09-18"})
+    kinds, fields = of_file.split("`detail` of a file:")
+    assert named(kinds)[1:] == [kind.value for kind in Kind]
+    assert SOURCE in quoted(kinds)
+    assert named(fields) == list(received[0].detail)
+    assert received[-1].detail_type == Kind.DAY_COMPLETE
+    fields_of_day = quoted(of_day.split(".\n\n")[0])
+    assert [name for name in fields_of_day if name != "settled"] == list(received[-1].detail)
 
 
 def test_the_secret_has_the_forms_of_the_page() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from local.stack.template import ATHENA_TEMPLATE, load_template
 from room_reports.api.settings import MAX_LINK_TTL
+from room_reports.export.notifications import UNSENT_PREFIX
 from room_reports.export.piece_store import MAX_AGE
 from room_reports.export.piece_store import PREFIX as PIECES
 from room_reports.export.result import RunResult
@@ -21,6 +22,7 @@ from room_reports.export.run_metrics import measure
 from room_reports.model.reports import REPORTS, Report
 from room_reports.telemetry import metrics
 from tests.integration.schedule import schedule_problem
+from tests.support.emf import emf_metrics
 from tests.support.settings import read_settings
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +51,9 @@ CONTRACT_OUTPUTS = {
     "GlueDatabase",
     "AthenaWorkgroup",
 }
+
+BUCKET = {"Fn::GetAtt": ["BucketName", "Value"]}
+BUCKET_ARN = "arn:${AWS::Partition}:s3:::${BucketName.Value}"
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +203,7 @@ def test_each_report_has_a_table_that_agrees_with_the_catalogue(report: Report) 
 def test_the_tables_read_the_bucket_that_the_exporter_writes_to(template: dict[str, Any]) -> None:
     nested = template["Resources"]["AthenaTables"]["Properties"]["Parameters"]
     exporter = resources(template, "AWS::Serverless::Function")["Exporter"]["Environment"]
-    assert nested["BucketName"] == exporter["Variables"]["BUCKET_NAME"] == {"Ref": "Bucket"}
+    assert nested["BucketName"] == exporter["Variables"]["BUCKET_NAME"] == BUCKET
     assert nested["TimeZone"] == exporter["Variables"]["TIME_ZONE"]
     assert nested["RegionNames"] == {"Fn::GetAtt": ["RegionNames", "Value"]}
 
@@ -222,15 +227,17 @@ def test_no_permission_is_granted_on_everything_or_to_delete_anything(
         for resource in granted if isinstance(granted, list) else [granted]:
             # A resource of this stack or objects with a prefix in its bucket, never an ARN pattern.
             assert set(resource) <= {"Fn::GetAtt", "Fn::Sub"}, statement
-            assert re.match(
-                r"\$\{Bucket\.Arn\}/[a-z]", str(resource.get("Fn::Sub", "${Bucket.Arn}/a"))
-            )
+            text = str(resource.get("Fn::Sub", BUCKET_ARN))
+            if actions == "events:PutEvents":
+                assert text.endswith(":event-bus/default")
+                continue
+            assert text == BUCKET_ARN or re.match(rf"{re.escape(BUCKET_ARN)}/[a-z]", text)
 
 
 def test_the_exporter_may_access_the_objects_of_each_report(template: dict[str, Any]) -> None:
     text = json.dumps(list(statements(template)))
     for slug in [*(report.slug for report in REPORTS), "report_*"]:
-        assert f"${{Bucket.Arn}}/{slug}/granularity=*" in text
+        assert f"{BUCKET_ARN}/{slug}/granularity=*" in text
 
 
 def exporter_statement(template: dict[str, Any], sid: str) -> dict[str, Any]:
@@ -246,7 +253,7 @@ def test_the_exporter_may_list_read_and_write_its_state(template: dict[str, Any]
     statement = exporter_statement(template, "ReadAndWriteState")
     assert statement["Action"] == ["s3:GetObject", "s3:PutObject"]
     assert statement["Resource"] == [
-        {"Fn::Sub": f"${{Bucket.Arn}}/{prefix}*"} for prefix in ("state/", PIECES)
+        {"Fn::Sub": f"{BUCKET_ARN}/{prefix}*"} for prefix in ("state/", PIECES)
     ]
 
 
@@ -255,7 +262,7 @@ def test_pieces_and_active_runs_expire_with_their_versions_and_settings_do_not(
 ) -> None:
     rules = resources(template, "AWS::S3::Bucket")["Bucket"]["LifecycleConfiguration"]["Rules"]
     expiring = {rule["Prefix"]: rule for rule in rules if "ExpirationInDays" in rule}
-    assert set(expiring) == {"quarantine/", PIECES, "state/active/"}
+    assert set(expiring) == {"quarantine/", PIECES, "state/active/", UNSENT_PREFIX}
     for prefix, days, noncurrent in ((PIECES, 8, 1), ("state/active/", 2, 2)):
         assert expiring[prefix]["ExpirationInDays"] == days
         assert expiring[prefix]["NoncurrentVersionExpiration"] == {"NoncurrentDays": noncurrent}
@@ -267,7 +274,8 @@ def test_the_alarms_watch_the_metric_that_a_scheduled_run_emits(
 ) -> None:
     exporter = resources(template, "AWS::Serverless::Function")["Exporter"]
     variables = exporter["Environment"]["Variables"]
-    late, stopped = resources(template, "AWS::CloudWatch::Alarm").values()
+    alarms = resources(template, "AWS::CloudWatch::Alarm")
+    late, stopped = alarms["ExportsLateAlarm"], alarms["ExportsStoppedAlarm"]
     for alarm in (late, stopped):
         assert alarm["Dimensions"] == [
             {"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}
@@ -290,13 +298,7 @@ def emitted(
     capsys.readouterr()
     measure(RunResult("run", (), 0, 0, ()), scheduled=scheduled)
     metrics.flush_metrics()
-    found: dict[tuple[str, tuple[str, ...]], set[str]] = {}
-    for line in capsys.readouterr().out.splitlines():
-        for directive in json.loads(line)["_aws"]["CloudWatchMetrics"]:
-            for dimensions in directive["Dimensions"]:
-                names = found.setdefault((directive["Namespace"], tuple(dimensions)), set())
-                names.update(metric["Name"] for metric in directive["Metrics"])
-    return found
+    return emf_metrics(capsys.readouterr().out)
 
 
 def test_links_live_as_long_as_the_api_allows(template: dict[str, Any]) -> None:
@@ -345,7 +347,7 @@ def test_buckets_are_private_and_encrypted_and_deny_plain_http(
     for bucket in resources(template, "AWS::S3::Bucket").values():
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
         assert bucket["BucketEncryption"]
-    (statement,) = template["Resources"][policy]["Properties"]["PolicyDocument"]["Statement"]
+    statement, *_ = template["Resources"][policy]["Properties"]["PolicyDocument"]["Statement"]
     assert statement["Effect"] == "Deny"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
+from room_reports.export.notifications import Send
 from room_reports.export.service import Dependencies, ExporterService
 from room_reports.kaltura.client import RetryPolicy
 from room_reports.kaltura.transport import HttpPolicy
@@ -28,6 +29,7 @@ def new_exporter(
     *,
     s3_attempts: int = 5,
     runtime: Runtime | None = None,
+    send: Send | None = None,
 ) -> ExporterService:
     """Return an exporter without any Kaltura sessions.
 
@@ -38,6 +40,7 @@ def new_exporter(
         clock: returns the exporter's current time; timezone-aware.
         sleep: called with the seconds to wait before another attempt.
         runtime: time and threads; by default real threads that never wait for nothing.
+        send: sends notifications; by default none are sent.
         s3_attempts: how often boto3 sends a request to S3 before it gives up.
     """
     client = s3_client(s3_url, s3_attempts)
@@ -50,6 +53,7 @@ def new_exporter(
             retry=RetryPolicy(sleep=sleep),
             http=HttpPolicy(backoff=0.001, retry_after_max=0),
             runtime=runtime or ImpatientRuntime(),
+            event_bus=(lambda _: send) if send else None,
         )
     )
 

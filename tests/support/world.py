@@ -32,6 +32,7 @@ from local.kaltura.server import KalturaServer
 from local.kaltura.university import University
 from room_reports.deadline import Deadline
 from room_reports.export.errors import RunFailedError
+from room_reports.export.notifications import Send
 from room_reports.export.service import ExporterService
 from room_reports.model.reports import REPORTS
 from room_reports.runtime import Runtime
@@ -73,6 +74,7 @@ class World:
         variables: environment variables of the exporter; the last day is exported by default.
         skew: how far the clocks of the parts differ from ``now``.
         runtime: the exporter's time and threads; by default real threads that never wait.
+        send: what sends the notifications of a run; by default none are sent.
         s3_attempts: how often the exporter's S3 client sends a request before it gives up.
     """
 
@@ -89,6 +91,7 @@ class World:
         skew: ClockSkew | None = None,
         s3_attempts: int = 5,
         runtime: Runtime | None = None,
+        send: Send | None = None,
     ) -> None:
         self.now = now
         """The current time; a test can move it forwards and backwards."""
@@ -118,6 +121,9 @@ class World:
         )
         """The text of the exporter's secret; a changed one holds from the next run on."""
         self._s3_attempts = s3_attempts
+        self._send = send
+        if send:
+            self.environment["EVENT_BUS_NAME"] = "bus"
         self.runtime: Runtime = runtime or ImpatientRuntime()
         """The exporter's threads and monotonic clock."""
         self._running = ExitStack()
@@ -184,6 +190,7 @@ class World:
             self.waits.append,
             s3_attempts=self._s3_attempts,
             runtime=self.runtime,
+            send=self._send,
         )
 
     def deadline(self, seconds: float = 800) -> Deadline:

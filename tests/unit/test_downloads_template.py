@@ -45,16 +45,23 @@ def test_only_the_presigner_reads_objects_and_it_does_nothing_else(
     resources: dict[str, Any],
 ) -> None:
     assert "s3:GetObject" not in json.dumps(resources["DownloadsRole"])
-    ((statement,),) = (
+    ((statement, listing),) = (
         policy["PolicyDocument"]["Statement"] for policy in resources["PresignerRole"]["Policies"]
     )
     assert statement["Action"] == ["s3:GetObject", "s3:GetObjectVersion"]
     slugs = [report.slug for report in REPORTS]
-    assert statement["Resource"] == [
-        {"Fn::Sub": f"${{Bucket.Arn}}/{slug}/granularity=*"} for slug in [*slugs, "report_*"]
-    ]
+    bucket = "arn:${AWS::Partition}:s3:::${BucketName.Value}"
+    prefixes = [f"{slug}/granularity=*" for slug in [*slugs, "report_*"]]
+    assert statement["Resource"] == [{"Fn::Sub": f"{bucket}/{prefix}"} for prefix in prefixes]
+    assert (listing["Action"], listing["Resource"]) == ("s3:ListBucket", {"Fn::Sub": bucket})
+    assert listing["Condition"] == {"StringLikeIfExists": {"s3:prefix": prefixes}}
     (trusted,) = resources["PresignerRole"]["AssumeRolePolicyDocument"]["Statement"]
-    assert trusted["Principal"] == {"AWS": {"Fn::GetAtt": ["DownloadsRole", "Arn"]}}
+    assert trusted["Principal"] == {
+        "AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}
+    }
+    assert trusted["Condition"] == {
+        "ArnEquals": {"aws:PrincipalArn": {"Fn::GetAtt": ["DownloadsRole", "Arn"]}}
+    }
 
 
 def test_only_the_web_page_needs_no_authentication(resources: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from room_reports.errors import ConfigurationError
+from room_reports.model.athena_zones import UNKNOWN_TO_ATHENA
 from room_reports.model.filters import Filters, parse_filters
 from room_reports.model.regions import Region, parse_region
 from room_reports.model.reports import Report, report_with_id
@@ -63,6 +64,8 @@ class Settings:
     """Seconds."""
     bucket: str
     secret_id: str
+    event_bus: str | None = None
+    """The EventBridge event bus that notifications are sent to; None: none are sent."""
 
     def filters_digest(self, slug: str) -> str:
         """Return a short digest of a report's filters; ``none`` when it has none."""
@@ -148,6 +151,7 @@ def read_settings(reader: SettingsReader) -> Settings:
         read_timeout=reader.read("READ_TIMEOUT_SECONDS", "600", number(1, 600)),
         bucket=reader.require("BUCKET_NAME", "the name of the bucket to export to"),
         secret_id=reader.require("SECRET_ID", "the ARN of the secret with the credentials"),
+        event_bus=reader.read("EVENT_BUS_NAME", "", str) or None,
     )
 
 
@@ -230,6 +234,8 @@ def _granularities(text: str) -> tuple[Granularity, ...]:
 
 
 def _zone(text: str) -> ZoneInfo:
+    if replacement := UNKNOWN_TO_ATHENA.get(text):
+        raise ValueError(f"{text!r} is unknown to Athena; write {replacement}")
     try:
         return ZoneInfo(text)
     except (KeyError, ValueError, OSError) as error:

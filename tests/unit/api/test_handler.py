@@ -49,6 +49,13 @@ def send(origin: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Send:
     return request
 
 
+def test_with_a_domain_name_of_its_own_the_path_begins_with_the_stage(send: Send) -> None:
+    assert send("/v1/")[0] == send("/v1")[0] == 200
+    assert send("/v1/openapi.json") == send("/openapi.json")
+    assert send("/v1/exports", query={"limit": ["0"]})[0] == 400
+    assert send("/v1/v1/openapi.json")[0] == send("/v1exports")[0] == 404
+
+
 def test_only_the_documented_routes_exist(send: Send) -> None:
     assert send("/")[0] == 200
     assert send("/openapi.json")[0] == 200

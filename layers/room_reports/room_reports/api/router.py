@@ -11,6 +11,8 @@ from room_reports.api.responses import EXPECTED_ERRORS, HttpResponse, error_resp
 Route = Callable[..., HttpResponse]
 """Called with the request, and with the parts of the path that have a name."""
 _METHODS = ("GET", "HEAD")
+_STAGE = re.compile(r"\A/v1(?=/|\Z)")
+"""With a domain name of your own, the path begins with the name of the stage."""
 _NAME = re.compile(r"<(\w+)>")
 _VALUE = r"[\w~()'!*:@,;=+&$%<> \[\]{}|^.-]+"
 """One part of a path, after API Gateway has decoded it."""
@@ -35,7 +37,7 @@ class Router:
         """Return the response to an event, in the form that API Gateway expects."""
         request = Request.of(event)
         try:
-            response = self._response(event["path"], request)
+            response = self._response(_STAGE.sub("", event["path"], count=1), request)
         except EXPECTED_ERRORS as error:
             response = error_response(error)
         return self._rendered(response.for_request(request), request)

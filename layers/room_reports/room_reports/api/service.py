@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
 from room_reports.api import grammar, responses
 from room_reports.api.coverage import coverage
 from room_reports.api.errors import ExportNotFoundError
@@ -22,7 +24,7 @@ from room_reports.aws.init_phase import prepare
 from room_reports.model.windows import Window, iso
 from room_reports.storage.bucket import Bucket, StoredObject, latest_by_label
 from room_reports.storage.keys import Series
-from room_reports.telemetry import logger
+from room_reports.telemetry import NAMESPACE, logger
 
 _FILE_SUFFIX = ".csv"
 _FIRST_DT, _DAY = "2000-01-01", timedelta(days=1)
@@ -78,6 +80,7 @@ class DownloadsService:
             user_arn=request.user_arn,
             source_ip=request.source_ip,
         )
+        self.count_link()
         if start.endswith(_FILE_SUFFIX):
             return responses.redirect(link.url)
         return responses.link_response(
@@ -103,6 +106,13 @@ class DownloadsService:
         """Return the API's description."""
         grammar.no_values(request.query)
         return responses.json_response(openapi(self.settings))
+
+    @staticmethod
+    def count_link() -> None:
+        """Emit the metric of a link that was handed out."""
+        links = EphemeralMetrics(namespace=NAMESPACE)
+        links.add_metric("LinksCreated", MetricUnit.Count, 1)
+        links.flush_metrics()
 
     def _readable(self) -> Bucket:
         """Return the bucket with the presigner's credentials, which may read objects."""

@@ -14,6 +14,7 @@ import botocore.session
 
 if TYPE_CHECKING:
     from botocore.config import Config
+    from mypy_boto3_events.client import EventBridgeClient
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
     from mypy_boto3_sts.client import STSClient
@@ -39,6 +40,10 @@ def aws_client(
 
 @overload
 def aws_client(service: Literal["sts"], config: "Config") -> "STSClient": ...
+
+
+@overload
+def aws_client(service: Literal["events"], config: "Config") -> "EventBridgeClient": ...
 
 
 @overload

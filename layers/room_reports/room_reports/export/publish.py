@@ -35,6 +35,8 @@ class ExportedTask:
     """What the object says of itself."""
     fewer_rows_than: int | None = None
     """The number of rows of the previous export, if an event accepted that there are fewer."""
+    former_state: str | None = None
+    """The state of the previous export, if there was one that says it."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,9 @@ class TaskPublisher:
             sha256 = done.fetched.summary.stored_sha256
             if not self._publish(task, file, sha256, metadata, found, same=same):
                 return Superseded()
+            former = found.metadata.get("state") if found and found.size else None
             return ExportedTask(
-                task, state, done.fetched, change, same, metadata, done.fewer_rows_than
+                task, state, done.fetched, change, same, metadata, done.fewer_rows_than, former
             )
 
     def _metadata(self, done: FetchedTask, state: State) -> dict[str, str]:

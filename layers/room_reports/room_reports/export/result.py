@@ -44,6 +44,8 @@ class RunResult:
     deferred: int
     """Tasks that are due and were left to the next run."""
     failed: tuple[FailedTask, ...]
+    quarantined: int = 0
+    """Responses that could not be read and were kept for the operator."""
     freshness: tuple[SeriesFreshness, ...] = ()
     """What is still due, by series."""
     retired: tuple[str, ...] = ()

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from room_reports.deadline import Deadline
 from room_reports.export.errors import RunFailedError
 from room_reports.export.lateness import SeriesFreshness
+from room_reports.export.notifications import Notifier, Send
 from room_reports.export.piece_store import windows_with_pieces
 from room_reports.export.planner import Plan, SeriesPlan, Share, Task, plan_series
 from room_reports.export.publish import ExportedTask, TaskPublisher
 from room_reports.export.receive import ConcurrentMap
 from room_reports.export.result import FailedTask, RunResult, describe_error
-from room_reports.export.run_metrics import measure
+from room_reports.export.run_metrics import expiring_sessions, measure
 from room_reports.export.scheduler import RegionScheduler, favoured_series
 from room_reports.export.scope import Scope
 from room_reports.export.state import SettingsInForce, begin_run, end_run
@@ -54,6 +55,7 @@ class _Progress:
     failed: list[FailedTask] = field(default_factory=list)
     deferred: list[Task] = field(default_factory=list)
     superseded: int = 0
+    quarantined: int = 0
     retired: list[str] = field(default_factory=list)
 
 
@@ -77,6 +79,8 @@ class Run:
     deadline: Deadline
     clock: Callable[[], datetime]
     runtime: Runtime
+    send: Send | None = None
+    """Sends notifications; None: none are sent."""
 
     def execute(self, scope: Scope) -> RunResult:
         """Export what is due within ``scope`` and write the run record.
@@ -97,14 +101,22 @@ class Run:
         skipped = sum(planned.skipped for planned in plan.values())
         logger.info("Planned", due=due, skipped=skipped, trigger=scope.trigger)
         progress = _Progress()
+        notifier = Notifier(self.send, self.bucket, self.settings, self.run_id, self.deadline)
         if not scope.dry_run:
-            self._work(plan, scope, seen, progress)
+            self._work(plan, scope, seen, progress, notifier)
             self._retire_duplicates(plan, progress)
         result = self._result(scope, plan, progress)
         record = result.run_record(scope, started, self.clock())
         self.bucket.write_json(run_record_key(started, self.run_id), record)
         end_run(self.bucket, self.run_id)
-        measure(result, scheduled=scope.trigger == "schedule")
+        scheduled = scope.trigger == "schedule"
+        measure(
+            result,
+            scheduled=scheduled,
+            unsent=notifier.finish(),
+            calls={name: region.calls.take() for name, region in self.regions.items()},
+            expiring=expiring_sessions(self.regions, scope.now, self.deadline) if scheduled else 0,
+        )
         if result.failed:
             raise RunFailedError(result.to_dict())
         return result
@@ -165,7 +177,14 @@ class Run:
         days = scope.days(series.granularity)
         return self.bucket.exports(series, *days) if days else ()
 
-    def _work(self, plan: Plan, scope: Scope, seen: _OtherRuns, progress: _Progress) -> None:
+    def _work(
+        self,
+        plan: Plan,
+        scope: Scope,
+        seen: _OtherRuns,
+        progress: _Progress,
+        notifier: Notifier,
+    ) -> None:
         """Carry out the tasks."""
         started = self.clock()
         ahead = self._ahead(scope)
@@ -203,13 +222,14 @@ class Run:
                 case ExportedTask():
                     progress.exported.append(result)
                     _log_exported(result)
+                    notifier.exported(result)
                 case Superseded():
                     progress.superseded += 1
                 case Deferred():
                     progress.deferred.append(task)
                 case Failed(error=error):
                     progress.failed.append(_failed(task, error))
-                    self._quarantine(task, error, started)
+                    progress.quarantined += self._quarantine(task, error, started)
 
         Workers(self.runtime, schedulers, self.deadline, attempt).run(report)
 
@@ -259,6 +279,7 @@ class Run:
             skipped=sum(planned.skipped for planned in plan.values()) + progress.superseded,
             deferred=left + len(progress.deferred),
             failed=tuple(sorted(progress.failed, key=lambda failed: place(failed.task))),
+            quarantined=progress.quarantined,
             freshness=tuple(
                 SeriesFreshness.of(planned, unfinished[series], scope.now)
                 for series, planned in plan.items()
@@ -271,10 +292,10 @@ class Run:
             },
         )
 
-    def _quarantine(self, task: Task, error: BaseException, started: datetime) -> None:
+    def _quarantine(self, task: Task, error: BaseException, started: datetime) -> bool:
         """Keep a response that could not be read, for the operator to inspect."""
         if not isinstance(error, KalturaError) or error.response_sample is None:
-            return
+            return False
         sample = error.response_sample
         document = {
             "task": task.key,
@@ -288,8 +309,9 @@ class Run:
             self.bucket.write_json(key, json.dumps(document, ensure_ascii=False, indent=1))
         except StorageError as failure:
             logger.error("Could not quarantine", task=task.key, error=str(failure))
-        else:
-            logger.error("Quarantined", task=task.key, quarantine_key=key)
+            return False
+        logger.error("Quarantined", task=task.key, quarantine_key=key)
+        return True
 
 
 def _failed(task: Task, error: BaseException) -> FailedTask:

@@ -1,34 +1,81 @@
 """The metrics of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit, single_metric
 
+from room_reports.deadline import Deadline
 from room_reports.export.lateness import SeriesFreshness
 from room_reports.export.result import RunResult
-from room_reports.telemetry import NAMESPACE, metrics
+from room_reports.kaltura.call_log import Calls
+from room_reports.kaltura.client import KalturaRegion
+from room_reports.telemetry import NAMESPACE, logger, metrics
+
+if TYPE_CHECKING:
+    from room_reports.storage.csv_file import CsvSummary
+
+_EXPIRES_SOON = timedelta(hours=72)
+_EXPIRY_SECONDS = 5.0
 
 
-def measure(result: RunResult, *, scheduled: bool) -> None:
+def measure(
+    result: RunResult,
+    *,
+    scheduled: bool,
+    unsent: int = 0,
+    calls: Mapping[str, Calls] | None = None,
+    expiring: int = 0,
+) -> None:
     """Emit the metrics of a run.
 
     Args:
         scheduled: Whether the run looked at everything that can be due. One that looked at a
             range says nothing of how late the exports are, and must neither raise nor clear the
             alarm on it.
+        unsent: The number of notifications that EventBridge did not take.
+        calls: The calls to Kaltura, by region.
+        expiring: The number of Kaltura sessions in the secret that expire soon.
     """
     counts = {
         "TasksExported": len(result.exported),
         "TasksFailed": len(result.failed),
         "TasksDeferred": result.deferred,
         "RowsExported": sum(done.fetched.summary.rows for done in result.exported),
+        "ResponsesQuarantined": result.quarantined,
+        "NotificationsUnsent": unsent,
     }
     if scheduled:
         counts["TasksDue"] = sum(item.due for item in result.freshness)
+        counts["KalturaSessionsExpiring"] = expiring
     for name, count in counts.items():
         metrics.add_metric(name, MetricUnit.Count, count)
     if scheduled:
         _measure_lateness(result)
+    _measure_files(result)
+    for region, of_region in (calls or {}).items():
+        _measure_calls(region, of_region)
+
+
+def expiring_sessions(
+    regions: Mapping[str, KalturaRegion], now: datetime, deadline: Deadline
+) -> int:
+    """Return how many regions have a Kaltura session in the secret that expires soon.
+
+    Kaltura is asked, for a few seconds at most. A region that does not say counts as none.
+    """
+    if deadline.remaining() <= 0:
+        return 0
+    patience = Deadline(deadline.clock() + _EXPIRY_SECONDS, deadline.clock)
+    expiring = 0
+    for name, region in regions.items():
+        expiry = region.static_expiry(patience)
+        if expiry is None or expiry - now.timestamp() > _EXPIRES_SOON.total_seconds():
+            continue
+        expiring += 1
+        logger.warning("The Kaltura session in the secret expires soon", region=name)
+    return expiring
 
 
 def _measure_lateness(result: RunResult) -> None:
@@ -43,6 +90,36 @@ def _measure_lateness(result: RunResult) -> None:
             with single_metric(name, unit, value, namespace=NAMESPACE) as metric:
                 metric.add_dimension("report", slug)
                 metric.add_dimension("region", region)
+
+
+def _measure_files(result: RunResult) -> None:
+    exported: dict[tuple[str, str], list[CsvSummary]] = {}
+    for done in result.exported:
+        series = done.task.series
+        exported.setdefault((series.slug, series.region), []).append(done.fetched.summary)
+    for (slug, region), files in exported.items():
+        of_report = EphemeralMetrics(namespace=NAMESPACE)
+        of_report.add_dimension("report", slug)
+        of_report.add_dimension("region", region)
+        rows, size = sum(file.rows for file in files), sum(file.size for file in files)
+        of_report.add_metric("RowsExported", MetricUnit.Count, rows)
+        of_report.add_metric("BytesExported", MetricUnit.Bytes, size)
+        of_report.flush_metrics()
+
+
+def _measure_calls(region: str, calls: Calls) -> None:
+    if calls.seconds:
+        of_region = EphemeralMetrics(namespace=NAMESPACE)
+        of_region.add_dimension("region", region)
+        for seconds in calls.seconds:
+            of_region.add_metric("KalturaSeconds", MetricUnit.Seconds, seconds)
+        of_region.flush_metrics()
+    for code, count in (calls.errors or {}).items():
+        of_code = EphemeralMetrics(namespace=NAMESPACE)
+        of_code.add_dimension("region", region)
+        of_code.add_dimension("code", code)
+        of_code.add_metric("KalturaErrors", MetricUnit.Count, count)
+        of_code.flush_metrics()
 
 
 def _by_report(

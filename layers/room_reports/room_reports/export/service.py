@@ -10,6 +10,7 @@ from room_reports.aws.init_phase import prepare
 from room_reports.deadline import Deadline
 from room_reports.errors import ConfigurationError
 from room_reports.export.events import parse_event
+from room_reports.export.notifications import Send
 from room_reports.export.run import Run
 from room_reports.export.scope import Scope
 from room_reports.export.state import STATE_PREFIX
@@ -37,6 +38,8 @@ class Dependencies:
     http: HttpPolicy = field(default_factory=HttpPolicy)
     """Its timeouts are replaced by those of the settings."""
     runtime: Runtime = field(default_factory=ThreadRuntime)
+    event_bus: Callable[[str], Send] | None = None
+    """Returns what sends to the event bus with a name; None: nothing is sent."""
 
 
 class ExporterService:
@@ -86,8 +89,13 @@ class ExporterService:
             deadline=deadline,
             clock=dependencies.clock,
             runtime=dependencies.runtime,
+            send=self._send(settings),
         )
         return run.execute(scope).to_dict()
+
+    def _send(self, settings: Settings) -> Send | None:
+        event_bus = self._dependencies.event_bus
+        return event_bus(settings.event_bus) if event_bus and settings.event_bus else None
 
     def _prepare(
         self, event: Mapping[str, object], now: datetime

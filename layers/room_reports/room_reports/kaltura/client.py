@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from room_reports.deadline import Deadline
+from room_reports.kaltura.call_log import CallLog
 from room_reports.kaltura.credentials import Credentials
 from room_reports.kaltura.errors import (
     DeadlineError,
@@ -60,6 +61,7 @@ class KalturaRegion:
     ) -> None:
         self.name = region.name
         self.base_url = region.base_url
+        self.calls = CallLog()
         self._transport = transport
         self._sessions = sessions
         self._retry = retry
@@ -107,6 +109,13 @@ class KalturaRegion:
                     raise
                 self._retry.sleep(wait)
 
+    def static_expiry(self, deadline: Deadline) -> float | None:
+        """Return when the Kaltura session in the secret expires, as Unix time in seconds.
+
+        None if there is none, because the secret can start new ones, or if Kaltura does not say.
+        """
+        return self._sessions.static_expiry(deadline)
+
     def _attempts(self, error: KalturaError) -> int:
         heavy = isinstance(error, TooHeavyError)
         return self._retry.heavy_attempts if heavy else self._retry.attempts
@@ -115,8 +124,10 @@ class KalturaRegion:
         try:
             return self._sessions.current(deadline)
         except KalturaSessionExpiredError as error:
+            self.calls.failed(error.code)
             raise self._expired(error) from error
         except KalturaError as error:
+            self.calls.failed(error.code)
             error.fault = Fault.REGION  # without a Kaltura session, nothing can be fetched
             raise
 
@@ -128,11 +139,17 @@ class KalturaRegion:
         deadline: Deadline,
     ) -> _T:
         form = {"ks": kaltura_session.ks, "id": str(request.report.id), "params": request.params()}
-        with self._transport.report(form, deadline) as stream:
-            result = consume(stream)
-            if next(stream, None) is not None:
-                raise RuntimeError("consume() returned before the report was read to its end")
-            return result
+        begun = deadline.clock()
+        try:
+            with self._transport.report(form, deadline) as stream:
+                result = consume(stream)
+                if next(stream, None) is not None:
+                    raise RuntimeError("consume() returned before the report was read to its end")
+        except KalturaError as error:
+            self.calls.failed(error.code)
+            raise
+        self.calls.succeeded(deadline.clock() - begun)
+        return result
 
     def _expired(self, error: KalturaSessionExpiredError) -> RegionError:
         advice = (

@@ -13,7 +13,12 @@ from room_reports.kaltura.credentials import (
     Credentials,
     StaticKalturaSession,
 )
-from room_reports.kaltura.errors import KalturaError, RegionError, TransientError
+from room_reports.kaltura.errors import (
+    KalturaError,
+    KalturaSessionExpiredError,
+    RegionError,
+    TransientError,
+)
 from room_reports.kaltura.transport import Transport
 
 LIFETIME = 3600
@@ -74,6 +79,26 @@ class KalturaSessionProvider:
     def can_renew(self) -> bool:
         """Whether an expired Kaltura session can be replaced without the operator."""
         return not isinstance(self._credentials, StaticKalturaSession)
+
+    def static_expiry(self, deadline: Deadline) -> float | None:
+        """Return when the Kaltura session in the secret expires, as Unix time in seconds.
+
+        The expiry in a KS is encrypted with a secret of the account, so that Kaltura is asked. It
+        says it only to Kaltura sessions that may use the KMC.
+
+        Returns:
+            0 if it has expired; None if there is none, or if Kaltura does not say.
+        """
+        if not isinstance(self._credentials, StaticKalturaSession):
+            return None
+        try:
+            info = self._transport.json("session", "get", {"ks": self._credentials.ks}, deadline)
+        except KalturaSessionExpiredError:
+            return 0.0
+        except KalturaError:
+            return None
+        expiry = _field(info, "expiry")
+        return float(expiry) if isinstance(expiry, int) else None
 
     def _start(self, deadline: Deadline) -> KalturaSession:
         credentials = self._credentials
