@@ -2,6 +2,9 @@
 
 - ``add_named_queries``: its CloudFormation has no ``AWS::Athena::NamedQuery``. The patch uses
   private names.
+- ``complete_step_functions``: its Step Functions reads definitions only as JSON, does not know
+  ``MaxConcurrencyPath``, and goes on with the child workflows of an execution that was stopped. The
+  patch uses private names.
 - ``allow_plain_http``: its endpoint has no TLS, which the bucket policies require. The workaround
   uses the public API.
 - ``set_api_responses``: when it imports an API, it ignores the extension
@@ -12,7 +15,7 @@ you raise the version in the dependency group ``ministack`` of pyproject.toml, c
 remove those that are no longer needed, and change ``VERSION``.
 
 Run as a script, by ministack's own interpreter, this module starts ministack with the private
-patch. Import it to use the others.
+patches. Import it to use the others.
 """
 
 import json
@@ -61,6 +64,47 @@ def add_named_queries() -> None:
     }
 
 
+def complete_step_functions() -> None:
+    """Teach ministack's Step Functions what the backfill needs of AWS's.
+
+    - A definition in S3 may be YAML.
+    - ``MaxConcurrencyPath`` limits the child workflows of a Distributed Map.
+    - When an execution is stopped, its child workflows start nothing any more, and it stays
+      stopped.
+    """
+    import yaml  # noqa: PLC0415 - only ministack's interpreter has these
+    from ministack.services import stepfunctions  # noqa: PLC0415
+    from ministack.services.cloudformation import provisioners  # noqa: PLC0415
+
+    read_definition = provisioners._sfn_definition
+    run_map = stepfunctions._run_distributed_map
+    run_states = stepfunctions._run_sub_machine
+    fail = stepfunctions._fail_execution
+
+    def definition(given: Properties) -> str:
+        return json.dumps(yaml.safe_load(read_definition(given)))
+
+    def distributed_map(state: Properties, raw: Any, effective: Any, *others: Any) -> Any:
+        if path := state.get("MaxConcurrencyPath"):
+            state = {**state, "MaxConcurrency": stepfunctions._resolve_path(path, effective)}
+        return run_map(state, raw, effective, *others)
+
+    def states(states: Any, start: str, given: Any, execution: Any, context: Any) -> Any:
+        parent = stepfunctions._executions.get(context["Execution"]["Id"])
+        if parent and parent["status"] == "ABORTED":
+            raise stepfunctions._ExecutionError("States.Aborted", "The execution was stopped")
+        return run_states(states, start, given, execution, context)
+
+    def fail_unless_stopped(execution: Any, error: str, cause: str) -> None:
+        if execution["status"] != "ABORTED":
+            fail(execution, error, cause)
+
+    provisioners._sfn_definition = definition
+    stepfunctions._run_distributed_map = distributed_map
+    stepfunctions._run_sub_machine = states
+    stepfunctions._fail_execution = fail_unless_stopped
+
+
 def allow_plain_http(root: "Aws") -> None:
     """Delete the bucket policies, which deny requests without TLS.
 
@@ -88,12 +132,13 @@ def set_api_responses(aws: "Aws", api_body: Mapping[str, Any]) -> None:
 
 
 def main() -> None:
-    """Start ministack with the private patch."""
+    """Start ministack with the private patches."""
     if (installed := version("ministack")) != VERSION:
         sys.exit(f"ministack_patches.py is for ministack {VERSION}, but {installed} is installed.")
     from ministack.app import main as serve  # noqa: PLC0415
 
     add_named_queries()
+    complete_step_functions()
     serve()
 
 
