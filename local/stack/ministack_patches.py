@@ -5,6 +5,8 @@
 - ``complete_step_functions``: its Step Functions reads definitions only as JSON, does not know
   ``MaxConcurrencyPath``, and goes on with the child workflows of an execution that was stopped. The
   patch uses private names.
+- ``name_errors``: it reports every exception of a function as ``Runtime.HandlerError``, and Lambda
+  its class, on which the retries of a state machine depend. The patch uses private names.
 - ``allow_plain_http``: its endpoint has no TLS, which the bucket policies require. The workaround
   uses the public API.
 - ``set_api_responses``: when it imports an API, it ignores the extension
@@ -19,6 +21,7 @@ patches. Import it to use the others.
 """
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -105,6 +108,25 @@ def complete_step_functions() -> None:
     stepfunctions._fail_execution = fail_unless_stopped
 
 
+def name_errors() -> None:
+    """Teach ministack's Lambda to report the class of an exception as the type of the error."""
+    from ministack.services import lambda_svc  # noqa: PLC0415 - only its interpreter has it
+
+    execute = lambda_svc._execute_function_with_config_scope
+
+    def named(*arguments: Any) -> Any:
+        result = execute(*arguments)
+        body = result.get("body")
+        if result.get("error") and body.get("errorType") == "Runtime.HandlerError":
+            # The end of the traceback: the class, with its module, and the message.
+            ending = rf"^(?:\w+\.)*(\w+): {re.escape(body['errorMessage'])}"
+            if found := re.findall(ending, result.get("log", ""), re.MULTILINE):
+                body["errorType"] = found[-1]
+        return result
+
+    lambda_svc._execute_function_with_config_scope = named
+
+
 def allow_plain_http(root: "Aws") -> None:
     """Delete the bucket policies, which deny requests without TLS.
 
@@ -139,6 +161,7 @@ def main() -> None:
 
     add_named_queries()
     complete_step_functions()
+    name_errors()
     serve()
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from local.kaltura.campus import Size
 from local.kaltura.faults import Fault
+from local.stack.servers import ROOT
 from room_reports.errors import ConfigurationError
 from tests.support.backfill import Backfill
 from tests.support.world import SLUGS, World, export_key
@@ -233,21 +234,24 @@ def test_a_new_execution_waits_for_calls_under_way(world: World) -> None:
 def test_an_invocation_that_failed_is_a_reason(world: World) -> None:
     backfill = Backfill(world)
     invoke = backfill.invoke
-    body = {"error": "Sandbox.Timedout", "cause": '{"errorMessage": "Task timed out after 900 s"}'}
+    failed = {
+        "Error": "Sandbox.Timedout",
+        "Cause": '{"errorMessage": "Task timed out after 900 s"}',
+    }
 
     def fail(event: Any) -> Any:
         if event["backfill"]["action"] != "export" or event["regions"] == ["us"]:
             return invoke(event)
-        bucket = world.exporter().dependencies.bucket("bucket")
-        bucket.write_json(event["backfill"]["error_key"], json.dumps(body))
-        return {}
+        control = {**event["backfill"], "action": "fail", "failed": failed}
+        return invoke({"backfill": control})
 
     backfill.invoke = fail  # type: ignore[method-assign]
     summary = backfill.run(RANGE)
     assert summary["regions"]["us"]["ended"] == "complete"
     assert summary["regions"]["eu"]["ended"] == "stuck"
-    errors = [f["error"] for f in summary["failures"] if f["reason"] == "Sandbox.Timedout"]
-    assert errors == ["Sandbox.Timedout: Task timed out after 900 s"]
+    (failure,) = summary["failures"]
+    assert (failure["reason"], failure["windows"]) == ("Sandbox.Timedout", DAYS * 3)
+    assert failure["error"] == "Sandbox.Timedout: Task timed out after 900 s"
 
 
 def test_a_region_without_credentials_does_not_hold_up_the_other(world: World) -> None:
@@ -278,6 +282,12 @@ def test_a_wrong_input_is_refused_at_the_start(world: World, event: Any, problem
     with pytest.raises(ConfigurationError, match=problem):
         Backfill(world).run(event)
     assert world.s3.store.keys("backfill/") == []
+
+
+def test_the_sample_event_is_accepted(world: World) -> None:
+    event = json.loads((ROOT / "events" / "backfill.json").read_text(encoding="utf-8"))
+    begun = Backfill(world).step("begin", {"started_at": "2026-11-24T22:24:36.572Z"}, event=event)
+    assert [region["region"] for region in begun["regions"]] == ["us", "eu"]
 
 
 @pytest.mark.parametrize(

@@ -48,12 +48,13 @@ def test_no_failed_window_is_lost_by_adding_up(failed: list[FailedTask]) -> None
 def test_a_round_is_the_sum_of_its_results() -> None:
     one = result([Failure("HTTP_503", 2, True, "a", "x")], exported=3, rows=40, down=True)
     two = result([Failure("HTTP_503", 1, True, "b", "y")], exported=4, rows=2)
-    error = {"error": "Sandbox.Timedout", "cause": '{"errorMessage": "Task timed out"}'}
+    cause = '{"errorMessage": "Task timed out"}'
+    error = {"windows": 31, "error": "Sandbox.Timedout", "cause": cause}
     outcome = RoundOutcome.of([one, two], [error])
     assert (outcome.exported, outcome.rows, outcome.down) == (7, 42, True)
     assert outcome.failures == (
+        Failure("Sandbox.Timedout", 31, True, "", "Sandbox.Timedout: Task timed out"),
         Failure("HTTP_503", 3, True, "a", "x"),
-        Failure("Sandbox.Timedout", 1, True, "", "Sandbox.Timedout: Task timed out"),
     )
 
 

@@ -94,7 +94,8 @@ class RoundOutcome:
         """Return the sum of the results, and of the errors of those that have none.
 
         Args:
-            errors: Each has ``error`` and ``cause``, as Step Functions describes a failed task.
+            errors: Each has ``error`` and ``cause``, as Step Functions describes a failed task, and
+                the number of ``windows``.
         """
         exported = rows = 0
         down = False
@@ -107,7 +108,7 @@ class RoundOutcome:
         for error in errors:
             name = str(error.get("error", "Unknown"))
             text = f"{name}: {_message(error)}"[:MAX_ERROR]
-            failures.append(Failure(name, 1, _may_pass(name), "", text))
+            failures.append(Failure(name, error.get("windows", 1), _may_pass(name), "", text))
         return cls(exported, rows, down, by_reason(failures)[:MAX_REASONS])
 
     @property

@@ -1,8 +1,8 @@
 """The backfill's steps, one for each action of ``statemachines/backfill.asl.yaml``.
 
 ``begin`` checks the input. For each region, ``plan`` cuts what is due into portions, ``export``
-exports one of them, and ``plan`` comes again until it says that the region ends. ``end`` writes
-the summary.
+exports one of them, ``fail`` keeps why an invocation failed, and ``plan`` comes again until it says
+that the region ends. ``end`` writes the summary.
 """
 
 import re
@@ -26,7 +26,7 @@ from room_reports.backfill.summary import region_state, summarise
 from room_reports.deadline import Deadline
 from room_reports.errors import ConfigurationError
 from room_reports.export.scope import CalendarRange, Scope
-from room_reports.export.service import ExporterService, Prepared
+from room_reports.export.service import ExporterService
 from room_reports.model.windows import iso, parse_timestamp
 
 _NAME = re.compile(r"[^\s/]{1,80}")
@@ -57,6 +57,7 @@ class BackfillService:
             "begin": lambda: self._begin(event, control),
             "plan": lambda: self._plan(control, request_id, deadline),
             "export": lambda: self._export(event, control, request_id, deadline),
+            "fail": lambda: self._fail(control),
             "end": lambda: self._end(control),
         }
         if not isinstance(control, dict) or control.get("action") not in steps:
@@ -73,7 +74,7 @@ class BackfillService:
         prepared = self._exporter.prepare(asked, self._dependencies.clock(), regions=())
         settings = prepared.settings
         threads = min(settings.concurrency, settings.backfill_concurrency)
-        store = self._store(prepared, control)
+        store = self._plain_store(control)
         store.write_request(
             {
                 "execution": store.execution,
@@ -97,8 +98,7 @@ class BackfillService:
         """Return what comes next for a region, and write the portions of its next round."""
         now = self._dependencies.clock()
         region, state = str(control["region"]), RegionState.from_dict(control["state"])
-        bucket = self._dependencies.bucket(self._dependencies.environment["BUCKET_NAME"])
-        store = BackfillStore(bucket, str(control["execution"]))
+        store = self._plain_store(control)
         request = store.read_request()
         only_counts = bool(request["event"].get("dry_run"))
         outcome = RoundOutcome()
@@ -142,7 +142,7 @@ class BackfillService:
         region, number, portion = str(control["region"]), control["round"], control["portion"]
         direct = {name: value for name, value in event.items() if name != "backfill"}
         prepared = self._exporter.prepare(direct, now, regions=(region,))
-        store = self._store(prepared, control)
+        store = self._plain_store(control)
         store.announce(region, number, portion)
         # After the announcement: a newer execution either sees it, or is seen here.
         if not store.in_charge():
@@ -160,17 +160,30 @@ class BackfillService:
         store.withdraw(region, number, portion)
         return {name: result[name] for name in ("exported", "rows", "deferred", "run_id")}
 
+    def _fail(self, control: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep the error of an invocation that failed, for the next plan and for the operator."""
+        failed = control["failed"]
+        error = {
+            "windows": control["windows"],
+            "error": failed["Error"],
+            "cause": failed["Cause"],
+        }
+        self._plain_store(control).write_error(
+            control["region"], control["round"], control["portion"], error
+        )
+        return {}
+
     def _end(self, control: Mapping[str, Any]) -> dict[str, Any]:
         """Write the summary, and return it."""
-        bucket = self._dependencies.bucket(self._dependencies.environment["BUCKET_NAME"])
-        store = BackfillStore(bucket, str(control["execution"]))
+        store = self._plain_store(control)
         states = {region["region"]: region_state(region) for region in control["regions"]}
         summary = summarise(store.read_request(), states, self._dependencies.clock())
         store.write_summary(summary)
         return summary
 
-    def _store(self, prepared: Prepared, control: Mapping[str, Any]) -> BackfillStore:
-        bucket = self._dependencies.bucket(prepared.settings.bucket)
+    def _plain_store(self, control: Mapping[str, Any]) -> BackfillStore:
+        """Return the execution's documents without checking the other settings."""
+        bucket = self._dependencies.bucket(self._dependencies.environment["BUCKET_NAME"])
         return BackfillStore(bucket, str(control["execution"]))
 
 
@@ -215,7 +228,6 @@ def _items(
                 "round": number,
                 "portion": place,
                 "windows": portion.windows,
-                "error_key": store.error_key(region, number, place),
             },
         }
         for place, portion in enumerate(found, 1)

@@ -90,9 +90,9 @@ class BackfillStore:
 
     # The results of a round
 
-    def error_key(self, region: str, number: int, portion: int) -> str:
-        """Return where the state machine keeps the error of a child workflow."""
-        return f"{PREFIX}{self.execution}/{_round(region, number)}/{portion:05}{_ERROR}"
+    def write_error(self, region: str, number: int, portion: int, error: object) -> None:
+        """Write why a child workflow has no result."""
+        self._write(f"{_round(region, number)}/{portion:05}{_ERROR}", error)
 
     def is_down(self, region: str, number: int) -> bool:
         """Return whether a child workflow of this round has found its region down."""
