@@ -143,21 +143,19 @@ class BackfillService:
         direct = {name: value for name, value in event.items() if name != "backfill"}
         prepared = self._exporter.prepare(direct, now, regions=(region,))
         store = self._plain_store(control)
-        store.announce(region, number, portion)
-        # After the announcement: a newer execution either sees it, or is seen here.
-        if not store.in_charge():
-            store.withdraw(region, number, portion)
-            return {}
-        run_result = None
-        if not store.is_down(region, number):
-            run = self._exporter.new_run(prepared, now, request_id, deadline)
-            settings = replace(run.settings, concurrency=control["concurrency"])
-            scope = _scope(prepared.scope, control, region)
-            run_result = replace(run, settings=settings).carry_out(scope)
+        with store.calling(region, number, portion):
+            # After the announcement: a newer execution either sees it, or is seen here.
+            if not store.in_charge():
+                return {}
+            run_result = None
+            if not store.is_down(region, number):
+                run = self._exporter.new_run(prepared, now, request_id, deadline)
+                settings = replace(run.settings, concurrency=control["concurrency"])
+                scope = _scope(prepared.scope, control, region)
+                run_result = replace(run, settings=settings).carry_out(scope)
         result = to_result(event, run_result)
         finished = self._dependencies.clock()
         store.write_result({**result, "started_at": iso(now), "finished_at": iso(finished)})
-        store.withdraw(region, number, portion)
         return {name: result[name] for name in ("exported", "rows", "deferred", "run_id")}
 
     def _fail(self, control: Mapping[str, Any]) -> dict[str, Any]:

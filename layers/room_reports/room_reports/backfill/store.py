@@ -5,7 +5,8 @@ names the execution in charge.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -44,18 +45,18 @@ class BackfillStore:
 
     # Calls under way
 
-    def announce(self, region: str, number: int, portion: int) -> None:
-        """Say that a portion's invocation may call a region's Kaltura from now on."""
-        self.bucket.write(self._active_key(region, number, portion), b"active", "text/plain")
-
-    def withdraw(self, region: str, number: int, portion: int) -> None:
-        """Say that it does not any more; the exporter cannot delete."""
-        self.bucket.write(self._active_key(region, number, portion), b"", "text/plain")
-
-    def _active_key(self, region: str, number: int, portion: int) -> str:
-        # That of the portion, and not of the invocation, so that a retry takes the place of an
-        # invocation that was killed.
-        return f"{_ACTIVE}{region}/{self.execution}-{number:03}-{portion:05}"
+    @contextmanager
+    def calling(self, region: str, number: int, portion: int) -> Iterator[None]:
+        """Say that an invocation may call a region's Kaltura, as long as the block lasts."""
+        # The key is that of the portion, and not of the invocation, so that a retry takes the place
+        # of an invocation that was killed.
+        key = f"{_ACTIVE}{region}/{self.execution}-{number:03}-{portion:05}"
+        self.bucket.write(key, b"active", "text/plain")
+        try:
+            yield
+        finally:
+            # The exporter cannot delete.
+            self.bucket.write(key, b"", "text/plain")
 
     def calls_under_way(self, region: str, now: datetime) -> bool:
         """Return whether an invocation of any execution may be calling a region's Kaltura."""
