@@ -60,10 +60,7 @@ def test_a_round_is_the_sum_of_its_results() -> None:
 
 def test_the_cause_of_an_error_may_be_anything() -> None:
     for cause, text in (("no JSON", "E: no JSON"), ('["a"]', 'E: ["a"]'), ("{}", "E: {}")):
-        (failure,) = RoundOutcome.of([], [{"error": "E", "cause": cause}]).failures
-        assert failure.error == text
-    (failure,) = RoundOutcome.of([], [{}]).failures
-    assert failure.error == "Unknown: "
+        assert Failure.of_step("E", cause, 1).error == text
 
 
 def test_a_round_is_permanent_if_everything_would_fail_again() -> None:
@@ -72,8 +69,8 @@ def test_a_round_is_permanent_if_everything_would_fail_again() -> None:
     assert RoundOutcome(failures=(permanent,)).is_permanent
     assert not RoundOutcome(failures=(permanent, passing)).is_permanent
     assert not RoundOutcome().is_permanent
-    wrong = RoundOutcome.of([], [{"error": "ConfigurationError", "cause": "x"}])
-    assert wrong.is_permanent
+    wrong = Failure.of_step("ConfigurationError", "x", 3)
+    assert RoundOutcome(failures=(wrong,)).is_permanent
 
 
 def test_the_reasons_of_a_region_are_limited() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
+from room_reports.errors import ConfigurationError
 from room_reports.export.result import FailedTask, RunResult
 
 MAX_ERROR = 200
@@ -31,6 +32,21 @@ class Failure:
         """Return the failure of one task."""
         code = failed.error.partition(":")[0]
         return cls(code, 1, failed.retryable, failed.task.key, failed.error[:MAX_ERROR])
+
+    @classmethod
+    def of_step(cls, error: str, cause: str, windows: int) -> Self:
+        """Return the failure of a step, as Step Functions describes it.
+
+        Args:
+            error: The class of the exception, or a name of Step Functions.
+            cause: What Lambda says about the exception, as JSON, or any text.
+        """
+        try:
+            message = str(json.loads(cause)["errorMessage"])
+        except (ValueError, TypeError, KeyError):
+            message = cause
+        retryable = error != ConfigurationError.__name__
+        return cls(error, windows, retryable, "", f"{error}: {message}"[:MAX_ERROR])
 
 
 def by_reason(failures: Iterable[Failure]) -> tuple[Failure, ...]:
@@ -94,7 +110,7 @@ class RoundOutcome:
         """Return the sum of the results, and of the errors of those that have none.
 
         Args:
-            errors: Each has ``error`` and ``cause``, as Step Functions describes a failed task, and
+            errors: Each has ``error`` and ``cause``, as Step Functions describes a failed step, and
                 the number of ``windows``.
         """
         exported = rows = 0
@@ -105,26 +121,12 @@ class RoundOutcome:
             rows += result["rows"]
             down |= result["down"]
             failures += (Failure(**failure) for failure in result["failures"])
-        for error in errors:
-            name = str(error.get("error", "Unknown"))
-            text = f"{name}: {_message(error)}"[:MAX_ERROR]
-            failures.append(Failure(name, error.get("windows", 1), _may_pass(name), "", text))
+        failures += (
+            Failure.of_step(error["error"], error["cause"], error["windows"]) for error in errors
+        )
         return cls(exported, rows, down, by_reason(failures)[:MAX_REASONS])
 
     @property
     def is_permanent(self) -> bool:
         """Whether everything that failed would fail again."""
         return bool(self.failures) and not any(failure.retryable for failure in self.failures)
-
-
-def _message(error: Mapping[str, Any]) -> str:
-    """Return the message in the cause of a failed invocation, which Lambda writes as JSON."""
-    cause = str(error.get("cause", ""))
-    try:
-        return str(json.loads(cause)["errorMessage"])
-    except (ValueError, TypeError, KeyError):
-        return cause
-
-
-def _may_pass(name: str) -> bool:
-    return name != "ConfigurationError"

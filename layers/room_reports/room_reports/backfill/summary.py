@@ -1,11 +1,11 @@
 """The summary with which a backfill ends."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from room_reports.backfill.results import MAX_ERROR, Failure
+from room_reports.backfill.results import Failure
 from room_reports.backfill.rounds import Ended, RegionState
 from room_reports.model.windows import iso
 
@@ -23,15 +23,8 @@ def region_state(region: Mapping[str, Any]) -> RegionState:
     failed = region.get("failed")
     if not failed:
         return state
-    text = f"{failed['Error']}: {failed['Cause']}"[:MAX_ERROR]
-    failure = Failure(str(failed["Error"]), state.remaining, True, "", text)
-    return RegionState.from_dict(
-        {
-            **state.to_dict(),
-            "failures": [asdict(each) for each in (failure, *state.failures)],
-            "ended": Ended.FAILED,
-        }
-    )
+    failure = Failure.of_step(failed["Error"], failed["Cause"], state.remaining)
+    return replace(state, failures=(failure,), ended=Ended.FAILED)
 
 
 def summarise(
