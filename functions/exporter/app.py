@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from room_reports.aws.init_phase import runs_on_lambda
 from room_reports.aws.secret import SecretReader
+from room_reports.backfill.service import BackfillService
 from room_reports.deadline import Deadline
 from room_reports.export.event_bus import open_event_bus
 from room_reports.export.service import Dependencies, ExporterService
@@ -29,6 +30,7 @@ _exporter = ExporterService(
         event_bus=lru_cache(open_event_bus),
     )
 )
+_backfill = BackfillService(_exporter)
 if runs_on_lambda(os.environ):
     _exporter.prepare()
 
@@ -36,11 +38,12 @@ if runs_on_lambda(os.environ):
 @logger.inject_lambda_context
 @metrics.log_metrics(raise_on_empty_metrics=False)
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
-    """Export the windows that the event selects.
+    """Export the windows that the event selects, or carry out one step of a backfill.
 
     Raises:
         ConfigurationError: If settings, secret or event are wrong; nothing was exported.
         RunFailedError: If a task failed; the others were exported.
     """
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - _RESERVE)
-    return _exporter.invoke(event, context.aws_request_id, deadline)
+    service = _backfill if "backfill" in event else _exporter
+    return service.invoke(event, context.aws_request_id, deadline)

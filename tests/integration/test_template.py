@@ -13,6 +13,7 @@ import pytest
 
 from local.stack.template import ATHENA_TEMPLATE, load_template
 from room_reports.api.settings import MAX_LINK_TTL
+from room_reports.backfill.store import PREFIX as BACKFILL
 from room_reports.export.notifications import UNSENT_PREFIX
 from room_reports.export.piece_store import MAX_AGE
 from room_reports.export.piece_store import PREFIX as PIECES
@@ -37,6 +38,7 @@ CONTRACT_PARAMETERS = {
     "ExportOpenWindow",
     "ReportFilters",
     "Concurrency",
+    "BackfillConcurrency",
     "RowCaps",
     "Compression",
     "LinkTtlSeconds",
@@ -46,6 +48,7 @@ CONTRACT_OUTPUTS = {
     "BucketName",
     "SecretArn",
     "ExporterFunction",
+    "BackfillStateMachine",
     "ApiUrl",
     "ApiKeyId",
     "GlueDatabase",
@@ -249,11 +252,11 @@ def exporter_statement(template: dict[str, Any], sid: str) -> dict[str, Any]:
 
 def test_the_exporter_may_list_read_and_write_its_state(template: dict[str, Any]) -> None:
     listed = exporter_statement(template, "ListReports")["Condition"]["StringLike"]["s3:prefix"]
-    assert {"state/*", "pieces/*"} <= set(listed)
+    assert {"state/*", "pieces/*", "backfill/*"} <= set(listed)
     statement = exporter_statement(template, "ReadAndWriteState")
     assert statement["Action"] == ["s3:GetObject", "s3:PutObject"]
     assert statement["Resource"] == [
-        {"Fn::Sub": f"{BUCKET_ARN}/{prefix}*"} for prefix in ("state/", PIECES)
+        {"Fn::Sub": f"{BUCKET_ARN}/{prefix}*"} for prefix in ("state/", PIECES, BACKFILL)
     ]
 
 
@@ -262,8 +265,9 @@ def test_pieces_and_active_runs_expire_with_their_versions_and_settings_do_not(
 ) -> None:
     rules = resources(template, "AWS::S3::Bucket")["Bucket"]["LifecycleConfiguration"]["Rules"]
     expiring = {rule["Prefix"]: rule for rule in rules if "ExpirationInDays" in rule}
-    assert set(expiring) == {"quarantine/", PIECES, "state/active/", UNSENT_PREFIX}
-    for prefix, days, noncurrent in ((PIECES, 8, 1), ("state/active/", 2, 2)):
+    active = (f"{BACKFILL}active/", "state/active/")
+    assert set(expiring) == {"quarantine/", PIECES, *active, UNSENT_PREFIX}
+    for prefix, days, noncurrent in ((PIECES, 8, 1), *((each, 2, 2) for each in active)):
         assert expiring[prefix]["ExpirationInDays"] == days
         assert expiring[prefix]["NoncurrentVersionExpiration"] == {"NoncurrentDays": noncurrent}
     assert timedelta(days=8) > timedelta(seconds=MAX_AGE)

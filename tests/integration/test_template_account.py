@@ -116,6 +116,7 @@ def test_the_key_encrypts_what_holds_data_or_credentials() -> None:
             ["s3", "secretsmanager"],
         ),
         ("PresignerMayUseKey", "PresignerRole", ["kms:Decrypt"], ["s3"]),
+        ("BackfillMayUseKey", "BackfillRole", ["kms:Decrypt"], ["s3"]),
     ],
 )
 def test_who_reads_or_writes_may_use_the_key_and_only_by_way_of_the_storing_service(

@@ -10,7 +10,7 @@ from room_reports.export.errors import RunFailedError
 from room_reports.export.lateness import SeriesFreshness
 from room_reports.export.notifications import Notifier, Send
 from room_reports.export.piece_store import windows_with_pieces
-from room_reports.export.planner import Plan, SeriesPlan, Share, Task, plan_series
+from room_reports.export.planner import ALL_WINDOWS, Plan, SeriesPlan, Share, Task, plan_series
 from room_reports.export.publish import ExportedTask, TaskPublisher
 from room_reports.export.receive import ConcurrentMap
 from room_reports.export.result import FailedTask, RunResult, describe_error
@@ -28,7 +28,7 @@ from room_reports.export.workers import (
     is_retryable,
 )
 from room_reports.kaltura.client import KalturaRegion
-from room_reports.kaltura.errors import KalturaError
+from room_reports.kaltura.errors import Fault, KalturaError
 from room_reports.model.freshness import CLOCK_SKEW, milestones
 from room_reports.model.reports import Report
 from room_reports.runtime import Runtime, map_concurrently, wait_all
@@ -60,7 +60,7 @@ class _Progress:
 
 
 @dataclass(frozen=True)
-class _OtherRuns:
+class OtherRuns:
     """What other runs have left in the bucket."""
 
     share: Share
@@ -89,14 +89,25 @@ class Run:
             RunFailedError: If a task failed, after all others have finished.
             StorageError: If the bucket cannot be listed or the record cannot be written.
         """
+        result = self.carry_out(scope)
+        if result.failed:
+            raise RunFailedError(result.to_dict())
+        return result
+
+    def carry_out(self, scope: Scope) -> RunResult:
+        """Do the same, but return the result also when a task failed.
+
+        Raises:
+            StorageError: If the bucket cannot be listed or the record cannot be written.
+        """
         started = self.clock()
         seen = self._other_runs(started)
-        plan = self._plan(scope, seen)
+        plan = self.plan(scope, seen)
         if (wait := self._wait(plan, scope)) and not scope.dry_run:
             logger.info("Waiting for windows to settle", seconds=wait.total_seconds())
             self.runtime.sleep(wait.total_seconds())
             scope = replace(scope, now=scope.now + wait)
-            plan = self._plan(scope, seen)
+            plan = self.plan(scope, seen)
         due = sum(map(len, plan.values()))
         skipped = sum(planned.skipped for planned in plan.values())
         logger.info("Planned", due=due, skipped=skipped, trigger=scope.trigger)
@@ -117,8 +128,6 @@ class Run:
             calls={name: region.calls.take() for name, region in self.regions.items()},
             expiring=expiring_sessions(self.regions, scope.now, self.deadline) if scheduled else 0,
         )
-        if result.failed:
-            raise RunFailedError(result.to_dict())
         return result
 
     def _wait(self, plan: Plan, scope: Scope) -> timedelta:
@@ -140,16 +149,30 @@ class Run:
         left = self.deadline.remaining() - wait.total_seconds()
         return wait if left >= _LEFT_AFTER_WAITING else timedelta()
 
-    def _other_runs(self, started: datetime) -> _OtherRuns:
+    def _other_runs(self, started: datetime) -> OtherRuns:
         """Announce the run and read what others have left; three chains of requests at a time."""
         submit, bucket = self.runtime.submit, self.bucket
         share = submit(lambda: begin_run(bucket, self.run_id, started))
         in_force = submit(lambda: SettingsInForce.read(self.settings, bucket, started))
         pieces = submit(lambda: windows_with_pieces(bucket))
         wait_all(self.runtime, share, in_force, pieces)
-        return _OtherRuns(share.result(), in_force.result(), pieces.result())
+        return OtherRuns(share.result(), in_force.result(), pieces.result())
 
-    def _plan(self, scope: Scope, seen: _OtherRuns) -> Plan:
+    def plan(self, scope: Scope, seen: OtherRuns | None = None) -> Plan:
+        """Return what is due within ``scope``, by series.
+
+        Args:
+            seen: What other runs have left; by default, their work is not left out.
+
+        Raises:
+            StorageError: If the bucket cannot be listed.
+        """
+        share = seen.share if seen else ALL_WINDOWS
+        in_force = (
+            seen.in_force
+            if seen
+            else SettingsInForce.read(self.settings, self.bucket, self.clock())
+        )
 
         def planned(wanted: tuple[Report, Series]) -> SeriesPlan:
             report, series = wanted
@@ -160,10 +183,10 @@ class Run:
                 self._stored(scope, series),
                 self.settings.settle,
                 gzip=self.settings.gzip,
-                inspect=lambda item, window: seen.in_force.inspect(
+                inspect=lambda item, window: in_force.inspect(
                     item, window, self.settings, self.bucket
                 ),
-                share=seen.share,
+                share=share,
             )
 
         wanted = [
@@ -181,7 +204,7 @@ class Run:
         self,
         plan: Plan,
         scope: Scope,
-        seen: _OtherRuns,
+        seen: OtherRuns,
         progress: _Progress,
         notifier: Notifier,
     ) -> None:
@@ -317,7 +340,8 @@ class Run:
 def _failed(task: Task, error: BaseException) -> FailedTask:
     text = describe_error(error)
     logger.error("Failed", task=task.key, error=text)
-    return FailedTask(task, text, is_retryable(error))
+    region_fault = isinstance(error, KalturaError) and error.fault is Fault.REGION
+    return FailedTask(task, text, is_retryable(error), region_fault)
 
 
 def _log_exported(done: ExportedTask) -> None:

@@ -1,6 +1,6 @@
 """The exporter: one invocation, with every dependency passed in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -22,6 +22,9 @@ from room_reports.runtime import Runtime, ThreadRuntime
 from room_reports.settings import Settings, SettingsReader, read_settings
 from room_reports.storage.bucket import Bucket
 
+_KEPT = 8
+"""How many sets of regions to stay connected to: each part of a backfill uses one region."""
+
 
 @dataclass(frozen=True)
 class Dependencies:
@@ -42,12 +45,27 @@ class Dependencies:
     """Returns what sends to the event bus with a name; None: nothing is sent."""
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What an invocation needs, checked."""
+
+    settings: Settings
+    scope: Scope
+    credentials: Mapping[str, Credentials]
+    """By the region's name."""
+
+
 class ExporterService:
     """The exporter; lives from one invocation to the next and keeps its Kaltura sessions."""
 
     def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
-        self._connected = lru_cache(maxsize=1)(self._connect)
+        self._connected = lru_cache(maxsize=_KEPT)(self._connect)
+
+    @property
+    def dependencies(self) -> Dependencies:
+        """Everything outside the exporter that it uses."""
+        return self._dependencies
 
     def prepare(self) -> None:
         """Make clients, read the secret and connect, before the first invocation needs them.
@@ -78,29 +96,35 @@ class ExporterService:
             RunFailedError: If a task failed, after all others have finished.
             StorageError: If the bucket cannot be listed or the run record cannot be written.
         """
-        dependencies = self._dependencies
-        now = dependencies.clock()
-        settings, scope, credentials = self._prepare(event, now)
-        run = Run(
+        now = self._dependencies.clock()
+        checked = self.check(event, now)
+        return self.new_run(checked, now, request_id, deadline).execute(checked.scope).to_dict()
+
+    def new_run(self, checked: Checked, now: datetime, request_id: str, deadline: Deadline) -> Run:
+        """Return the run of one invocation."""
+        dependencies, settings = self._dependencies, checked.settings
+        return Run(
             run_id=f"{now:%Y%m%dT%H%M%SZ}-{request_id[:8]}",
             settings=settings,
-            regions=self._regions(settings, credentials),
+            regions=self._regions(settings, checked.credentials),
             bucket=dependencies.bucket(settings.bucket),
             deadline=deadline,
             clock=dependencies.clock,
             runtime=dependencies.runtime,
             send=self._send(settings),
         )
-        return run.execute(scope).to_dict()
 
     def _send(self, settings: Settings) -> Send | None:
         event_bus = self._dependencies.event_bus
         return event_bus(settings.event_bus) if event_bus and settings.event_bus else None
 
-    def _prepare(
-        self, event: Mapping[str, object], now: datetime
-    ) -> tuple[Settings, Scope, Mapping[str, Credentials]]:
+    def check(
+        self, event: Mapping[str, object], now: datetime, regions: Collection[str] | None = None
+    ) -> Checked:
         """Return the settings, the run's scope and each region's credentials.
+
+        Args:
+            regions: The names of the regions whose credentials are needed; None: all.
 
         Raises:
             ConfigurationError: Naming everything that is wrong with any of them.
@@ -111,23 +135,24 @@ class ExporterService:
         scope, event_problems = parse_event(event, settings, now)
         problems += event_problems
         credentials: Mapping[str, Credentials] = {}
+        needed = tuple(each for each in settings.regions if regions is None or each.name in regions)
         # Without its id there is no secret, and without regions nothing to check it against.
-        if not {"SECRET_ID", "KALTURA_REGIONS"} & set(reader.problems):
+        if needed and not {"SECRET_ID", "KALTURA_REGIONS"} & set(reader.problems):
             try:
                 secret = self._dependencies.secret(settings.secret_id)
-                credentials = parse_secret(secret, settings.regions)
+                credentials = parse_secret(secret, needed)
             except ConfigurationError as error:
                 problems += error.problems
         if problems or scope is None:
             raise ConfigurationError(problems)
-        return settings, scope, credentials
+        return Checked(settings, scope, credentials)
 
     def _regions(
         self, settings: Settings, credentials: Mapping[str, Credentials]
     ) -> dict[str, KalturaRegion]:
         """Return each region by its name; the same ones until a setting or the secret changes."""
         return self._connected(
-            settings.regions,
+            tuple(region for region in settings.regions if region.name in credentials),
             tuple(credentials.items()),
             settings.connect_timeout,
             settings.read_timeout,
