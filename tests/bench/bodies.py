@@ -11,7 +11,7 @@ from room_reports.model.reports import ATTENDEES, BREAKOUT_SESSIONS, ROOM_DATA, 
 
 MB = 1_000_000
 _ROWS = {
-    ROOM_DATA: "1_room{0},{1},1_parent{0},1_cue{0},1774000000,1774003600,u{0},12,0.83333333333333\n",
+    ROOM_DATA: "1_room{0},{1},1_par{0},1_cue{0},1774000000,1774003600,u{0},12,0.83333333333333\n",
     ATTENDEES: "1_room{0},1_cue{0},u{0},{1},u{0}@example.edu,attendee,{0}.5,0.83333333333333\n",
     BREAKOUT_SESSIONS: (
         "1_room{0},{1},1_brk{0},Group {0},1_cue{0},u{0},1774000000,1774003600,3600,12,83.333333\n"

@@ -38,7 +38,7 @@ class Used:
 
 @dataclass(frozen=True)
 class Work:
-    """What every program has to do: fetch reports of some days from Kaltura and put them into S3."""
+    """What every program has to do: fetch reports of some days, put them into S3."""
 
     s3: str
     kaltura: str
@@ -53,7 +53,9 @@ class Work:
         first = _FIRST + timedelta(next(self._runs) * days)
         dates = [first + timedelta(number) for number in range(days)]
         files = [
-            (str(report), f"{program}/{report}/{day}.csv") for day in dates for report in self.reports
+            (str(report), f"{program}/{report}/{day}.csv")
+            for day in dates
+            for report in self.reports
         ]
         with tempfile.TemporaryDirectory(dir=self.scratch) as home:
             listed, inside = Path(home) / "files", Path(home) / "inside"
@@ -115,7 +117,7 @@ def launch(
 
 
 def _shell(pipe: str) -> list[str]:
-    each = f'xargs -P 4 -L 1 bash -o pipefail -c \'{_CURL} | {pipe}\' _ < "$BENCH_FILES"'
+    each = f"xargs -P 4 -L 1 bash -o pipefail -c '{_CURL} | {pipe}' _ < \"$BENCH_FILES\""
     return ["bash", "-c", each]
 
 
@@ -137,7 +139,6 @@ _SETTINGS = {
     EXPORTER: {
         "PYTHONPATH": str(ROOT / "layers/room_reports"),
         "LAMBDA_TASK_ROOT": str(ROOT / "functions/exporter"),
-        "AWS_LAMBDA_FUNCTION_NAME": "exporter",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
         "POWERTOOLS_SERVICE_NAME": "bench",
         "POWERTOOLS_METRICS_NAMESPACE": "bench",

@@ -38,7 +38,7 @@ def credentials(endpoint: str) -> dict[str, str]:
     }
 
 
-def s3_client(endpoint: str) -> "S3Client":
+def s3_client(endpoint: str, config: Config | None = None) -> "S3Client":
     """Return a client of the S3 server."""
     return boto3.client(
         "s3",
@@ -46,7 +46,7 @@ def s3_client(endpoint: str) -> "S3Client":
         region_name="us-east-1",
         aws_access_key_id=_KEY["accessKey"],
         aws_secret_access_key=_KEY["secretKey"],
-        config=Config(retries={"total_max_attempts": 1}),
+        config=Config(retries={"total_max_attempts": 1}).merge(config or Config()),
     )
 
 

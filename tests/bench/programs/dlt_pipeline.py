@@ -1,4 +1,4 @@
-"""The same with dlt: a resource that downloads and parses, and the filesystem destination as CSV."""
+"""The same with dlt: a resource that downloads and parses, the filesystem destination as CSV."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The same with pandas and awswrangler, four threads; a line that pandas cannot read is left out."""
+"""The same with pandas and awswrangler, four threads; unreadable lines are left out."""
 
 import io
 import json
