@@ -57,7 +57,7 @@ def _text(found: dict[str, tuple[Section, str]]) -> str:
     parts = [
         f"# Measurements\n\nMade by `make bench`: {_machine()}.\n\n"
         f"Figures are medians of up to {RUNS} alternating runs, with the smallest and the largest "
-        "in brackets. Where a cell has no brackets, there was one run.\n\n"
+        "in brackets. A cell without brackets is one run, or is not the median of several.\n\n"
         f"Versions: {', '.join(f'{name} {version(name)}' for name in _PEERS)}, dlt {_dlt()}.\n",
         "\n## Targets\n\n",
         _markdown(targets.COLUMNS, list(targets.rows(figures))),

@@ -38,12 +38,13 @@ _RUNTIME = ROOT / ".venvs/runtime/bin/python"
 _INIT = re.compile(r"INIT REPORT\(durationMs: ([0-9.]+)")
 _CALL = re.compile(r"INVOKE RTDONE\(.*duration: ([0-9.]+)ms")
 _NOTES = (
-    "Under the Lambda Runtime Interface Emulator and `awslambdaric`, pinned to one CPU, and for 512 MB "
-    "with a quota of 0.29 of it{quota}. *Import* is that of the handler's module in a new "
-    "interpreter, and its ratio is one of CPU seconds; *init* is what the emulator reports, with the start of Python. *First use* is "
-    "what the first call takes longer than the second. The exporter lists a day and fetches "
-    "nothing; the downloads return one link; the naive handler only imports boto3, requests and "
-    "Powertools, as installed by pip and with bytecode."
+    "Under the Lambda Runtime Interface Emulator and `awslambdaric`, pinned to one CPU, and for "
+    "512 MB with a quota of 0.29 of it{quota}. *Import* is that of the handler's module in a new "
+    "interpreter, and its ratio is one of CPU seconds. *Init* is what the emulator reports, with "
+    "the start of Python and all that is prepared. *First use* is what the first call takes longer "
+    "than the second. The exporter lists a day and fetches nothing; the downloads return one link; "
+    "the naive handler only imports boto3, requests and Powertools, as installed by pip and with "
+    "bytecode. The layer has {layer:.1f} MB, zipped."
 )
 
 
@@ -94,7 +95,7 @@ def measure() -> Section:
                 if memory == _MEMORIES[0]:
                     figures |= _figures(found)
     quota = "" if complete else ", which this machine does not allow: it has a whole CPU here"
-    return Section(COLUMNS, rows, _NOTES.format(quota=quota), figures)
+    return Section(COLUMNS, rows, _NOTES.format(quota=quota, layer=figures["cold.layer"]), figures)
 
 
 def _functions() -> Mapping[str, Function]:
@@ -135,7 +136,8 @@ def _cold(
     log.unlink(missing_ok=True)
     process = start(
         [
-            *(*limited.prefix, _emulator()),
+            *limited.prefix,
+            _emulator(),
             *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
             *("--runtime-api-address", f"127.0.0.1:{free_port()}"),
             *(_RUNTIME, "-m", "awslambdaric", "app.handler"),
@@ -227,8 +229,8 @@ def _figures(found: Mapping[str, list[Cold]]) -> dict[str, float]:
 
 def _zipped(folder: Path) -> int:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                archive.write(path, path.relative_to(folder))
+                packed.write(path, path.relative_to(folder))
     return len(out.getvalue())

@@ -16,8 +16,7 @@ from room_reports.model.reports import ATTENDEES
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.csv_file import normalise
 from tests.bench import bench_listing
-from tests.bench.bench_whole_process import Workload
-from tests.bench.bench_whole_process import measure as run_processes
+from tests.bench.bench_whole_process import Workload, run
 from tests.bench.bodies import MB, body
 from tests.bench.figures import QUICK, RUNS, sample
 from tests.bench.growth import exponent
@@ -64,7 +63,7 @@ def _row(name: str, sizes: Sequence[int], unit: str, costs: Sequence[float]) -> 
 def _process(size: int) -> "list[Used]":
     """Run the exporter for one file."""
     work = Workload("", 1, size * MB, 0.0)
-    return run_processes(work, 0.0, (EXPORTER,), min(RUNS, 3))[EXPORTER]
+    return run(work, 0.0, (EXPORTER,), min(RUNS, 3))[EXPORTER]
 
 
 def _median(used: "list[Used]", figure: "Callable[[Used], float]") -> float:
@@ -77,14 +76,14 @@ def _normalise(size: int) -> float:
         path = Path(folder) / "report.csv"
         path.write_bytes(body(ATTENDEES, size * MB, 0.0))
 
-        def run() -> float:
+        def once() -> float:
             with path.open("rb") as source, tempfile.TemporaryFile() as out:
                 begun = _cpu()
                 chunks = iter(partial(source.read, 1 << 16), b"")
                 normalise(KalturaCsvReader(chunks, ATTENDEES), ATTENDEES, out)
                 return _cpu() - begun
 
-        return sample([run() for _ in range(min(RUNS, 3))]).median
+        return sample([once() for _ in range(min(RUNS, 3))]).median
 
 
 def _cpu() -> float:
@@ -100,7 +99,7 @@ def _listing() -> list[float]:
         with listing_server(bench_listing.keys(settings, size)) as server:
             bucket = Bucket(server.client, settings.exporter.bucket)
 
-            def run(bucket: Bucket = bucket) -> float:
+            def once(bucket: Bucket = bucket) -> float:
                 begun = time.perf_counter()
                 query = exports_query({"limit": ["200"]}, settings, bench_listing.NOW)
                 found = result_page(bucket, query, settings).exports
@@ -108,5 +107,5 @@ def _listing() -> list[float]:
                 describe(bucket, settings.exporter, wanted)
                 return (time.perf_counter() - begun) * 1000
 
-            costs.append(sample([run() for _ in range(min(RUNS, 3))]).median)
+            costs.append(sample([once() for _ in range(min(RUNS, 3))]).median)
     return costs

@@ -117,9 +117,8 @@ def _bare(s3: str) -> Callable[[], float]:
     def call() -> float:
         begun = time.perf_counter()
         (found,) = client.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]
-        where = {"Bucket": BUCKET, "Key": found["Key"]}
-        client.head_object(**where)
-        client.generate_presigned_url("get_object", Params=where)
+        client.head_object(Bucket=BUCKET, Key=found["Key"])
+        client.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": found["Key"]})
         return time.perf_counter() - begun
 
     return call

@@ -31,7 +31,7 @@ COLUMNS = (
 SHARES = {"clean": 0.0, "some": 0.05, "all": 1.0}
 _OURS = "normaliser"
 _NOTES = (
-    "From bytes in memory (DuckDB: from a file in memory) to a file. *Same file* says whether the "
+    "From bytes in memory (DuckDB: from a file) to a file. *Same file* says whether the "
     "result equals the normaliser's: with awkward rows, the other programs lose, break or change "
     "some. *csv* is Python's module without quoting, the copy only adds a SHA-256. The peak is "
     "that of Python's allocations."
@@ -90,8 +90,9 @@ def _compare(
     for name, used in runs.items():
         speed = sample([megabytes / each.seconds for each in used])
         per_cpu = sample([megabytes / each.cpu for each in used])
-        ratio = sample([each.seconds / ours.seconds for ours, each in zip(runs[_OURS], used)])
-        cpu = sample([each.cpu / ours.cpu for ours, each in zip(runs[_OURS], used)])
+        pairs = list(zip(runs[_OURS], used, strict=True))
+        ratio = sample([each.seconds / ours.seconds for ours, each in pairs])
+        cpu = sample([each.cpu / ours.cpu for ours, each in pairs])
         key = name.lower()
         yield (
             (
@@ -99,7 +100,7 @@ def _compare(
                 *(per_cpu.text(digits=0), "yes" if digests[name] == digests[_OURS] else "no"),
                 _peak(data, source, out) if name == _OURS else "",
             ),
-            {key: ratio.median, f"{key}.cpu": cpu.median, f"{key}.speed": speed.median},
+            {key: ratio.median, f"{key}.cpu": cpu.median, f"{key}.speed": per_cpu.median},
         )
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+_DIGITS = {"×": 2, "ms": 0, "MiB": 0, "MB": 1}
+
 
 @dataclass(frozen=True)
 class Target:
@@ -22,7 +24,7 @@ class Target:
         sign = "≤" if self.at_most else "≥"
         return (
             *(self.text, self.before, f"{sign} {self.bound:g} {self.unit}"),
-            *(f"{value:.{2 if self.unit == '×' else 0}f} {self.unit}", "yes" if met else "**no**"),
+            *(f"{value:.{_DIGITS[self.unit]}f} {self.unit}", "yes" if met else "**no**"),
         )
 
 
