@@ -35,7 +35,7 @@ _NOTES = (
     "the peak of its largest process. The plain script copies the bytes of `requests` with "
     "`put_object` and four threads: a BOM and broken lines stay in them. The second one parses "
     "them with `csv`. curl runs four times at once. curl's pipes copy bytes, so that awkward rows "
-    "change nothing for them. dlt is not run with 200 MB, which takes it minutes."
+    "change nothing for them. dlt is not run with 200 MB."
 )
 
 
