@@ -35,7 +35,7 @@ def _app() -> APIGatewayRestResolver:
             lambda **names: respond(lambda request: route(**names, request=request))
         )
 
-    add("/", lambda **_: web_page(_ARTEFACT, service.settings))
+    add("/", lambda **_: web_page(_ARTEFACT, service.settings, service.links_source))
     add("/openapi.json", service.openapi)
     add("/exports", service.exports)
     add("/exports/<report>/<region>/<granularity>/<start>", service.export)
