@@ -41,6 +41,16 @@ async () => {
 }
 """
 
+HEAR = """
+() => {
+  window.heard = [];
+  const spoken = document.getElementById("range-spoken");
+  new MutationObserver(() => window.heard.push(spoken.textContent)).observe(spoken, {
+    childList: true,
+  });
+}
+"""
+
 
 def attendees(stack: Stack, region: str, labels: list[str]) -> list[bytes]:
     return [stored(stack, f"attendees_{region}_{label}.csv") for label in labels]
@@ -331,6 +341,36 @@ def test_the_quota_of_a_key_ends_the_download(browse: Open, year: Year) -> None:
     dialog.get_by_role("button", name="Download").click()
     expect(dialog.get_by_role("alert")).to_contain_text("used its request quota for today")
     page.unroute(path)
+
+
+def test_a_key_that_is_revoked_meanwhile_leads_to_the_sign_in(browse: Open, year: Year) -> None:
+    page = without_picker(loaded(browse("#/attendees/us")))
+    downloads = watched_downloads(page)
+    dialog = open_range(page, year.ago(20), year.ago(5))
+    path = re.compile(rf"/exports/attendees/us/day/{year.ago(12)}")
+    page.route(path, lambda route: route.fulfill(status=403, body='{"message":"Forbidden"}'))
+    dialog.get_by_role("button", name="Download").click()
+    expect(page.get_by_role("alert").first).to_contain_text("expired or was revoked")
+    expect(page.get_by_label("API key")).to_be_focused()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert downloads == []
+
+
+def test_a_screen_reader_hears_the_progress_from_time_to_time(browse: Open, year: Year) -> None:
+    page = without_picker(loaded(browse("#/attendees/us")))
+    dialog = open_range(page, year.ago(290), year.ago(5))
+    page.evaluate(HEAR)
+    begun = time.monotonic()
+    download(page)
+    expect(dialog.locator("#range-spoken")).to_contain_text("Complete")
+    heard = page.evaluate("window.heard")
+    seconds = time.monotonic() - begun
+    assert heard[0] == "The download has begun."
+    assert heard[-1].startswith("Complete: ")
+    between = heard[1:-1]
+    assert all(re.fullmatch(r"\d+ of 286 files", text) for text in between)
+    assert len(between) <= seconds / 5
+    print(f"286 files in {seconds:.1f} s")
 
 
 def test_a_range_is_downloaded_with_a_keyboard_alone(
