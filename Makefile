@@ -24,7 +24,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_NO_CONFIG := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup format lint test test-all test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 page-images demo demo-image up down athena bench chaos lock clean
+.PHONY: help setup format lint test test-all test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 page-images demo demo-image up down athena cost bench chaos lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -137,6 +137,10 @@ down: $(DEV) ## Stop the local stack and remove everything that it wrote
 
 athena: $(DEV) ## Write athena/template.yaml and the data dictionary from the catalogue and the SQL
 	@$(BIN)/python -m tools.athena
+
+cost: $(DEV) ## Measure calls and bytes, and write the tables of docs/cost.md and docs/provider.md
+	@$(BIN)/python -m tests.bench.cost
+	@$(BIN)/python -m tools.cost
 
 # The environments of the benchmarks have the Python of the functions. They see no checkout, because
 # what is measured must not.

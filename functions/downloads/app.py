@@ -21,7 +21,7 @@ _ARTEFACT = Path(__file__).parent
 def _router() -> Router:
     service = downloads_service()
     routes: dict[str, Route] = {
-        "/": lambda **_: web_page(_ARTEFACT, service.settings),
+        "/": lambda **_: web_page(_ARTEFACT, service.settings, service.links_source),
         "/openapi.json": service.openapi,
         "/exports": service.exports,
         "/exports/<report>/<region>/<granularity>/<start>": service.export,

@@ -24,18 +24,26 @@ SCRIPTS = (
     "files.js",
     "detail.js",
     "connect.js",
+    "csv.js",
+    "verified.js",
+    "range.js",
+    "sink.js",
+    "range_dialog.js",
     "main.js",
 )
 """The parts of the page's one script, in the order in which they run."""
 CONFIG_ELEMENT = '<script type="application/json" id="config">{}</script>'
 """The element that the function fills with the configuration of its deployment."""
+LINKS_SOURCE = "{links}"
+"""Stands for what the links of the deployment begin with; the function replaces it."""
 
 
 def build(directory: Path) -> None:
     """Write the artefact to ``directory``: app.py, index.html and policy.json.
 
     The policy is the page's Content-Security-Policy. It names the hashes of the page's own script
-    and style sheet, so that the browser applies nothing else.
+    and style sheet, so that the browser applies nothing else. The page may connect to the API and
+    to the files of its own bucket; the function replaces ``LINKS_SOURCE`` by their address.
 
     Raises:
         ValueError: A source cannot be inlined as it is.
@@ -78,7 +86,7 @@ def _content_security_policy(script: str, style: str) -> str:
             f"script-src {_source_hash(script)}",
             f"style-src {_source_hash(style)}",
             "img-src data:",
-            "connect-src 'self'",
+            f"connect-src 'self' {LINKS_SOURCE}",
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'none'",

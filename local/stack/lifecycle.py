@@ -9,7 +9,11 @@ from pathlib import Path
 
 from local.stack.aws import Aws
 from local.stack.deployment import STACK_NAME, build, deploy
-from local.stack.ministack_patches import allow_plain_http, set_api_responses
+from local.stack.ministack_patches import (
+    allow_local_page,
+    allow_plain_http,
+    set_api_responses,
+)
 from local.stack.process import Process, StackError
 from local.stack.servers import Kaltura, start_aws, start_kaltura
 from local.stack.stack import Stack
@@ -68,6 +72,7 @@ def _up(
         account.administrator, {"KalturaRegions": kaltura.regions, **parameters}, directory
     )
     allow_plain_http(account.root)
+    allow_local_page(account.administrator, outputs["BucketName"])
     api = load_template()["Resources"]["Api"]["Properties"]
     set_api_responses(account.administrator, api["DefinitionBody"])
     stack = Stack(STACK_NAME, account.administrator, outputs, kaltura)

@@ -11,6 +11,8 @@
   its class, on which the retries of a state machine depend. The patch uses private names.
 - ``allow_plain_http``: its endpoint has no TLS, which the bucket policies require. The workaround
   uses the public API.
+- ``allow_local_page``: the API's host name in AWS, which the bucket's CORS rule allows, does not
+  exist on this machine. The workaround uses the public API.
 - ``set_api_responses``: when it imports an API, it ignores the extension
   ``x-amazon-apigateway-gateway-responses``. The workaround uses the public API.
 
@@ -28,6 +30,7 @@ import sys
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from local.stack.aws import Aws
@@ -157,6 +160,21 @@ def allow_plain_http(root: "Aws") -> None:
     """
     for bucket in root.s3.list_buckets()["Buckets"]:
         root.s3.delete_bucket_policy(Bucket=bucket["Name"])
+
+
+def allow_local_page(aws: "Aws", bucket: str) -> None:
+    """Allow the page's origin on this machine where the bucket's CORS rules allow it in AWS.
+
+    Everything else in the rules stays as the template has it. The page is served under the names
+    ``127.0.0.1``, as the files are, and ``localhost``, which makes it another origin than theirs.
+    """
+    port = urlsplit(aws.endpoint_url).port
+    rules = aws.s3.get_bucket_cors(Bucket=bucket)["CORSRules"]
+    for rule in rules:
+        origins = rule["AllowedOrigins"]
+        if any(".execute-api." in origin for origin in origins):
+            origins += [f"http://{host}:{port}" for host in ("127.0.0.1", "localhost")]
+    aws.s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
 
 
 def set_api_responses(aws: "Aws", api_body: Mapping[str, Any]) -> None:

@@ -377,3 +377,26 @@ def test_a_link_expires_when_it_states(probe: Probe) -> None:
     assert left <= PROBE_TTL
     time.sleep(max(0, left.total_seconds()) + 1.1)
     assert requests.get(export["url"], timeout=30).status_code == 403
+
+
+def test_the_page_may_read_what_links_lead_to(stack: Stack, get: Get) -> None:
+    link = get(ONE).json()["url"]
+    policy = get("/").headers["Content-Security-Policy"]
+    sources = dict(directive.split(" ", 1) for directive in policy.split("; "))
+    own, links = sources["connect-src"].split(" ")
+    assert own == "'self'"
+    assert link.startswith(links)
+    assert links.endswith(f"/{stack.bucket}/")
+    port = urlsplit(stack.api_url).port
+    in_aws = "https://" + urlsplit(stack.outputs["ApiUrl"]).netloc
+    for origin, allowed in (
+        (in_aws, True),
+        (f"http://localhost:{port}", True),
+        ("https://elsewhere.example", False),
+        (in_aws.replace("amazonaws", "example"), False),
+    ):
+        response = requests.get(link, headers={"Origin": origin}, timeout=30)
+        assert response.status_code == 200
+        assert (response.headers.get("Access-Control-Allow-Origin") == origin) is allowed
+        preflight = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
+        assert requests.options(link, headers=preflight, timeout=30).status_code == 403

@@ -9,8 +9,18 @@ import requests
 from playwright.sync_api import expect
 
 from local.stack.stack import Stack
+from tests.page.one_file import days, joined, store, table_of
 from tests.page.reader import ZONE, Open, loaded, run, stored
-from tests.page.year import Year
+from tests.page.year import GAP, Year
+
+SCRIPT = '"""Put the files of a range together'
+"""How the script that puts a range together begins."""
+
+
+def documented(language: str) -> list[str]:
+    """Return the examples in docs/downloads.md."""
+    text = (Path(__file__).parents[2] / "docs/downloads.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
 def test_links_and_commands_are_copied_without_the_key(
@@ -55,8 +65,7 @@ def test_the_examples_on_the_page_work(browse: Open, stack: Stack, tmp_path: Pat
 def test_the_examples_in_the_docs_work(
     stack: Stack, year: Year, tmp_path: Path, language: str
 ) -> None:
-    text = (Path(__file__).parents[2] / "docs/downloads.md").read_text(encoding="utf-8")
-    examples = re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    examples = [text for text in documented(language) if not text.startswith(SCRIPT)]
     assert len(examples) == 2
     interpreter = {"sh": "sh", "python": sys.executable}[language]
     for example in examples:
@@ -67,3 +76,35 @@ def test_the_examples_in_the_docs_work(
             (tmp_path / "attendees.csv").unlink()
         else:
             assert "entry_id" in printed
+
+
+def test_the_script_in_the_docs_puts_a_range_together(
+    stack: Stack, year: Year, tmp_path: Path
+) -> None:
+    (script,) = [text for text in documented("python") if text.startswith(SCRIPT)]
+    # The range begins before the gap and ends after it.
+    begin, end = year.ago(GAP[0] + 3), year.ago(GAP[1] - 3)
+    command = [sys.executable, "-c", script, "attendees", "eu", begin, end]
+    assert "attendees_eu.csv: 5 files" in run(command, stack, tmp_path)
+    held = [day for day in days(begin, end)[:-1] if day not in {year.ago(age) for age in GAP}]
+    expected = joined([stored(stack, f"attendees_eu_{day}.csv") for day in held])
+    assert (tmp_path / "attendees_eu.csv").read_bytes() == expected
+    # The second time, it fetches only what did not arrive as it was exported.
+    parts = sorted((tmp_path / "attendees_eu_parts").iterdir())
+    parts[0].write_bytes(b"damaged")
+    written = {part: part.stat().st_mtime_ns for part in parts}
+    run(command, stack, tmp_path)
+    assert (tmp_path / "attendees_eu.csv").read_bytes() == expected
+    assert [part for part in parts if part.stat().st_mtime_ns != written[part]] == parts[:1]
+
+
+def test_the_script_in_the_docs_matches_columns_and_reads_gzip(
+    stack: Stack, tmp_path: Path
+) -> None:
+    (script,) = [text for text in documented("python") if text.startswith(SCRIPT)]
+    store(stack, "2024-08-01", [["a", "b"], ["1", "=2,é"]])
+    store(stack, "2024-08-02", [["a", "c"], ["3", "4"]], compressed=True)
+    command = [sys.executable, "-c", script, "attendees", "us", "2024-08-01", "2024-08-03"]
+    run(command, stack, tmp_path)
+    content = (tmp_path / "attendees_us.csv").read_bytes()
+    assert table_of(content) == [["a", "b", "c"], ["1", "=2,é", ""], ["3", "", "4"]]

@@ -19,6 +19,7 @@ from room_reports.model.regions import Region
 SETTINGS = read_api_settings(
     {"BUCKET_NAME": "bucket", "PRESIGNER_ROLE_ARN": "arn:aws:iam::123456789012:role/presigner"}
 )
+LINKS = "https://bucket.s3.eu-central-1.amazonaws.com/"
 
 
 class Elements(HTMLParser):
@@ -53,7 +54,7 @@ def built(tmp_path: Path) -> Path:
 
 
 def page(directory: Path, settings: ApiSettings = SETTINGS) -> tuple[HttpResponse, Elements]:
-    response = web_page(directory, settings)
+    response = web_page(directory, settings, LINKS)
     return response, Elements(response.body)
 
 
@@ -82,6 +83,13 @@ def test_the_policy_allows_exactly_the_built_script_and_style(built: Path) -> No
         (content,) = elements.contents[kind]
         digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
         assert f"{kind}-src 'sha256-{digest}';" in policy
+
+
+def test_the_policy_allows_connections_to_the_api_and_the_bucket_only(built: Path) -> None:
+    policy = page(built)[0].headers["Content-Security-Policy"]
+    sources = dict(directive.split(" ", 1) for directive in policy.split("; "))
+    assert sources["connect-src"] == f"'self' {LINKS}"
+    assert "{" not in policy
 
 
 def test_the_page_contains_the_configuration_of_the_deployment(built: Path) -> None:

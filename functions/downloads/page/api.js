@@ -1,5 +1,5 @@
 // Requests to the API, their retries and their errors.
-/* exported ApiError, apiKey, BASE_URL, csvAddress, exportPath, fileName, forgetKey, requestJson,
+/* exported ApiError, apiKey, BASE_URL, csvAddress, delay, exportPath, fileName, forgetKey, requestJson,
    storedKey, storeKey, useKey */
 
 // The page is served at the API's root, with or without a slash at the end.

@@ -1,8 +1,8 @@
 // The flow of the page: sign in with a key, then show what the route in the address names.
 /* global addDays, ANY, ApiError, apiKey, byId, calendarLayout, config, coverageCard,
    createElement, dialog, displayName, fileList, forgetKey, formatDate, formatLinkLifetime,
-   matchingSeries, parseRoute, requestJson, routeToFilters, showDetail, showExamples, showToast,
-   stateMark, STATES, storedKey, storeKey, toDate, today, useKey, zoneFor */
+   matchingSeries, parseRoute, requestJson, routeToFilters, setUpRangeDialog, showDetail,
+   showExamples, showRangeDialog, showToast, stateMark, STATES, storedKey, storeKey, toDate, today, useKey, zoneFor */
 /* exported showError */
 
 let shown = null;
@@ -174,6 +174,7 @@ function addListeners() {
     applyFilters(Object.fromEntries(new FormData(byId("filters")))),
   );
   byId("clear").addEventListener("click", () => applyFilters(parseRoute("").filters));
+  byId("open-range").addEventListener("click", () => showRangeDialog(shown.filters));
   byId("earlier").addEventListener("click", () => movePeriod(-1));
   byId("later").addEventListener("click", () => movePeriod(1));
   dialog.addEventListener("close", () => {
@@ -187,6 +188,7 @@ function addListeners() {
 
 showConfiguration();
 addListeners();
+setUpRangeDialog();
 useKey(storedKey());
 if (apiKey === null) showSignIn();
 else showRoute();

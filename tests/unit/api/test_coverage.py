@@ -39,7 +39,7 @@ def test_a_report_that_a_region_does_not_have_is_not_missing_there(
     with listing_server([KEPT]) as server:
         presigner = Presigner(refuse, timedelta(minutes=15), lambda: NOW)
         service = DownloadsService(
-            SETTINGS, Bucket(server.client, "bucket"), presigner, lambda: NOW
+            SETTINGS, Bucket(server.client, "bucket"), presigner, lambda: NOW, "https://links/"
         )
         request = Request("GET", {**ASKED, "region": [region]}, "", "127.0.0.1")
         windows = json.loads(service.coverage(request).body)["windows"]

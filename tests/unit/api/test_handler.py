@@ -27,6 +27,8 @@ def send(origin: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Send:
     build_page.build(tmp_path)
     monkeypatch.setenv("BUCKET_NAME", "bucket")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("PRESIGNER_ROLE_ARN", "arn:aws:iam::123456789012:role/presigner")
     monkeypatch.setenv("CORS_ORIGIN", origin)
     downloads_service.cache_clear()

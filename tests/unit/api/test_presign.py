@@ -1,10 +1,12 @@
 """Presigned links stay valid for the stated time, at any age of the credentials."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import boto3
 import pytest
 
-from room_reports.api.presign import ObjectVersion, Presigner
+from room_reports.api.presign import S3_CONFIG, ObjectVersion, Presigner, links_source
 from room_reports.api.settings import MAX_LINK_TTL
 from room_reports.aws.clients import StsCredentials
 
@@ -67,6 +69,51 @@ def test_links_use_the_regional_endpoint(role: Role) -> None:
     url = Presigner(role.assume, timedelta(minutes=1), role.clock).link(TARGET, "GET").url
     assert url.startswith("https://bucket.s3.eu-central-2.amazonaws.com/attendees/x.csv?")
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
+
+
+@pytest.mark.parametrize(
+    ("variables", "bucket", "source"),
+    [
+        (
+            {"AWS_DEFAULT_REGION": "eu-central-2"},
+            "bucket",
+            "https://bucket.s3.eu-central-2.amazonaws.com/",
+        ),
+        (
+            {"AWS_DEFAULT_REGION": "us-east-1"},
+            "bucket",
+            "https://bucket.s3.us-east-1.amazonaws.com/",
+        ),
+        (
+            {"AWS_DEFAULT_REGION": "cn-north-1"},
+            "bucket",
+            "https://bucket.s3.cn-north-1.amazonaws.com.cn/",
+        ),
+        # A certificate for all buckets does not cover a name with a dot.
+        (
+            {"AWS_DEFAULT_REGION": "eu-west-1"},
+            "a.bucket",
+            "https://s3.eu-west-1.amazonaws.com/a.bucket/",
+        ),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}, "bucket", "http://127.0.0.1:4566/bucket/"),
+    ],
+)
+def test_every_link_begins_with_the_source_that_the_page_may_read(
+    role: Role,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    bucket: str,
+    source: str,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client(
+        "s3", config=S3_CONFIG, aws_access_key_id="AKIA", aws_secret_access_key="secret"
+    )
+    assert links_source(client, bucket) == source
+    target = replace(TARGET, bucket=bucket)
+    url = Presigner(role.assume, timedelta(minutes=1), role.clock).link(target, "GET").url
+    assert url.startswith(f"{source}attendees/x.csv?")
 
 
 def test_representations_hide_secrets(role: Role) -> None:

@@ -34,7 +34,9 @@ def test_the_role_is_assumed_and_s3_reached_before_the_first_request(
     with listing_server([]) as server:
         presigner = Presigner(assume, timedelta(minutes=15), lambda: NOW)
         bucket = Bucket(server.client, "bucket")
-        DownloadsService(SETTINGS, bucket, presigner, lambda: NOW).prepare()
+        DownloadsService(
+            SETTINGS, bucket, presigner, lambda: NOW, "https://bucket.example/"
+        ).prepare()
         assert server.requests == ["LIST"]
         assert assumed == [refused]
         if refused:

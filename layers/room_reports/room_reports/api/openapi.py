@@ -14,6 +14,12 @@ _TEXT = {"type": "string"}
 _SIZE = {"type": "integer", "minimum": 0}
 _STATES = [state.value for state in State]
 _GRANULARITIES = [granularity.value for granularity in Granularity]
+_DESCRIPTION = """Lists the exported reports and creates short-lived links to them.
+
+To put a range together: get its coverage, which names the windows that have no file; get each
+export, oldest first, just before you fetch its url; compare the SHA-256 of the CSV with sha256;
+write the header once, and match columns by name, because newer files can have more. A link that has
+expired responds with 403: get the export again for a new one. Send the key to the API only."""
 
 
 def openapi(settings: ApiSettings) -> dict[str, Any]:
@@ -29,7 +35,7 @@ def openapi(settings: ApiSettings) -> dict[str, Any]:
         "info": {
             "title": "Kaltura Room reports",
             "version": "1",
-            "description": "Lists the exported reports and creates short-lived links to them.",
+            "description": _DESCRIPTION,
         },
         "servers": [{"url": "."}],
         "security": [{"key": []}],
@@ -113,7 +119,10 @@ def _schemas() -> dict[str, Any]:
         "state": state,
         "rows": _or_null(_SIZE),
         "size": {**_SIZE, "description": "Bytes as stored"},
-        "sha256": _or_null(_TEXT),
+        "sha256": {
+            **_or_null(_TEXT),
+            "description": "Of the uncompressed CSV, in hexadecimal",
+        },
         "exported_at": _TIME,
         "file_name": _TEXT,
         "filters": {
@@ -131,7 +140,12 @@ def _schemas() -> dict[str, Any]:
         "size": _or_null(_SIZE),
         "exported_at": _or_null(_TIME),
     }
-    link = {"url": {"type": "string", "format": "uri"}, "expires_at": _TIME}
+    url = {
+        "type": "string",
+        "format": "uri",
+        "description": "Needs no key. Content-Encoding is gzip if the file is stored so",
+    }
+    link = {"url": url, "expires_at": _TIME}
     return {
         "Export": _object(export),
         "ExportWithLink": _object({**export, **link}),

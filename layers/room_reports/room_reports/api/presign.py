@@ -105,6 +105,19 @@ class Presigner:
             return self._current
 
 
+def links_source(client: "S3Client", bucket: str) -> str:
+    """Return what every link to an object of ``bucket`` begins with, as a source of a policy.
+
+    The client signs a link to find out, which needs no request: so the address is exactly that of
+    the links, whichever host the AWS region, the partition and the bucket's name lead to.
+
+    Args:
+        client: An S3 client with ``S3_CONFIG`` and any credentials.
+    """
+    url = urlsplit(client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "-"}))
+    return f"{url.scheme}://{url.netloc}{url.path.removesuffix('-')}"
+
+
 def assume_role(sts: "STSClient", role: str) -> StsCredentials:
     """Return an hour's credentials of the role with this ARN.
 

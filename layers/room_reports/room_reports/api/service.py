@@ -15,7 +15,7 @@ from room_reports.api.exports import describe
 from room_reports.api.listing import newest, result_page
 from room_reports.api.openapi import openapi
 from room_reports.api.params import coverage_query, exports_query, series_of
-from room_reports.api.presign import S3_CONFIG, STS_CONFIG, Presigner, assume_role
+from room_reports.api.presign import S3_CONFIG, STS_CONFIG, Presigner, assume_role, links_source
 from room_reports.api.request import Request
 from room_reports.api.responses import HttpResponse
 from room_reports.api.settings import ApiSettings, read_api_settings
@@ -39,6 +39,8 @@ class DownloadsService:
     """With the function's own credentials, which may list but not read objects."""
     presigner: Presigner
     clock: Callable[[], datetime]
+    links_source: str
+    """What every link begins with."""
 
     def prepare(self) -> None:
         """Assume the presigner role and connect to S3, before the first request needs them.
@@ -148,10 +150,12 @@ def downloads_service() -> DownloadsService:
         ConfigurationError: Naming every variable that is wrong and what it should look like.
     """
     settings = read_api_settings(os.environ)
-    bucket = Bucket(aws_client("s3", S3_CONFIG), settings.exporter.bucket)
+    s3 = aws_client("s3", S3_CONFIG)
+    bucket = Bucket(s3, settings.exporter.bucket)
     assume = partial(assume_role, aws_client("sts", STS_CONFIG), settings.presigner_role)
     presigner = Presigner(assume, settings.link_ttl, _utc_now)
-    return DownloadsService(settings, bucket, presigner, _utc_now)
+    source = links_source(s3, bucket.name)
+    return DownloadsService(settings, bucket, presigner, _utc_now, source)
 
 
 def _utc_now() -> datetime:
