@@ -86,6 +86,7 @@ def test_a_link_costs_the_same_whatever_its_age(
         Bucket(server.client, "bucket"),
         cast("Presigner", Signer(server)),
         lambda: NOW,
+        links_source="https://bucket.example/",
     )
     server.requests.clear()
     day = f"{NOW - timedelta(days=age):%Y-%m-%d}"
