@@ -1,0 +1,117 @@
+"""The template with every optional parameter set: what it makes differs, and it still works.
+
+The local CloudFormation ignores the encryption of a bucket and the boundary of a role; for these,
+see tests/integration/test_template_account.py.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from local.stack.deployment import deploy
+from local.stack.lifecycle import local_stack
+from local.stack.stack import Stack
+from tests.e2e.principals import role_policies, with_role_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ORIGIN, DOMAIN = "https://site.example.edu", "reports.example.edu"
+CUTOFF = "20000000"
+
+
+@pytest.fixture(scope="module")
+def options() -> dict[str, str]:
+    return {}
+
+
+@pytest.fixture(scope="module")
+def stack(options: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Yield a stack that was deployed without the options, and then with them.
+
+    The second deployment needs what the options name, which is made in between.
+    """
+    with local_stack() as made:
+        options.update(optional_parameters(made))
+        directory: Path = tmp_path_factory.mktemp("parameters")
+        regions = {"KalturaRegions": made.kaltura.regions}
+        outputs = deploy(made.aws, {**regions, **options}, directory)
+        yield Stack(made.name, made.aws, outputs, made.kaltura)
+
+
+def client(stack: Stack, service: str) -> Any:
+    aws = stack.aws
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        endpoint_url=aws.endpoint_url,
+        aws_access_key_id=aws.access_key_id,
+        aws_secret_access_key=aws.secret_access_key,
+        region_name=aws.region,
+    )
+
+
+def optional_parameters(stack: Stack) -> dict[str, str]:
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    boundary = stack.aws.iam.create_policy(
+        PolicyName="boundary",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
+    )
+    certificate = client(stack, "acm").request_certificate(DomainName=DOMAIN)
+    return {
+        "PermissionsBoundaryArn": boundary["Policy"]["Arn"],
+        "KmsKeyArn": client(stack, "kms").create_key()["KeyMetadata"]["Arn"],
+        "BytesScannedCutoff": CUTOFF,
+        "CorsOrigin": ORIGIN,
+        "ApiDomainName": DOMAIN,
+        "ApiCertificateArn": certificate["CertificateArn"],
+        "AlarmEmail": "operator@example.edu",
+    }
+
+
+def test_the_key_encrypts_the_secret_and_the_results(stack: Stack, options: dict[str, str]) -> None:
+    key = options["KmsKeyArn"]
+    group = stack.aws.athena.get_work_group(WorkGroup=stack.outputs["AthenaWorkgroup"])
+    configuration = group["WorkGroup"]["Configuration"]
+    results = configuration["ResultConfiguration"]
+    assert results["EncryptionConfiguration"]["KmsKey"] == key
+    secret = stack.aws.secrets.describe_secret(SecretId=stack.outputs["SecretArn"])
+    assert secret["KmsKeyId"] == key
+    assert int(configuration["BytesScannedCutoffPerQuery"]) == int(CUTOFF)
+
+
+def test_the_exporter_may_use_the_key_only_by_way_of_other_services(
+    stack: Stack, options: dict[str, str]
+) -> None:
+    exporter = stack.aws.functions.get_function_configuration(
+        FunctionName=stack.outputs["ExporterFunction"]
+    )
+    policies = role_policies(stack, exporter["Role"].rpartition("/")[2])
+    (statement,) = policies["key"]["Statement"]
+    assert statement["Resource"] == options["KmsKeyArn"]
+    arguments = {"KeyId": options["KmsKeyArn"], "KeySpec": "AES_256"}
+    principal = with_role_of(stack, stack.outputs["ExporterFunction"])
+    assert principal.is_denied("kms", "generate_data_key", **arguments)
+
+
+def test_the_domain_name_and_the_origins(stack: Stack) -> None:
+    assert stack.outputs["ApiUrl"] == f"https://{DOMAIN}/v1/"
+    assert stack.outputs["ApiDomainTarget"]
+    (path,) = stack.aws.api_gateway.get_base_path_mappings(domainName=DOMAIN)["items"]
+    assert (path["basePath"], path["stage"]) == ("v1", "v1")
+    (rule,) = stack.aws.s3.get_bucket_cors(Bucket=stack.bucket)["CORSRules"]
+    assert rule["AllowedOrigins"] == [
+        f"https://*.execute-api.{stack.aws.region}.amazonaws.com",
+        f"https://{DOMAIN}",
+        ORIGIN,
+    ]
+
+
+def test_the_exporter_and_athena_still_work(stack: Stack) -> None:
+    result = stack.invoke({"from": "2026-09-01", "to": "2026-09-02"})
+    assert (result.error, len(result.payload["exported"])) == (None, 6)
+    count = "SELECT count(*) AS n FROM attendees WHERE granularity='day' AND dt='2026-09-01'"
+    (row,) = stack.query(count)
+    assert row["n"] != "0"
