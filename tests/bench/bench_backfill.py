@@ -30,9 +30,10 @@ def rows(limits: tuple[int, ...] = (8, 16, 32)) -> Iterator[tuple[str, ...]]:
         stack.invoke({**_range(0), "dry_run": True})  # so that no function starts cold
         direct = _measure(stack, 0, lambda event: _repeat(stack, event))
         yield "direct event, repeated", *_described(stack, direct, direct)
-        for place, limit in enumerate(limits, 1):
+        for place, limit in enumerate(limits):
             stack.configure(BACKFILL_CONCURRENCY=str(limit))
-            spent = _measure(stack, place, lambda event: _backfill(stack, event))
+            _backfill(stack, _range(2 * place + 1))  # likewise
+            spent = _measure(stack, 2 * place + 2, lambda event: _backfill(stack, event))
             name = f"backfill, BackfillConcurrency={limit}"
             yield name, *_described(stack, spent, direct)
 
@@ -67,8 +68,12 @@ def _backfill(stack: Stack, event: dict[str, str]) -> None:
         name=f"bench-{uuid4()}",
         input=json.dumps(event),
     )["executionArn"]
-    while machines.describe_execution(executionArn=execution)["status"] == "RUNNING":
+    while (status := machines.describe_execution(executionArn=execution)["status"]) == "RUNNING":
         time.sleep(0.2)
+    if status != "SUCCEEDED" or any(
+        key.endswith(".error.json") for key in stack.versions("backfill/")
+    ):
+        raise RuntimeError(f"the backfill {status}, or an invocation failed")
 
 
 def _described(stack: Stack, spent: float, direct: float) -> tuple[str, ...]:
