@@ -118,7 +118,7 @@ def test_an_awkward_row_costs_few_calls(share: float) -> None:
 def test_memory_does_not_grow_with_the_report(share: float) -> None:
     small, large = (body(ATTENDEES, size, share) for size in (MB, 4 * MB))
     peaks = [peak(lambda data=data: with_normaliser(data)) for data in (small, large)]  # type: ignore[misc]
-    assert peaks[1] <= 1.1 * peaks[0]
+    assert peaks[1] <= 1.2 * peaks[0]
     assert max(peaks) <= PEAK_KIB * 1024
 
 
