@@ -35,7 +35,7 @@ help: ## Show this list
 define install
 @$(UV) venv --quiet --clear --python "$(2)" $(VENVS)/$(1)
 @local/clock.sh "Setting up $(VENVS)/$(1)" $(UV) pip sync --quiet --require-hashes --build-constraints $(3) --python $(VENVS)/$(1) $(3)
-$(if $(filter dev py313 hive page,$(1)),@printf '%s\n' "$(CURDIR)" "$(CURDIR)/$(LAYER)" > "$$(echo $(VENVS)/$(1)/lib/python3*/site-packages)/checkout.pth")
+$(if $(filter dev py313 hive page,$(1)),@printf '%s\n' "$(CURDIR)" "$(CURDIR)/$(LAYER)" "$(CURDIR)/command" > "$$(echo $(VENVS)/$(1)/lib/python3*/site-packages)/checkout.pth")
 @touch $(VENVS)/$(1)/.stamp
 endef
 
