@@ -7,7 +7,8 @@ import typer
 
 from room_reports.errors import RoomReportsError
 from room_reports.telemetry import logger
-from room_reports_command import backfill, doctor, get, key, secret, status
+from room_reports_command import backfill, get, key, secret, status
+from room_reports_command.doctor import doctor
 from room_reports_command.errors import CommandError, ExitCode, StackError
 from room_reports_command.output import Output
 from room_reports_command.stack import aws_errors
@@ -23,22 +24,31 @@ app = typer.Typer(
 )
 app.command()(status.status)
 app.command()(backfill.backfill)
-app.command()(doctor.doctor)
+app.command()(doctor)
 app.command()(get.get)
 app.add_typer(secret.app, name="secret")
 app.add_typer(key.app, name="key")
 
 
-@app.callback()
-def _callback(
-    *,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-) -> None:
-    if version:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         from importlib.metadata import version as version_of  # noqa: PLC0415 - takes time
 
         typer.echo(version_of("kaltura-room-reports"))
         raise typer.Exit
+
+
+@app.callback()
+def _callback(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

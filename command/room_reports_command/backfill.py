@@ -2,19 +2,22 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
 
 from room_reports.model.windows import Granularity
+from room_reports_command.backfill_display import (
+    bar,
+    line,
+    plan_document,
+    plan_lines,
+    summary_lines,
+)
 from room_reports_command.backfill_estimate import Estimate, estimate
 from room_reports_command.backfill_progress import BackfillProgress, ProgressReader
 from room_reports_command.context import Context, with_context
@@ -25,7 +28,7 @@ from room_reports_command.errors import (
     InputError,
     StackError,
 )
-from room_reports_command.output import Output, duration, printable, table
+from room_reports_command.output import Output
 from room_reports_command.plan import scope_of, survey
 from room_reports_command.run_records import latest_runs
 from room_reports_command.stack import DeployedStack
@@ -92,16 +95,16 @@ def backfill(
     event = _event(from_, to, reports, regions, granularity, force=force)
     planned = plan(stack, event)
     if dry_run or not planned.total:
-        output.result(_plan_document(planned, event), lambda: _plan_lines(planned))
+        output.result(plan_document(planned, event), lambda: plan_lines(planned))
         return
-    for line in () if output.as_json else _plan_lines(planned):
-        output.errors.print(line)
+    for shown in () if output.as_json else plan_lines(planned):
+        output.errors.print(shown)
     if not yes:
         _confirm(output)
     execution = _start(stack, event)
     if detach:
         output.result(
-            {"execution": execution.name, **_plan_document(planned, event)},
+            {"execution": execution.name, **plan_document(planned, event)},
             lambda: [f"Started {execution.name}. Follow it: room-reports backfill --attach"],
         )
         return
@@ -211,102 +214,6 @@ def _watch(
         if ended:
             return described
         time.sleep(_POLL_SECONDS)
-
-
-def line(progress: BackfillProgress, now: datetime) -> str:
-    """Return the progress as one line."""
-    if not progress.planned:
-        return "Looking for what is due …"
-    left = progress.seconds_left(now)
-    return (
-        f"{progress.done:,} of {progress.total:,} windows, {progress.rows:,} rows, "
-        f"{progress.rate(now) * 60:,.1f} windows a minute, "
-        f"{'time left unknown' if left is None else duration(timedelta(seconds=left)) + ' left'}, "
-        f"{progress.failed:,} failed"
-    )
-
-
-def bar(name: str, progress: BackfillProgress, now: datetime) -> RenderableType:
-    """Return the progress as bars: one for each region, and the line below."""
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    for region, each in progress.regions.items():
-        failed = ", ".join(f"{number} {reason}" for reason, number in each.failed.items())
-        grid.add_row(
-            Text(region, "bold"),
-            ProgressBar(total=max(each.total, 1), completed=each.done, width=30),
-            Text(f"{each.done:,}/{each.total:,}"),
-            Text(f"{each.rows:,} rows"),
-            Text(f"round {each.round}", "dim"),
-            Text(failed, "red"),
-        )
-    return Group(Text(f"Backfill {name}", "bold"), grid, printable(line(progress, now)))
-
-
-def summary_lines(summary: Mapping[str, Any]) -> Iterator[RenderableType]:
-    """Yield the summary of a backfill, for people."""
-    yield printable(
-        f"{summary['exported']:,} windows and {summary['rows']:,} rows exported, "
-        f"{summary['remaining']:,} windows still due"
-    )
-    yield table(
-        ("region", "exported", "rows", "still due", "rounds", "ended"),
-        [
-            (name, each["exported"], each["rows"], each["remaining"], each["rounds"], each["ended"])
-            for name, each in summary["regions"].items()
-        ],
-        numbers="exported,rows,still due,rounds",
-    )
-    if summary["failures"]:
-        yield Text()
-        yield table(
-            ("region", "reason", "windows", "an example"),
-            [
-                (each["region"], each["reason"], each["windows"], each.get("error"))
-                for each in summary["failures"]
-            ],
-            title="Failures by reason",
-            numbers="windows",
-        )
-
-
-def _plan_document(planned: Estimate, event: Mapping[str, object]) -> dict[str, Any]:
-    return {
-        "event": dict(event),
-        "windows": planned.total,
-        "rows": planned.rows,
-        "seconds": planned.duration.total_seconds() if planned.duration else None,
-        "series": [
-            {
-                "report": series.slug,
-                "region": series.region,
-                "granularity": series.granularity,
-                "windows": number,
-            }
-            for series, number in planned.windows.items()
-        ],
-    }
-
-
-def _plan_lines(planned: Estimate) -> Iterator[RenderableType]:
-    yield table(
-        ("report", "region", "granularity", "due"),
-        [
-            (series.slug, series.region, series.granularity, f"{number:,}")
-            for series, number in planned.windows.items()
-        ],
-        numbers="due",
-    )
-    if not planned.total:
-        yield printable("Nothing is due in this range.")
-        return
-    about = [f"{planned.total:,} windows"]
-    if planned.rows is not None:
-        about.append(f"about {planned.rows:,} rows")
-    if planned.duration is not None:
-        about.append(f"about {duration(planned.duration)}")
-    else:
-        about.append("no estimate of the time, because no run has exported enough yet")
-    yield printable(", ".join(about))
 
 
 def _confirm(output: Output) -> None:

@@ -162,14 +162,23 @@ class DeployedStack:
             for each in self.description.get("Parameters", ())
         }
 
-    @cached_property
+    @property
     def resources(self) -> Mapping[str, str]:
         """The physical id of each resource by its name in the template."""
+        return {name: physical for name, (physical, _) in self._resources.items()}
+
+    @property
+    def resource_types(self) -> Mapping[str, str]:
+        """The type of each resource by its name in the template."""
+        return {name: kind for name, (_, kind) in self._resources.items()}
+
+    @cached_property
+    def _resources(self) -> Mapping[str, tuple[str, str]]:
         pages = self.cloudformation.get_paginator("list_stack_resources").paginate(
             StackName=self.name
         )
         return {
-            each["LogicalResourceId"]: each.get("PhysicalResourceId", "")
+            each["LogicalResourceId"]: (each.get("PhysicalResourceId", ""), each["ResourceType"])
             for page in pages
             for each in page["StackResourceSummaries"]
         }

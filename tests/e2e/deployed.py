@@ -1,6 +1,6 @@
 """Checks of the deployed exporter, and control of the simulated Kaltura."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -59,9 +59,9 @@ def settings(stack: Stack, **variables: str) -> Iterator[None]:
 
 
 @contextmanager
-def watched_stack() -> Iterator[Stack]:
+def watched_stack(parameters: Mapping[str, str] | None = None) -> Iterator[Stack]:
     """Run a stack; at the end, check that no secret is in any log."""
-    with local_stack() as deployed:
+    with local_stack(parameters) as deployed:
         yield deployed
         logged = deployed.log_text()
         for region, account in deployed.kaltura.secret.items():
