@@ -1,6 +1,7 @@
 """The entry point: the subcommands, and what becomes of their errors."""
 
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
@@ -32,9 +33,10 @@ app.add_typer(key.app, name="key")
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version as version_of  # noqa: PLC0415 - takes time
-
-        typer.echo(version_of("kaltura-room-reports"))
+        try:
+            typer.echo(version("kaltura-room-reports"))
+        except PackageNotFoundError:
+            typer.echo("not installed: run from a checkout")
         raise typer.Exit
 
 

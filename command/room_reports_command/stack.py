@@ -47,10 +47,25 @@ class Connection:
 class DeployedStack:
     """A stack, its outputs and parameters, and clients of the services that it uses."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        session: boto3.Session | None = None,
+        endpoint_url: str | None = None,
+    ) -> None:
+        """Find a stack.
+
+        Args:
+            session: Replaces the credentials of the connection.
+            endpoint_url: Replaces the endpoints of AWS; default: as the AWS SDK finds them.
+
+        Raises:
+            StackError: If the connection's profile does not exist.
+        """
         self.name = connection.stack_name
+        self._endpoint = endpoint_url
         try:
-            self._session = boto3.Session(
+            self._session = session or boto3.Session(
                 profile_name=connection.profile, region_name=connection.region
             )
         except BotoCoreError as error:
@@ -61,62 +76,64 @@ class DeployedStack:
     @cached_property
     def s3(self) -> "S3Client":
         """S3, with SigV4, which presigned links need."""
-        return self._session.client("s3", config=Config(signature_version="s3v4"))
+        return self._session.client(
+            "s3", endpoint_url=self._endpoint, config=Config(signature_version="s3v4")
+        )
 
     @cached_property
     def functions(self) -> "LambdaClient":
         """Lambda."""
-        return self._session.client("lambda")
+        return self._session.client("lambda", endpoint_url=self._endpoint)
 
     @cached_property
     def secrets(self) -> "SecretsManagerClient":
         """Secrets Manager."""
-        return self._session.client("secretsmanager")
+        return self._session.client("secretsmanager", endpoint_url=self._endpoint)
 
     @cached_property
     def cloudformation(self) -> "CloudFormationClient":
         """CloudFormation."""
-        return self._session.client("cloudformation")
+        return self._session.client("cloudformation", endpoint_url=self._endpoint)
 
     @cached_property
     def events(self) -> "EventBridgeClient":
         """EventBridge."""
-        return self._session.client("events")
+        return self._session.client("events", endpoint_url=self._endpoint)
 
     @cached_property
     def cloudwatch(self) -> "CloudWatchClient":
         """CloudWatch."""
-        return self._session.client("cloudwatch")
+        return self._session.client("cloudwatch", endpoint_url=self._endpoint)
 
     @cached_property
     def topics(self) -> "SNSClient":
         """SNS."""
-        return self._session.client("sns")
+        return self._session.client("sns", endpoint_url=self._endpoint)
 
     @cached_property
     def api_gateway(self) -> "APIGatewayClient":
         """API Gateway."""
-        return self._session.client("apigateway")
+        return self._session.client("apigateway", endpoint_url=self._endpoint)
 
     @cached_property
     def athena(self) -> "AthenaClient":
         """Athena."""
-        return self._session.client("athena")
+        return self._session.client("athena", endpoint_url=self._endpoint)
 
     @cached_property
     def glue(self) -> "GlueClient":
         """Glue."""
-        return self._session.client("glue")
+        return self._session.client("glue", endpoint_url=self._endpoint)
 
     @cached_property
     def iam(self) -> "IAMClient":
         """IAM."""
-        return self._session.client("iam")
+        return self._session.client("iam", endpoint_url=self._endpoint)
 
     @cached_property
     def state_machines(self) -> "SFNClient":
         """Step Functions."""
-        return self._session.client("stepfunctions")
+        return self._session.client("stepfunctions", endpoint_url=self._endpoint)
 
     # The stack
 
