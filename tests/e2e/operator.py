@@ -5,6 +5,7 @@ import os
 import pty
 import select
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -93,6 +94,30 @@ class Operator:
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
+
+    def interrupted(self, arguments: Sequence[str], after: str, times: int = 2) -> Ran:
+        """Run ``room-reports`` without a terminal, and press Ctrl-C when it has said something.
+
+        Args:
+            after: What it says, on stdout or stderr.
+            times: How often it has to say it.
+        """
+        with subprocess.Popen(
+            ["room-reports", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.folder,
+            env={**self.environment, "PYTHONUNBUFFERED": "1"},
+        ) as process:
+            assert process.stdout is not None
+            said = ""
+            for line in process.stdout:
+                said += line
+                if said.count(after) == times:
+                    process.send_signal(signal.SIGINT)
+            return Ran(process.wait(_SECONDS), said, "")
 
     def type(self, arguments: Sequence[str], typed: Sequence[tuple[str, str]]) -> tuple[int, str]:
         """Run ``room-reports`` on a terminal; return its exit code and all that it showed.

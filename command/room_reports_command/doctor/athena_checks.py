@@ -120,11 +120,14 @@ def _time_zone(given: Examination) -> Iterator[Outcome]:
         except CommandError as error:
             yield finding(error.cause, name)
             continue
-        yield (
-            ok(str(found), name)
-            if found == expected
-            else finding(f"Athena says {found}, and it is {expected}", name)
-        )
+        yield judge_time(name, found, expected)
+
+
+def judge_time(zone: str, found: str | None, expected: str) -> Outcome:
+    """Return whether Athena converted a time rightly."""
+    if found == expected:
+        return ok(expected, zone)
+    return finding(f"Athena says {found}, and it is {expected}", zone)
 
 
 def _pruning(given: Examination) -> Iterator[Outcome]:
