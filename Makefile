@@ -91,7 +91,8 @@ lint: $(DEV) $(VENVS)/sam/.stamp ## Check format, style, types and the templates
 
 test: lint test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 ## Run every check and test
 
-test-all: test chaos ## The same, with more seeds, a month of lasting faults, a million CSV rows
+test-all: test chaos ## The same, with more seeds, lasting faults, a million CSV rows, three years of backfill
+	@BACKFILL_MONTHS=36 $(PYTEST) tests/e2e/test_backfill.py
 	@CSV_ROWS=1000000 $(PYTEST) tests/unit/storage/test_strict_lines.py
 
 test-unit: $(DEV) ## Unit and property tests

@@ -2,7 +2,7 @@
 SELECT
   r.dt AS dt, -- Day of the run, in UTC. A condition on it limits what is scanned.
   r.run_id AS run_id, -- Run.
-  r.trigger AS run_trigger, -- What started the run: schedule or event.
+  r.trigger AS run_trigger, -- What started the run: schedule, event or backfill.
   from_iso8601_timestamp(r.finished_at) AS exported_at, -- End of the run that wrote the file.
   e.report AS report, -- Report, named like its table.
   e.region AS region, -- Kaltura data centre.

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from room_reports.backfill.service import BackfillService
 from room_reports.deadline import Deadline
 from room_reports.errors import ConfigurationError
 from room_reports.export.service import Dependencies, ExporterService
@@ -37,16 +38,18 @@ _exporter = ExporterService(
         clock=lambda: datetime.now(UTC),
     )
 )
+_backfill = BackfillService(_exporter)
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics(raise_on_empty_metrics=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Export the windows that the event selects.
+    """Export the windows that the event selects, or carry out one step of a backfill.
 
     Raises:
         ConfigurationError: If settings, secret or event are wrong; nothing was exported.
         RunFailedError: If a task failed; the others were exported.
     """
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - _RESERVE)
-    return _exporter.invoke(event, context.aws_request_id, deadline)
+    service = _backfill if "backfill" in event else _exporter
+    return service.invoke(event, context.aws_request_id, deadline)

@@ -1,7 +1,8 @@
 """A record of every call to the simulated Kaltura API."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from threading import Lock
 
 from local.kaltura.api import Call
@@ -15,6 +16,29 @@ class CallLog:
     def __init__(self) -> None:
         self._lock = Lock()
         self._calls: deque[Call] = deque(maxlen=KEPT_CALLS)
+        self._under_way = 0
+        self._most_at_once = 0
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Count a call as under way: from when its request was read until its response is sent.
+
+        Not until it was sent: the client can make its next call before the server knows that.
+        """
+        with self._lock:
+            self._under_way += 1
+            self._most_at_once = max(self._most_at_once, self._under_way)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
+
+    @property
+    def most_at_once(self) -> int:
+        """The most calls that were under way at the same time."""
+        with self._lock:
+            return self._most_at_once
 
     def add(self, call: Call) -> None:
         """Add a call."""
@@ -31,6 +55,7 @@ class CallLog:
         return [call for call in self.all() if call.service == "report"]
 
     def clear(self) -> None:
-        """Remove all calls."""
+        """Remove all calls, and forget how many there were at the same time."""
         with self._lock:
             self._calls.clear()
+            self._most_at_once = self._under_way

@@ -4,6 +4,8 @@ GET /_sim/clock, PUT /_sim/clock {"now": unix time or null, "offset": seconds}
 GET /_sim/faults, POST /_sim/faults [{"kind": …}], DELETE /_sim/faults
 POST /_sim/random {"seed": 1, "rate": 0.1, "faults": [{"kind": …}]}
 GET /_sim/calls?since=n, DELETE /_sim/calls
+GET /_sim/at_once, the most calls at the same time since the calls were deleted
+PUT /_sim/latency {"seconds": 0.1}, how long each call takes
 GET /_sim/truth?report=6000&start=…&end=…[&as_of=…]
 """
 
@@ -30,6 +32,7 @@ class Controllable(Protocol):
     faults: Faults
     calls: CallLog
     truth: Truth
+    latency: float
 
 
 def control(region: Controllable, request: HttpRequest) -> Response:
@@ -86,6 +89,15 @@ def _read_calls(region: Controllable, query: dict[str, str], _: object) -> objec
     return [asdict(call) for call in region.calls.all()[int(query.get("since", 0)) :]]
 
 
+def _read_at_once(region: Controllable, *_: object) -> object:
+    return {"most": region.calls.most_at_once}
+
+
+def _set_latency(region: Controllable, _: object, given: Any) -> object:
+    region.latency = float(given["seconds"])
+    return {"seconds": region.latency}
+
+
 def _clear_calls(region: Controllable, *_: object) -> object:
     region.calls.clear()
     return []
@@ -107,5 +119,7 @@ _ROUTES: dict[tuple[str, str], Callable[[Controllable, dict[str, str], Any], obj
     ("POST", "random"): _set_random,
     ("GET", "calls"): _read_calls,
     ("DELETE", "calls"): _clear_calls,
+    ("GET", "at_once"): _read_at_once,
+    ("PUT", "latency"): _set_latency,
     ("GET", "truth"): _read_truth,
 }

@@ -14,9 +14,10 @@ from local.kaltura.api import KalturaApi
 from local.kaltura.call_log import CallLog
 from local.kaltura.clock import Clock
 from local.kaltura.control import CONTROL_PREFIX, control
-from local.kaltura.faults import Faults
+from local.kaltura.faults import Fault, Faults
 from local.kaltura.report_action import ReportSettings
 from local.kaltura.request import HttpRequest
+from local.kaltura.response import Response
 from local.kaltura.truth import Truth, UniversityTruth
 from local.kaltura.university import University
 from local.kaltura.wire import Hangup, Sender, read_request
@@ -49,6 +50,8 @@ class KalturaServer:
         self.api = KalturaApi(account, self.truth, settings or ReportSettings())
         self.faults = Faults()
         self.calls = CallLog()
+        self.latency = 0.0
+        """Seconds of real time that each call takes at least."""
         self._use_gzip = use_gzip
         self._port = port
         self._listener: socket.socket | None = None
@@ -121,15 +124,22 @@ class KalturaServer:
     def _respond(self, request: HttpRequest, sender: Sender) -> bool:
         if request.target.startswith(CONTROL_PREFIX):
             return sender.send(request, control(self, request))
+        with self.calls.under_way():
+            if self.latency:
+                time.sleep(self.latency)
+            response, fault = self._handle(request)
+        return sender.send(request, response, fault)
+
+    def _handle(self, request: HttpRequest) -> tuple[Response, Fault | None]:
         call, raw = self.api.note(request, self.clock())
         fault = self.faults.take(call)
         if fault is None:
             handled = self.api.respond(request, call, raw, None)
             self.calls.add(handled.call)
-            return sender.send(request, handled.response)
+            return handled.response, None
         error = damage.refusal(fault, call.report)
         handled = self.api.respond(request, call, raw, error)
         response = damage.damaged(fault, handled)
         outcome = handled.call.outcome if response.status == 200 else f"http {response.status}"
         self.calls.add(replace(handled.call, fault=fault.kind, outcome=outcome))
-        return sender.send(request, response, fault)
+        return response, fault

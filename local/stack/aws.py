@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_sts import STSClient
 
 
@@ -42,6 +43,11 @@ class Aws:
         """Lambda; it waits as long as a function may run, and never retries an invocation."""
         config = Config(read_timeout=910, retries={"total_max_attempts": 1})
         return self._session.client("lambda", endpoint_url=self.endpoint_url, config=config)
+
+    @cached_property
+    def state_machines(self) -> "SFNClient":
+        """Step Functions."""
+        return self._session.client("stepfunctions", endpoint_url=self.endpoint_url)
 
     @cached_property
     def secrets(self) -> "SecretsManagerClient":

@@ -18,7 +18,7 @@ STACK_NAME = "kaltura-room-reports"
 BUILD = ROOT / ".aws-sam"
 _INPUTS = (
     *("template.yaml", "athena/template.yaml", "samconfig.toml"),
-    *("layers/room_reports", "functions/downloads"),
+    *("layers/room_reports", "functions/downloads", "statemachines"),
 )
 _STAMP = BUILD / "inputs.sha256"
 

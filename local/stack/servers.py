@@ -113,6 +113,8 @@ def _aws_environment(directory: Path, port: int, root: Aws) -> dict[str, str]:
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": root.region,
         "PYTHONDONTWRITEBYTECODE": "1",
+        # Tests shorten the pauses of state machines.
+        "SFN_WAIT_SCALE": os.environ.get("SFN_WAIT_SCALE", "1"),
     }
 
 

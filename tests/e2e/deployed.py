@@ -1,9 +1,11 @@
 """Checks of the deployed exporter, and control of the simulated Kaltura."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import Any
+
+import pytest
 
 from local.kaltura.control_client import ControlClient
 from local.kaltura.published import published_file
@@ -60,8 +62,13 @@ def settings(stack: Stack, **variables: str) -> Iterator[None]:
 
 @contextmanager
 def watched_stack(parameters: Mapping[str, str] | None = None) -> Iterator[Stack]:
-    """Run a stack; at the end, check that no secret is in any log."""
-    with local_stack(parameters) as deployed:
+    """Run a stack; at the end, check that no secret is in any log.
+
+    State machines pause there for a hundredth of the time.
+    """
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as running:
+        patch.setenv("SFN_WAIT_SCALE", "0.01")
+        deployed = running.enter_context(local_stack(parameters))
         yield deployed
         logged = deployed.log_text()
         for region, account in deployed.kaltura.secret.items():

@@ -14,9 +14,12 @@ from local.stack.stack import Stack
 from local.stack.template import load_template
 from room_reports.api.openapi import openapi
 from room_reports.api.settings import read_api_settings
+from room_reports.backfill.results import Failure
+from room_reports.backfill.rounds import Ended
 from room_reports.errors import ConfigurationError
 from room_reports.export.changes import Change
 from room_reports.export.planner import Reason
+from tests.support.backfill import Backfill
 from tests.support.world import World, export_key
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +80,23 @@ def test_the_run_record_has_the_fields_of_the_page(exported: tuple[World, Any]) 
     assert set(named(of_export)) == set(record["exported"][0])
     assert described(of_export, "reason") == [reason.name.lower() for reason in Reason]
     assert described(of_export, "change") == list(get_type_hints(Change))
+
+
+def test_a_backfill_keeps_the_documents_of_the_page() -> None:
+    with World(size=Size(rooms=3, attendees=3)) as world:
+        backfill = Backfill(world)
+        summary = backfill.run({"from": "2026-09-18", "to": "2026-09-19"})
+        objects = backfill.objects()
+    assert set(named(section("Result of a portion"))) == set(objects["us/round-001/00001.json"])
+    assert described(section("Result of a portion"), "failures") == list(get_type_hints(Failure))
+    page = section("Summary")
+    assert named(page) == list(summary)
+    assert described(page, "regions") == [*summary["regions"]["us"], *Ended]
+    kept = re.sub(r"/\d{5}", "/{portion}", "\n".join(objects)).replace(
+        "us/round-001", "{region}/round-{n}"
+    )
+    for key in kept.split("\n"):
+        assert f"backfill/{{execution}}/{key} " in section("Backfill")
 
 
 def test_the_secret_has_the_forms_of_the_page() -> None:

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import new as new_hash
 from hashlib import sha1
 from typing import Any
@@ -318,6 +319,25 @@ def test_the_control_api(server: KalturaServer) -> None:
     assert len(truth["rows"]) == steer("GET", "calls")[-1]["rows"]
     assert steer("POST", "faults", [{"kind": "no such"}])["error"].startswith("ValueError")
     assert steer("GET", "nothing") == {"error": "no such control"}
+
+
+def test_the_most_calls_at_once_are_counted(server: KalturaServer) -> None:
+    def steer(method: str, path: str, body: object = None) -> Any:
+        return json.loads(HTTP.request(method, f"{server.url}/_sim/{path}", json=body).data)
+
+    steer("DELETE", "calls")
+    assert steer("GET", "at_once") == {"most": 0}
+    ask(server)
+    ask(server)
+    assert steer("GET", "at_once") == {"most": 1}
+    steer("PUT", "latency", {"seconds": 0.5})
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: ask(server), range(3)))
+    assert steer("GET", "at_once") == {"most": 3}
+    steer("PUT", "latency", {"seconds": 0})
+    steer("DELETE", "calls")
+    ask(server)
+    assert steer("GET", "at_once") == {"most": 1}
 
 
 def test_the_call_log_has_no_secrets(server: KalturaServer) -> None:

@@ -14,6 +14,7 @@ import pytest
 from local.stack.deployment import BUILD, build
 from local.stack.template import ATHENA_TEMPLATE, load_template
 from room_reports.api.settings import MAX_LINK_TTL
+from room_reports.backfill.store import PREFIX as BACKFILL
 from room_reports.export.piece_store import MAX_AGE
 from room_reports.export.piece_store import PREFIX as PIECES
 from room_reports.export.result import RunResult
@@ -36,6 +37,7 @@ CONTRACT_PARAMETERS = {
     "ExportOpenWindow",
     "ReportFilters",
     "Concurrency",
+    "BackfillConcurrency",
     "RowCaps",
     "Compression",
     "LinkTtlSeconds",
@@ -45,6 +47,7 @@ CONTRACT_OUTPUTS = {
     "BucketName",
     "SecretArn",
     "ExporterFunction",
+    "BackfillStateMachine",
     "ApiUrl",
     "ApiKeyId",
     "GlueDatabase",
@@ -243,11 +246,11 @@ def exporter_statement(template: dict[str, Any], sid: str) -> dict[str, Any]:
 
 def test_the_exporter_may_list_read_and_write_its_state(template: dict[str, Any]) -> None:
     listed = exporter_statement(template, "ListReports")["Condition"]["StringLike"]["s3:prefix"]
-    assert {"state/*", "pieces/*"} <= set(listed)
+    assert {"state/*", "pieces/*", "backfill/*"} <= set(listed)
     statement = exporter_statement(template, "ReadAndWriteState")
     assert statement["Action"] == ["s3:GetObject", "s3:PutObject"]
     assert statement["Resource"] == [
-        {"Fn::Sub": f"${{Bucket.Arn}}/{prefix}*"} for prefix in ("state/", PIECES)
+        {"Fn::Sub": f"${{Bucket.Arn}}/{prefix}*"} for prefix in ("state/", PIECES, BACKFILL)
     ]
 
 
@@ -256,8 +259,9 @@ def test_pieces_and_active_runs_expire_with_their_versions_and_settings_do_not(
 ) -> None:
     rules = resources(template, "AWS::S3::Bucket")["Bucket"]["LifecycleConfiguration"]["Rules"]
     expiring = {rule["Prefix"]: rule for rule in rules if "ExpirationInDays" in rule}
-    assert set(expiring) == {"quarantine/", PIECES, "state/active/"}
-    for prefix, days, noncurrent in ((PIECES, 8, 1), ("state/active/", 2, 2)):
+    assert set(expiring) == {"quarantine/", PIECES, "state/active/", f"{BACKFILL}active/"}
+    active = (f"{BACKFILL}active/", "state/active/")
+    for prefix, days, noncurrent in ((PIECES, 8, 1), *((each, 2, 2) for each in active)):
         assert expiring[prefix]["ExpirationInDays"] == days
         assert expiring[prefix]["NoncurrentVersionExpiration"] == {"NoncurrentDays": noncurrent}
     assert timedelta(days=8) > timedelta(seconds=MAX_AGE)

@@ -14,6 +14,7 @@ LAYERS = (
     ("settings",),
     ("kaltura", "storage"),
     ("export", "api"),
+    ("backfill",),
 )
 """From the bottom up; what stands in one layer knows nothing of its neighbours."""
 OWNERS = {

@@ -81,7 +81,7 @@ def _structs(fields: tuple[Field, ...]) -> str:
 
 RUNS = (
     Field("run_id", "string", "ID of the run."),
-    Field("trigger", "string", "What started the run: schedule or event."),
+    Field("trigger", "string", "What started the run: schedule, event or backfill."),
     Field("now", "string", "Time for which the run decided what was due, ISO 8601 in UTC."),
     Field("started_at", "string", "Start of the run, ISO 8601 in UTC."),
     Field("finished_at", "string", "End of the run, ISO 8601 in UTC."),

@@ -52,6 +52,9 @@ class Settings:
     export_open_window: bool
     filters: Filters
     concurrency: int
+    """Requests to a region at the same time, in one run."""
+    backfill_concurrency: int
+    """Requests to a region at the same time, in all runs of a backfill together."""
     row_caps: frozenset[int]
     """Row counts at which Kaltura may have cut a report off."""
     gzip: bool
@@ -140,6 +143,7 @@ def read_settings(reader: SettingsReader) -> Settings:
         export_open_window=reader.read("EXPORT_OPEN_WINDOW", "false", _flag),
         filters=reader.read("REPORT_FILTERS", "{}", lambda text: parse_filters(text, reports)),
         concurrency=concurrency,
+        backfill_concurrency=reader.read("BACKFILL_CONCURRENCY", "8", whole_number(1, 100)),
         row_caps=reader.read("ROW_CAPS", "100000", _row_caps),
         gzip=reader.read("COMPRESSION", "none", _choice("none", "gzip")) == "gzip",
         neutralise_formulas=reader.read("NEUTRALISE_FORMULAS", "true", _flag),

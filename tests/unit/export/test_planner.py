@@ -2,13 +2,14 @@
 
 import tracemalloc
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.export.planner import Reason, Share, plan_series
+from room_reports.export.planner import Reason, Share, Task, plan_series
 from room_reports.export.scope import CalendarRange, Scope
 from room_reports.model.freshness import CLOCK_SKEW
 from room_reports.model.reports import REPORTS
@@ -197,3 +198,20 @@ def test_ten_years_of_hours_need_a_few_bytes_for_each_window() -> None:
         tracemalloc.stop()
     # Six such series, of two regions and three reports, fit into 200 MB many times over.
     assert peak < 30 * days * 24
+
+
+@given(scopes_and_listings(), SETTLE, st.integers(0, 100))
+def test_forced_and_open_windows_are_not_due_again_once_they_were_written(
+    case: tuple[Scope, dict[Series, dict[str, StoredObject]]], settle: timedelta, hours: int
+) -> None:
+    scope, listing = case
+    since = scope.now - timedelta(hours=hours)
+    before = plan(scope, settle, listing, gzip=False).tasks
+    after = plan(replace(scope, written_before=since), settle, listing, gzip=False).tasks
+
+    def is_done(task: Task) -> bool:
+        held = listing.get(task.series, {}).get(task.window.label)
+        again = task.reason in {Reason.FORCED, Reason.OPEN}
+        return again and held is not None and held.last_modified >= since
+
+    assert after == tuple(task for task in before if not is_done(task))

@@ -35,6 +35,8 @@ class Share:
         return mixed * self.runs >> 32 == self.number
 
 
+ALL_WINDOWS = Share()
+"""The share of a run that works alone."""
 _MULTIPLIER = 2_654_435_761
 """2**32 divided by the golden ratio, as a prime."""
 
@@ -249,10 +251,12 @@ def _reason(
     window: Window, settle: timedelta, stored: StoredObject | None, scope: Scope
 ) -> Reason | None:
     passed = [moment for moment in milestones(window, settle) if moment <= scope.now]
+    since = scope.written_before
+    written_since = bool(stored and since and stored.last_modified >= since)
     if not passed:
-        return Reason.OPEN
+        return None if written_since else Reason.OPEN
     if stored is None:
         return Reason.MISSING
     if stored.last_modified < passed[-1]:
         return Reason.MISSING if stored.last_modified < passed[0] else Reason.SETTLE
-    return Reason.FORCED if scope.force else None
+    return Reason.FORCED if scope.force and not written_since else None

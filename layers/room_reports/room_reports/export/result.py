@@ -24,6 +24,8 @@ class FailedTask:
     error: str
     retryable: bool
     """Whether a later run may succeed although the operator changes nothing."""
+    region_fault: bool = False
+    """Whether the fault lies with the region, and not with the report."""
 
 
 def describe_error(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from room_reports.deadline import Deadline
 from room_reports.export.errors import RunFailedError
 from room_reports.export.lateness import SeriesFreshness
 from room_reports.export.piece_store import windows_with_pieces
-from room_reports.export.planner import Plan, SeriesPlan, Share, Task, plan_series
+from room_reports.export.planner import ALL_WINDOWS, Plan, SeriesPlan, Share, Task, plan_series
 from room_reports.export.publish import ExportedTask, Superseded, TaskExporter
 from room_reports.export.receive import ConcurrentMap
 from room_reports.export.result import FailedTask, RunResult, describe_error
@@ -25,7 +25,7 @@ from room_reports.export.workers import (
     is_retryable,
 )
 from room_reports.kaltura.client import KalturaRegion
-from room_reports.kaltura.errors import KalturaError
+from room_reports.kaltura.errors import Fault, KalturaError
 from room_reports.model.freshness import CLOCK_SKEW, milestones
 from room_reports.model.reports import Report
 from room_reports.runtime import Runtime, map_concurrently
@@ -74,14 +74,25 @@ class Run:
             RunFailedError: If a task failed, after all others have finished.
             StorageError: If the bucket cannot be listed or the record cannot be written.
         """
+        result = self.carry_out(scope)
+        if result.failed:
+            raise RunFailedError(result.to_dict())
+        return result
+
+    def carry_out(self, scope: Scope) -> RunResult:
+        """Do the same, but return the result also when a task failed.
+
+        Raises:
+            StorageError: If the bucket cannot be listed or the record cannot be written.
+        """
         started = self.clock()
         share = begin_run(self.bucket, self.run_id, started)
-        plan = self._plan(scope, share)
+        plan = self.plan(scope, share)
         if (wait := self._wait(plan, scope)) and not scope.dry_run:
             logger.info("Waiting for windows to settle", seconds=wait.total_seconds())
             self.runtime.sleep(wait.total_seconds())
             scope = replace(scope, now=scope.now + wait)
-            plan = self._plan(scope, share)
+            plan = self.plan(scope, share)
         due = sum(map(len, plan.values()))
         skipped = sum(planned.skipped for planned in plan.values())
         logger.info("Planned", due=due, skipped=skipped, trigger=scope.trigger)
@@ -94,8 +105,6 @@ class Run:
         self.bucket.write_json(run_record_key(started, self.run_id), record)
         end_run(self.bucket, self.run_id)
         measure(result, scheduled=scope.trigger == "schedule")
-        if result.failed:
-            raise RunFailedError(result.to_dict())
         return result
 
     def _wait(self, plan: Plan, scope: Scope) -> timedelta:
@@ -117,7 +126,12 @@ class Run:
         left = self.deadline.remaining() - wait.total_seconds()
         return wait if left >= _LEFT_AFTER_WAITING else timedelta()
 
-    def _plan(self, scope: Scope, share: Share) -> Plan:
+    def plan(self, scope: Scope, share: Share = ALL_WINDOWS) -> Plan:
+        """Return what is due within ``scope``, by series.
+
+        Raises:
+            StorageError: If the bucket cannot be listed.
+        """
         in_force = SettingsInForce.read(self.settings, self.bucket, self.clock())
 
         def planned(wanted: tuple[Report, Series]) -> SeriesPlan:
@@ -271,7 +285,8 @@ class Run:
 def _failed(task: Task, error: BaseException) -> FailedTask:
     text = describe_error(error)
     logger.error("Failed", task=task.key, error=text)
-    return FailedTask(task, text, is_retryable(error))
+    region_fault = isinstance(error, KalturaError) and error.fault is Fault.REGION
+    return FailedTask(task, text, is_retryable(error), region_fault)
 
 
 def _log_exported(done: ExportedTask) -> None:

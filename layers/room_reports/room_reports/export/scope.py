@@ -22,7 +22,7 @@ class Scope:
     """The reports, regions and windows that a run considers, and its "now"."""
 
     trigger: str
-    """``schedule`` or ``event``."""
+    """``schedule``, ``event`` or ``backfill``."""
     now: datetime
     reports: Mapping[str, tuple[Report, ...]]
     """The reports of each region, by the region's name."""
@@ -37,6 +37,8 @@ class Scope:
     """Whether only the windows are considered whose files were made with other filters."""
     missing_since: datetime | None = None
     """Missing windows that ended before this are left to a backfill; None: none are."""
+    written_before: datetime | None = None
+    """Forced and open windows that were written since then are not due again; None: they are."""
 
     @property
     def regions(self) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The exporter: one invocation, with every dependency passed in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -37,12 +37,27 @@ class Dependencies:
     runtime: Runtime = field(default_factory=ThreadRuntime)
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What an invocation needs, checked."""
+
+    settings: Settings
+    scope: Scope
+    credentials: Mapping[str, Credentials]
+    """By the region's name."""
+
+
 class ExporterService:
     """The exporter; lives from one invocation to the next and keeps its Kaltura sessions."""
 
     def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
         self._connected = lru_cache(maxsize=1)(self._connect)
+
+    @property
+    def dependencies(self) -> Dependencies:
+        """Everything outside the exporter that it uses."""
+        return self._dependencies
 
     def invoke(
         self, event: Mapping[str, object], request_id: str, deadline: Deadline
@@ -55,15 +70,21 @@ class ExporterService:
             RunFailedError: If a task failed, after all others have finished.
             StorageError: If the bucket cannot be listed or the run record cannot be written.
         """
-        dependencies = self._dependencies
-        now = dependencies.clock()
-        settings, scope, credentials = self._prepare(event, now)
-        run = Run(
+        now = self._dependencies.clock()
+        prepared = self.prepare(event, now)
+        return self.new_run(prepared, now, request_id, deadline).execute(prepared.scope).to_dict()
+
+    def new_run(
+        self, prepared: Prepared, now: datetime, request_id: str, deadline: Deadline
+    ) -> Run:
+        """Return the run of one invocation."""
+        dependencies, settings = self._dependencies, prepared.settings
+        return Run(
             run_id=f"{now:%Y%m%dT%H%M%SZ}-{request_id[:8]}",
             settings=settings,
             regions=self._connected(
-                settings.regions,
-                tuple(credentials.items()),
+                tuple(region for region in settings.regions if region.name in prepared.credentials),
+                tuple(prepared.credentials.items()),
                 settings.connect_timeout,
                 settings.read_timeout,
             ),
@@ -72,12 +93,14 @@ class ExporterService:
             clock=dependencies.clock,
             runtime=dependencies.runtime,
         )
-        return run.execute(scope).to_dict()
 
-    def _prepare(
-        self, event: Mapping[str, object], now: datetime
-    ) -> tuple[Settings, Scope, Mapping[str, Credentials]]:
+    def prepare(
+        self, event: Mapping[str, object], now: datetime, regions: Collection[str] | None = None
+    ) -> Prepared:
         """Return the settings, the run's scope and each region's credentials.
+
+        Args:
+            regions: The names of the regions whose credentials are needed; None: all.
 
         Raises:
             ConfigurationError: Naming everything that is wrong with any of them.
@@ -88,16 +111,17 @@ class ExporterService:
         scope, event_problems = parse_event(event, settings, now)
         problems += event_problems
         credentials: Mapping[str, Credentials] = {}
+        needed = tuple(each for each in settings.regions if regions is None or each.name in regions)
         # Without its id there is no secret, and without regions nothing to check it against.
-        if not {"SECRET_ID", "KALTURA_REGIONS"} & set(reader.problems):
+        if needed and not {"SECRET_ID", "KALTURA_REGIONS"} & set(reader.problems):
             try:
                 secret = self._dependencies.secret(settings.secret_id)
-                credentials = parse_secret(secret, settings.regions)
+                credentials = parse_secret(secret, needed)
             except ConfigurationError as error:
                 problems += error.problems
         if problems or scope is None:
             raise ConfigurationError(problems)
-        return settings, scope, credentials
+        return Prepared(settings, scope, credentials)
 
     def _connect(
         self,

@@ -19,7 +19,7 @@ from room_reports.telemetry import logger
 
 _SETTINGS_KEY = "state/settings.json"
 _ACTIVE_PREFIX = "state/active/"
-_LONGEST_RUN = timedelta(minutes=16)
+LONGEST_RUN = timedelta(minutes=16)
 """The longest that Lambda lets a run be, and some clock skew."""
 
 
@@ -136,7 +136,7 @@ def begin_run(bucket: Bucket, run_id: str, now: datetime) -> Share:
     active = sorted(
         item.key.removeprefix(_ACTIVE_PREFIX)
         for item in objects
-        if item.size and abs(now - item.last_modified) < _LONGEST_RUN
+        if item.size and abs(now - item.last_modified) < LONGEST_RUN
     )
     if run_id not in active:
         return Share()

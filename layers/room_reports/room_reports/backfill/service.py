@@ -1,0 +1,232 @@
+"""The backfill's steps, one for each action of ``statemachines/backfill.asl.yaml``.
+
+``begin`` checks the input. For each region, ``plan`` cuts what is due into portions, ``export``
+exports one of them, ``fail`` keeps why an invocation failed, and ``plan`` comes again until it says
+that the region ends. ``end`` writes the summary.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from room_reports.backfill.portions import Portion, portions, total
+from room_reports.backfill.results import RoundOutcome, to_result
+from room_reports.backfill.rounds import (
+    Decision,
+    Next,
+    RegionState,
+    decide,
+    dry_run,
+    superseded,
+    wait,
+)
+from room_reports.backfill.store import BackfillStore
+from room_reports.backfill.summary import region_state, summarise
+from room_reports.deadline import Deadline
+from room_reports.errors import ConfigurationError
+from room_reports.export.scope import CalendarRange, Scope
+from room_reports.export.service import ExporterService
+from room_reports.model.windows import iso, parse_timestamp
+
+_NAME = re.compile(r"[^\s/]{1,80}")
+"""What an execution can be called."""
+_EXAMPLE = '{"from": "2026-09-01", "to": "2026-10-01"}'
+_OPTIONS = ("force", "other_filters")
+"""The fields of the direct event that each portion takes over."""
+
+
+class BackfillService:
+    """The steps of a backfill; lives as long as the exporter that it uses."""
+
+    def __init__(self, exporter: ExporterService) -> None:
+        self._dependencies = exporter.dependencies
+        self._exporter = exporter
+
+    def invoke(
+        self, event: Mapping[str, Any], request_id: str, deadline: Deadline
+    ) -> dict[str, Any]:
+        """Carry out the step that ``event["backfill"]`` names.
+
+        Raises:
+            ConfigurationError: If settings, secret or event are wrong.
+            StorageError: If S3 refuses or fails.
+        """
+        control = event["backfill"]
+        steps: dict[str, Callable[[], dict[str, Any]]] = {
+            "begin": lambda: self._begin(event, control),
+            "plan": lambda: self._plan(control, request_id, deadline),
+            "export": lambda: self._export(event, control, request_id, deadline),
+            "fail": lambda: self._fail(control),
+            "end": lambda: self._end(control),
+        }
+        if not isinstance(control, dict) or control.get("action") not in steps:
+            raise ConfigurationError([f"backfill: its action should be one of: {', '.join(steps)}"])
+        if not _NAME.fullmatch(str(control.get("execution", ""))):
+            raise ConfigurationError(["backfill: its execution should be the execution's name"])
+        return steps[control["action"]]()
+
+    def _begin(self, event: Mapping[str, Any], control: Mapping[str, Any]) -> dict[str, Any]:
+        """Check what the execution was asked for, and put the execution in charge."""
+        asked = event.get("event")
+        if not isinstance(asked, dict) or "from" not in asked or "to" not in asked:
+            raise ConfigurationError([f"the input should be a direct event, like {_EXAMPLE}"])
+        prepared = self._exporter.prepare(asked, self._dependencies.clock(), regions=())
+        settings = prepared.settings
+        threads = min(settings.concurrency, settings.backfill_concurrency)
+        store = self._plain_store(control)
+        store.write_request(
+            {
+                "execution": store.execution,
+                "started_at": iso(parse_timestamp(str(control["started_at"]))),
+                "event": asked,
+                "regions": list(prepared.scope.regions),
+                "concurrency": threads,
+                "children": settings.backfill_concurrency // threads,
+            }
+        )
+        if not prepared.scope.dry_run:
+            store.take_over()
+        state = RegionState().to_dict()
+        return {
+            "regions": [{"region": region, "state": state} for region in prepared.scope.regions]
+        }
+
+    def _plan(
+        self, control: Mapping[str, Any], request_id: str, deadline: Deadline
+    ) -> dict[str, Any]:
+        """Return what comes next for a region, and write the portions of its next round."""
+        now = self._dependencies.clock()
+        region, state = str(control["region"]), RegionState.from_dict(control["state"])
+        store = self._plain_store(control)
+        request = store.read_request()
+        only_counts = bool(request["event"].get("dry_run"))
+        outcome = RoundOutcome()
+        if state.round:
+            outcome = RoundOutcome.of(
+                *store.results(region, state.round, self._dependencies.runtime)
+            )
+        found: list[Portion] = []
+        if not only_counts and not store.in_charge():
+            decision = superseded(state, outcome)
+        elif not only_counts and store.calls_under_way(region, now):
+            decision = wait(state)
+        else:
+            prepared = self._exporter.prepare(request["event"], now, regions=(region,))
+            run = self._exporter.new_run(prepared, now, request_id, deadline)
+            found = portions(run.plan(_scope(prepared.scope, request, region)))
+            due = total(found)
+            decision = dry_run(due) if only_counts else decide(state, outcome, due)
+        key = ""
+        if decision.next is Next.EXPORT:
+            items = _items(found, request, store, region, decision)
+            key = store.write_portions(region, decision.state.round, items)
+        return {
+            "region": region,
+            "state": decision.state.to_dict(),
+            "next": decision.next,
+            "pause": decision.pause,
+            "portions": key,
+            "children": request["children"],
+        }
+
+    def _export(
+        self,
+        event: Mapping[str, Any],
+        control: Mapping[str, Any],
+        request_id: str,
+        deadline: Deadline,
+    ) -> dict[str, Any]:
+        """Export one portion, and write the result."""
+        now = self._dependencies.clock()
+        region, number, portion = str(control["region"]), control["round"], control["portion"]
+        direct = {name: value for name, value in event.items() if name != "backfill"}
+        prepared = self._exporter.prepare(direct, now, regions=(region,))
+        store = self._plain_store(control)
+        with store.calling(region, number, portion):
+            # After the announcement: a newer execution either sees it, or is seen here.
+            if not store.in_charge():
+                return {}
+            run_result = None
+            if not store.is_down(region, number):
+                run = self._exporter.new_run(prepared, now, request_id, deadline)
+                settings = replace(run.settings, concurrency=control["concurrency"])
+                scope = _scope(prepared.scope, control, region)
+                run_result = replace(run, settings=settings).carry_out(scope)
+        result = to_result(event, run_result)
+        finished = self._dependencies.clock()
+        store.write_result({**result, "started_at": iso(now), "finished_at": iso(finished)})
+        return {name: result[name] for name in ("exported", "rows", "deferred", "run_id")}
+
+    def _fail(self, control: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep the error of an invocation that failed, for the next plan and for the operator."""
+        failed = control["failed"]
+        error = {
+            "windows": control["windows"],
+            "error": failed["Error"],
+            "cause": failed["Cause"],
+        }
+        self._plain_store(control).write_error(
+            control["region"], control["round"], control["portion"], error
+        )
+        return {}
+
+    def _end(self, control: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the summary, and return it."""
+        store = self._plain_store(control)
+        states = {region["region"]: region_state(region) for region in control["regions"]}
+        summary = summarise(store.read_request(), states, self._dependencies.clock())
+        store.write_summary(summary)
+        return summary
+
+    def _plain_store(self, control: Mapping[str, Any]) -> BackfillStore:
+        """Return the execution's documents without checking the other settings."""
+        bucket = self._dependencies.bucket(self._dependencies.environment["BUCKET_NAME"])
+        return BackfillStore(bucket, str(control["execution"]))
+
+
+def _scope(scope: Scope, request: Mapping[str, Any], region: str) -> Scope:
+    """Return what a backfill considers of a region: windows that began before it was started."""
+    started = parse_timestamp(request["started_at"])
+    return replace(
+        scope,
+        trigger="backfill",
+        reports={region: scope.reports[region]},
+        time_ranges={
+            granularity: CalendarRange(span.start, min(span.end, started), span.calendar)
+            for granularity, span in scope.time_ranges.items()
+        },
+        # Otherwise open windows would be due again in every round.
+        open_windows=scope.force and scope.open_windows,
+        dry_run=False,
+        written_before=started,
+    )
+
+
+def _items(
+    found: list[Portion],
+    request: Mapping[str, Any],
+    store: BackfillStore,
+    region: str,
+    decision: Decision,
+) -> list[dict[str, Any]]:
+    """Return the events of the child workflows of a round."""
+    number = decision.state.round
+    options = {name: True for name in _OPTIONS if request["event"].get(name)}
+    return [
+        {
+            **portion.event(),
+            **options,
+            "backfill": {
+                "action": "export",
+                "execution": store.execution,
+                "started_at": request["started_at"],
+                "concurrency": request["concurrency"],
+                "region": region,
+                "round": number,
+                "portion": place,
+                "windows": portion.windows,
+            },
+        }
+        for place, portion in enumerate(found, 1)
+    ]
