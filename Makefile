@@ -24,7 +24,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_NO_CONFIG := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup format lint test test-all test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 page-images demo demo-image up down athena bench chaos lock clean
+.PHONY: help setup format lint test test-all test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 page-images demo demo-image command-images up down athena bench chaos lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -127,6 +127,9 @@ demo: $(STACK) ## Run the main job end to end on this machine, show what happene
 
 demo-image: ## Renew the picture of the demo in docs/images
 	@IMAGE=docs/images/demo.svg $(MAKE) demo
+
+command-images: $(STACK) ## Renew the pictures of the command in docs/images
+	@IMAGES=docs/images $(PYTEST) tests/e2e/test_command_docs.py -k picture
 
 up: $(STACK) ## Start the local stack and leave it running
 	@$(BIN)/python -m local.stack up

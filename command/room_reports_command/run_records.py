@@ -50,21 +50,40 @@ class RunRecord:
         }
 
 
-def latest_runs(bucket: Bucket, now: datetime, most: int) -> list[RunRecord]:
+def latest_runs(
+    bucket: Bucket, now: datetime, most: int, *, until_scheduled: bool = False
+) -> list[RunRecord]:
     """Return the last runs of the last week, the newest first.
+
+    Args:
+        most: How many at most.
+        until_scheduled: Whether to go on until there is a scheduled run among them. A backfill
+            leaves hundreds of records in an hour.
 
     Raises:
         StorageError: If S3 refuses or fails.
     """
-    keys: list[str] = []
+    runs: list[RunRecord] = []
     for days in range(_DAYS_BACK + 1):
         day = (now - timedelta(days=days)).date()
         # Run ids begin with the time, so that the keys of a day are in the order of its runs.
-        keys += sorted(bucket.keys(f"runs/dt={day.isoformat()}/"), reverse=True)
-        if len(keys) >= most:
-            break
-    read = map_concurrently(ThreadRuntime(), bucket.read_small, keys[:most], _CONCURRENT_READS)
-    return list(_parsed([found.text for found in read if found]))
+        keys = sorted(bucket.keys(f"runs/dt={day.isoformat()}/"), reverse=True)
+        while keys:
+            missing = most - len(runs)
+            if missing <= 0:
+                if not until_scheduled or any(run.trigger == "schedule" for run in runs):
+                    return runs
+                missing = most
+            batch, keys = keys[:missing], keys[missing:]
+            runs += _read(bucket, batch)
+    return runs
+
+
+def _read(bucket: Bucket, keys: Sequence[str]) -> list[RunRecord]:
+    found = map_concurrently(
+        ThreadRuntime(_CONCURRENT_READS), bucket.read_small, keys, _CONCURRENT_READS
+    )
+    return list(_parsed([each.text for each in found if each]))
 
 
 def last_errors(runs: Sequence[RunRecord]) -> dict[str, tuple[RunRecord, str]]:

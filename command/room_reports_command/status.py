@@ -142,7 +142,7 @@ def read_status(stack: DeployedStack, now: datetime) -> Status:
         StorageError: If S3 refuses or fails.
     """
     settings = stack.settings
-    runs = latest_runs(stack.bucket, now, _RUNS_READ)
+    runs = latest_runs(stack.bucket, now, _RUNS_READ, until_scheduled=True)
     series = survey(settings, stack.bucket, scope_of(scheduled_event(now), settings, now), now)
     expression = stack.parameters.get("ScheduleExpression", "")
     next_run = _next_run(expression, now, runs)

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import boto3
 
 from local.stack.stack import Stack
 from room_reports_command.stack import Connection, DeployedStack
+from tests.e2e.deployed import simulation
 
 ROOT = Path(__file__).parents[2]
 _SECONDS = 120.0
@@ -39,6 +41,18 @@ class Ran:
     def document(self) -> Any:
         """The JSON that it printed."""
         return json.loads(self.out)
+
+
+@contextmanager
+def slow_kaltura(stack: Stack, seconds: float) -> Iterator[None]:
+    """Let each call to Kaltura take some time."""
+    for region in stack.kaltura.urls:
+        simulation(stack, region, "latency", "PUT", {"seconds": seconds})
+    try:
+        yield
+    finally:
+        for region in stack.kaltura.urls:
+            simulation(stack, region, "latency", "PUT", {"seconds": 0})
 
 
 class Operator:
@@ -112,11 +126,12 @@ class Operator:
             env={**self.environment, "PYTHONUNBUFFERED": "1"},
         ) as process:
             assert process.stdout is not None
-            said = ""
+            said, pressed = "", False
             for line in process.stdout:
                 said += line
-                if said.count(after) == times:
+                if not pressed and said.count(after) >= times:
                     process.send_signal(signal.SIGINT)
+                    pressed = True
             return Ran(process.wait(_SECONDS), said, "")
 
     def type(self, arguments: Sequence[str], typed: Sequence[tuple[str, str]]) -> tuple[int, str]:

@@ -81,7 +81,7 @@ class Examination:
     @cached_property
     def runs(self) -> list[RunRecord]:
         """The last runs, the newest first."""
-        return latest_runs(self.stack.bucket, self.now, _RUNS_READ)
+        return latest_runs(self.stack.bucket, self.now, _RUNS_READ, until_scheduled=True)
 
     @cached_property
     def aws_ahead(self) -> timedelta:
