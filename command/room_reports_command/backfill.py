@@ -28,7 +28,7 @@ from room_reports_command.errors import (
     InputError,
     StackError,
 )
-from room_reports_command.output import Output
+from room_reports_command.output import Output, counted
 from room_reports_command.plan import scope_of, survey
 from room_reports_command.run_records import latest_runs
 from room_reports_command.stack import DeployedStack
@@ -181,7 +181,7 @@ def follow(stack: DeployedStack, output: Output, execution: Execution) -> None:
     )
     if summary["remaining"]:
         raise FindingsError(
-            f"{summary['remaining']} windows are still due.",
+            f"Still due: {counted(summary['remaining'], 'window')}.",
             "The errors above name the cause; docs/operating.md#error-messages has the cures. "
             "Then run the command again: it does only what is missing.",
         )

@@ -28,7 +28,7 @@ from room_reports_command.bucket_source import BucketSource
 from room_reports_command.context import Context, with_context
 from room_reports_command.download import download, join, replacing
 from room_reports_command.errors import InputError, NotExportedError
-from room_reports_command.output import Output
+from room_reports_command.output import Output, counted
 from room_reports_command.sources import (
     LATEST,
     Found,
@@ -97,6 +97,7 @@ def get(
     written = _write(context.output, source, series, found, _path(output, series, start))
     if output == _STDOUT:
         return
+    rows = sum(part.rows or 0 for part in found.parts)
     document = {
         "file": str(written),
         "report": series.slug,
@@ -104,15 +105,14 @@ def get(
         "granularity": series.granularity,
         "windows": [part.start for part in found.parts],
         "missing": list(found.missing),
-        "rows": sum(part.rows or 0 for part in found.parts),
+        "rows": rows,
         "sha256": {part.start: part.sha256 for part in found.parts},
     }
     unchecked = sum(part.sha256 is None for part in found.parts)
     context.output.result(
         document,
         lambda: [
-            f"{written}: {document['rows']:,} rows of {len(found.parts)} "
-            f"{'window' if len(found.parts) == 1 else 'windows'}, "
+            f"{written}: {counted(rows, 'row')} of {counted(len(found.parts), 'window')}, "
             + (f"{unchecked} without a SHA-256" if unchecked else "each with the right SHA-256")
         ],
     )

@@ -114,6 +114,11 @@ def duration(span: timedelta) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number and what it counts, such as ``1 window`` or ``1,200 windows``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _harmless(character: str) -> bool:
     return character.isprintable() and unicodedata.category(character) not in ("Cf", "Co")
 

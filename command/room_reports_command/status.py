@@ -15,7 +15,7 @@ from room_reports.model.windows import iso
 from room_reports.storage.keys import Series
 from room_reports_command.context import Context, with_context
 from room_reports_command.errors import FindingsError, InputError
-from room_reports_command.output import duration, printable, table
+from room_reports_command.output import counted, duration, printable, table
 from room_reports_command.plan import SeriesState, scheduled_event, scope_of, survey
 from room_reports_command.run_records import RunRecord, last_errors, latest_runs
 from room_reports_command.schedule import parse_schedule
@@ -123,6 +123,8 @@ def status(
                 "The errors above name the cause; docs/operating.md#error-messages has the cures.",
             )
         return
+    if output.as_json:
+        raise InputError("--watch and --json exclude each other.", "Repeat the command instead.")
     if not output.interactive:
         while True:
             again = read_status(stack, datetime.now(UTC))
@@ -233,7 +235,7 @@ def _missing_table(found: Status) -> Iterator[RenderableType]:
             )
             for each in ordered[:_MISSING_SHOWN]
         ],
-        title=f"Missing or to be exported again: {len(found.missing)} windows",
+        title=f"Missing or to be exported again: {counted(len(found.missing), 'window')}",
     )
     if len(ordered) > _MISSING_SHOWN:
         yield Text(f"… and {len(ordered) - _MISSING_SHOWN} more; --json has all of them", "dim")

@@ -112,7 +112,7 @@ def test_a_region_that_fails_is_named(operator: Operator) -> None:
     assert {"SERVICE_FORBIDDEN"} <= reasons <= {"SERVICE_FORBIDDEN", "DEFERRED"}
     assert exported(operator, "2025-11", "us") == 60
     error = json.loads(ran.err.splitlines()[-1])["error"]
-    assert error["cause"] == "20 windows are still due."
+    assert error["cause"] == "Still due: 20 windows."
     people = operator.run("backfill", *range_of("2025-11"), "--yes")
     assert people.code == 0, people.err
     assert exported(operator, "2025-11") == 120

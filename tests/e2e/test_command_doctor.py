@@ -28,7 +28,7 @@ ONLY_ON_AWS = {
     "conditional-copy",
     "bucket-policy",
 }
-"""Checks that a local AWS cannot answer."""
+"""Checks that a local AWS cannot make."""
 
 
 @dataclass(frozen=True)
@@ -378,7 +378,7 @@ def test_a_finding_has_its_cure_below_it(operator: Operator) -> None:
         ran = operator.run("doctor", "--only", "rule-enabled,secret")
     assert ran.code == 1
     assert f"cure: aws events enable-rule --name {rule_name(operator)}" in ran.out
-    assert "1 findings" in ran.err
+    assert "1 finding." in ran.err
     assert "\x1b" not in ran.out + ran.err
 
 

@@ -121,3 +121,8 @@ def test_without_credentials(operator: Operator) -> None:
     ran = operator.run("status", "--json", environment=nothing)
     assert (ran.code, ran.out) == (3, "")
     assert "no AWS credentials" in ran.err
+
+
+def test_watching_is_not_for_scripts(operator: Operator) -> None:
+    ran = operator.run("status", "--watch", "--json")
+    assert (ran.code, ran.out) == (2, "")

@@ -56,7 +56,7 @@ def _escape(given: Examination) -> Iterator[Outcome]:
         )
 
 
-def _views_answer(given: Examination) -> Iterator[Outcome]:
+def _views_respond(given: Examination) -> Iterator[Outcome]:
     for view in _views(given):
         try:
             given.query(_sample(given, view))
@@ -204,7 +204,7 @@ CHECKS = (
         "Athena can query each view.",
         "Analysts cannot use the view.",
         "docs/first-deployment.md#views",
-        _views_answer,
+        _views_respond,
         not_local=_DUCKDB,
     ),
     Check(

@@ -19,7 +19,7 @@ from room_reports_command.doctor import (
 from room_reports_command.doctor.check import Area, Check, Result, State, carry_out
 from room_reports_command.doctor.examination import Examination
 from room_reports_command.errors import FindingsError, InputError
-from room_reports_command.output import printable
+from room_reports_command.output import counted, printable
 
 CHECKS: tuple[Check, ...] = (
     *stack_checks.CHECKS,
@@ -77,7 +77,9 @@ def doctor(
             results += carry_out(check, examination)
     output.result(document(results), lambda: rendered(results))
     if found := [each for each in results if each.state is State.FINDING]:
-        raise FindingsError(f"{len(found)} findings.", "The line below each finding is its cure.")
+        raise FindingsError(
+            f"{counted(len(found), 'finding')}.", "Each finding has its cure below it."
+        )
 
 
 def document(results: Iterable[Result]) -> dict[str, object]:

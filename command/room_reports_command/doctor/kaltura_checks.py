@@ -15,7 +15,7 @@ from room_reports.storage.keys import Series
 from room_reports_command.doctor.check import Area, Check, Outcome, finding, not_checked, ok
 from room_reports_command.doctor.examination import Examination
 from room_reports_command.kaltura import KalturaAccount, cure_of
-from room_reports_command.output import duration
+from room_reports_command.output import counted, duration
 
 _TIMEOUT = (10.0, 20.0)
 _NARROW = timedelta(hours=1)
@@ -79,7 +79,7 @@ def _reports(given: Examination) -> Iterator[Outcome]:
         except KalturaError as error:
             yield finding(str(error), subject, cure_of(error))
         else:
-            yield ok(f"{rows} rows in the last full hour", subject)
+            yield ok(f"{counted(rows, 'row')} in the last full hour", subject)
     if not given.accounts:
         yield not_checked(_WRONG_SECRET)
 
@@ -94,7 +94,7 @@ def _row_cap(given: Examination) -> Iterator[Outcome]:
         except KalturaError as error:
             yield not_checked(f"Kaltura does not return the report: {error.code}", subject)
             continue
-        text = f"{rows:,} rows on {yesterday.label}{source}, the cap is {cap:,}"
+        text = f"{counted(rows, 'row')} on {yesterday.label}{source}, the cap is {cap:,}"
         yield finding(text, subject) if rows >= cap * _NEAR_CAP else ok(text, subject)
     if not given.accounts:
         yield not_checked(_WRONG_SECRET)
