@@ -4,6 +4,8 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import requests
@@ -20,6 +22,8 @@ from room_reports_command.sources import CHUNK, LATEST, Found, Part, broken
 
 _TIMEOUT = (10.0, 60.0)
 _TRIES = 5
+_COVERAGE = timedelta(days=365)
+"""The API returns the coverage of at most 400 days at once."""
 _OK, _PARTIAL = 200, 206
 
 
@@ -59,9 +63,14 @@ class ApiSource:
             cursor = page["next_cursor"] or ""
             if not cursor:
                 break
-        windows = self._get("coverage", query)["windows"]
-        missing = tuple(each["start"] for each in windows if each["state"] == "missing")
-        return Found(tuple(reversed(parts)), missing)
+        windows = [
+            window
+            for begin, end in slices(first, last)
+            for window in self._get("coverage", {**query, "from": begin, "to": end})["windows"]
+        ]
+        # A window that contains a bound that is a time is in both slices.
+        missing = dict.fromkeys(each["start"] for each in windows if each["state"] == "missing")
+        return Found(tuple(reversed(parts)), tuple(missing))
 
     @contextmanager
     def open(
@@ -114,6 +123,20 @@ class ApiSource:
                 break
             time.sleep(2.0**attempt)
         raise _api_error(response)
+
+
+def slices(first: str, last: str) -> list[tuple[str, str]]:
+    """Return a range in slices that are short enough for the API's coverage.
+
+    Args:
+        first: A date or a time.
+        last: The same, later.
+    """
+    bounds = [first]
+    day = date.fromisoformat(first[:10])
+    while (day := day + _COVERAGE).isoformat() < last[:10]:
+        bounds.append(day.isoformat())
+    return list(pairwise([*bounds, last]))
 
 
 def _api_part(export: Mapping[str, Any]) -> Part:

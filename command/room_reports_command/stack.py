@@ -234,10 +234,9 @@ class DeployedStack:
         url = self.outputs["ApiUrl"].rstrip("/")
         if not self.local:
             return url
-        # The host name of the output does not exist here, but begins with the API's id.
-        host, stage = urlsplit(url)[1:3]
-        endpoint = self.cloudformation.meta.endpoint_url
-        return f"{endpoint}/_aws/execute-api/{host.split('.')[0]}/{stage.strip('/')}"
+        # The host name of the output does not exist here.
+        endpoint, stage = self.cloudformation.meta.endpoint_url, urlsplit(url).path
+        return f"{endpoint}/_aws/execute-api/{self.resources['Api']}{stage}"
 
     def _other_stacks(self) -> str:
         """Return which stacks of this project there are instead."""

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,38 @@ def test_the_latest(operator: Operator, through_api: bool) -> None:
     (newest,) = {each["newest"] for each in status}
     assert ran.document["windows"] == [newest]
     assert (operator.folder / ran.document["file"]).exists()
+
+
+@SOURCES
+def test_a_range_of_years(operator: Operator, through_api: bool) -> None:
+    """The API returns 200 files and the coverage of 400 days at once."""
+    environment = api(operator) if through_api else {}
+    arguments = ("get", "attendees", "us", "2024-11-01..2026-03-05", "-o", "years.csv")
+    ran = operator.run(*arguments, "--json", environment=environment)
+    assert ran.code == 5
+    assert " and " in ran.err
+    ran = operator.run(*arguments, "--allow-missing", "--json", environment=environment)
+    assert ran.code == 0, ran.err
+    assert ran.document["windows"][-3:] == list(DAYS)
+    every = len(ran.document["windows"]) + len(ran.document["missing"])
+    assert every == (date(2026, 3, 5) - date(2024, 11, 1)).days
+
+
+@SOURCES
+def test_hours_of_a_day(operator: Operator, through_api: bool) -> None:
+    environment = api(operator) if through_api else {}
+    event = {"from": "2026-03-02", "to": "2026-03-03", "granularity": "hour"}
+    assert operator.stack.invoke({**event, "reports": ["attendees"]}).error is None
+    ran = operator.run(
+        *("get", "attendees", "us", "2026-03-02T10Z..2026-03-02T14Z", "-o", "hours.csv", "--json"),
+        environment=environment,
+    )
+    if through_api:
+        # The stack is configured for days, and the API knows no others.
+        assert (ran.code, "unknown_granularity" in ran.err) == (2, True)
+        return
+    assert ran.code == 0, ran.err
+    assert ran.document["windows"] == [f"2026-03-02T{hour}Z" for hour in range(10, 14)]
 
 
 @SOURCES

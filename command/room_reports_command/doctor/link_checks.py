@@ -64,8 +64,7 @@ def _gateway_responses(given: Examination) -> Iterator[Outcome]:
         found, expected = (str(response.status_code), error_code(response)), _RESPONSES[kind]
         text = f"a request {name} gets {' '.join(found)}"
         yield ok(text) if found == expected else finding(f"{text}, not {' '.join(expected)}")
-    api_id = urlsplit(given.stack.outputs["ApiUrl"]).netloc.split(".")[0]
-    api_id = given.stack.resources.get("Api", api_id)
+    api_id = given.stack.resources["Api"]
     for kind in ("THROTTLED", "QUOTA_EXCEEDED"):
         configured = given.stack.api_gateway.get_gateway_response(
             restApiId=api_id,

@@ -12,7 +12,7 @@ from room_reports_command.schedule import Schedule, parse_schedule
 
 _OUTPUTS = (
     *("BucketName", "SecretArn", "ExporterFunction", "GlueDatabase", "AthenaWorkgroup"),
-    *("ApiUrl", "ApiKeyId"),
+    *("ApiUrl", "ApiKeyId", "BackfillStateMachine"),
 )
 _COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
 _LEAST_CONCURRENCY = 20
