@@ -24,6 +24,7 @@ from room_reports_command.stack import DeployedStack
 _RUNS_READ = 48
 _RUNS_SHOWN = 5
 _MISSING_SHOWN = 10
+_UNTRIED = "none: no run has tried it yet"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Missing:
     due_since: datetime
     error: str | None
     """The last error of this task in a run record; None if no run has tried it and failed."""
+    deferred: bool
+    """Whether the last run that looked at it left it to the next one."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class Status:
                     "reason": each.reason,
                     "due_since": iso(each.due_since),
                     "error": each.error,
+                    "deferred": each.deferred,
                 }
                 for each in self.missing
             ],
@@ -169,9 +173,21 @@ def read_status(stack: DeployedStack, now: datetime) -> Status:
 def _missing(series: Mapping[Series, SeriesState], runs: list[RunRecord]) -> Iterator[Missing]:
     errors = {key.removesuffix(".gz"): error for key, (_, error) in last_errors(runs).items()}
     for each, state in series.items():
+        deferred = _deferred(each, runs)
         for due in state.plan.remaining():
+            label = due.window.label
             error = errors.get(each.key(due.window, gzip=False))
-            yield Missing(each, due.window.label, due.reason.name.lower(), due.since, error)
+            yield Missing(each, label, due.reason.name.lower(), due.since, error, label in deferred)
+
+
+def _deferred(series: Series, runs: list[RunRecord]) -> frozenset[str]:
+    """Return the labels of the windows that the last run of a series deferred."""
+    name = (series.slug, series.region, series.granularity.value)
+    for run in runs:
+        for each in run.fields.get("freshness", ()):
+            if (each["report"], each["region"], each["granularity"]) == name:
+                return frozenset(each["deferred"])
+    return frozenset()
 
 
 def _next_run(expression: str, now: datetime, runs: list[RunRecord]) -> datetime | None:
@@ -231,7 +247,7 @@ def _missing_table(found: Status) -> Iterator[RenderableType]:
                 each.start,
                 each.reason,
                 duration(found.now - each.due_since),
-                each.error or "none: no run has tried it yet",
+                each.error or ("none: the last run deferred it" if each.deferred else _UNTRIED),
             )
             for each in ordered[:_MISSING_SHOWN]
         ],

@@ -55,9 +55,11 @@ def test_what_is_missing_and_why(failing_region: Operator) -> None:
     assert days > 0
     assert late[0]["reasons"] == {"missing": days}
     assert late[0]["hours_late"] > 48
-    errors = [each["error"].split(":")[0] for each in found["missing"]]
-    assert errors == ["SERVICE_FORBIDDEN"] * days
-    assert found["runs"][0]["failed"] == days
+    # Once the report's circuit breaker is open, the rest of it is deferred.
+    errors = [(each["error"] or "none").split(":")[0] for each in found["missing"]]
+    assert len(errors) == days
+    assert errors.count("SERVICE_FORBIDDEN") == found["runs"][0]["failed"] > 0
+    assert all(each["error"] or each["deferred"] for each in found["missing"])
     assert found["next_run"]["windows"]["missing"] >= days
 
 
