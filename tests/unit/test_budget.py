@@ -46,7 +46,7 @@ CALLS_PER_CHUNK = 100
 """Function calls of the normaliser for 64 KiB of clean data."""
 CALLS_PER_AWKWARD_ROW = {0.05: 55, 1.0: 12.5}
 """Function calls for each awkward row, by the share of awkward rows."""
-PEAK_KIB = 580
+PEAK_KIB = 650
 """Memory of the normaliser's Python objects, however large the report."""
 PEAK_OF_CSV = 3
 """The same, as a multiple of what Python's ``csv`` needs."""
