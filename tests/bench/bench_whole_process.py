@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from local.stack.deployment import build
 from room_reports.model.reports import ATTENDEES
 from tests.bench.bodies import MB, write_bodies
 from tests.bench.figures import QUICK, RUNS, Sample, alternate, sample
@@ -92,6 +93,7 @@ def run(
 
 def warm_up() -> None:
     """Run each program once, so that all have bytecode and their files are in memory."""
+    build()
     run(Workload("", 1, 1000, 0.0), 0.0, programs(WORKLOADS[0], 0.0), runs=1)
 
 

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from itertools import count
 from pathlib import Path
 
+from local.stack.deployment import BUILD
 from tests.bench.bodies import REPORTS
 from tests.bench.servers import BUCKET, ROOT, credentials, s3_client
 
@@ -157,7 +158,8 @@ _COMMANDS: Mapping[str, Sequence[str | Path]] = {
 }
 _SETTINGS = {
     EXPORTER: {
-        "PYTHONPATH": str(ROOT / "layers/room_reports"),
+        # What is deployed: the layer as it was built.
+        "PYTHONPATH": str(BUILD / "build/RoomReportsLayer/python"),
         "LAMBDA_TASK_ROOT": str(ROOT / "functions/exporter"),
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
         "POWERTOOLS_SERVICE_NAME": "bench",
