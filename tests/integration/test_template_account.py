@@ -153,6 +153,15 @@ def test_a_query_is_cancelled_at_the_cutoff() -> None:
     assert configuration["EnforceWorkGroupConfiguration"] is True
 
 
+def test_one_of_domain_name_and_certificate_is_refused() -> None:
+    rule = TEMPLATE["Rules"]["DomainNameAndCertificate"]
+    names = ("ApiDomainName", "ApiCertificateArn")
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": n} for n in names]}]}
+    for name, other, assertion in zip(names, reversed(names), rule["Assertions"], strict=True):
+        assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]}
+        assert f"{other} is set, but {name} is not" in assertion["AssertDescription"]
+
+
 def test_a_domain_name_needs_a_certificate_and_keeps_the_path() -> None:
     both = TEMPLATE["Conditions"]["HasDomain"]["Fn::And"]
     assert {each["Fn::Not"][0]["Fn::Equals"][0]["Ref"] for each in both} == {
