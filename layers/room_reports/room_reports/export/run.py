@@ -1,41 +1,32 @@
 """One run: everything that is due, several tasks at once, and no failure stops the others."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from room_reports.deadline import Deadline
 from room_reports.export.errors import RunFailedError
-from room_reports.export.lateness import SeriesFreshness
 from room_reports.export.notifications import Notifier, Send
-from room_reports.export.piece_store import windows_with_pieces
-from room_reports.export.planner import ALL_WINDOWS, Plan, SeriesPlan, Share, Task, plan_series
+from room_reports.export.other_runs import OtherRuns, announce
+from room_reports.export.planner import ALL_WINDOWS, Plan, SeriesPlan, Task, plan_series
+from room_reports.export.progress import Progress
 from room_reports.export.publish import ExportedTask, TaskPublisher
 from room_reports.export.receive import ConcurrentMap
-from room_reports.export.result import FailedTask, RunResult, describe_error
+from room_reports.export.result import RunResult
 from room_reports.export.run_metrics import expiring_sessions, measure
 from room_reports.export.scheduler import RegionScheduler, favoured_series
 from room_reports.export.scope import Scope
-from room_reports.export.state import SettingsInForce, begin_run, end_run
+from room_reports.export.state import SettingsInForce, end_run
 from room_reports.export.tasks import Superseded, TaskFetcher
-from room_reports.export.workers import (
-    Deferred,
-    Failed,
-    Publish,
-    TaskResult,
-    Workers,
-    is_retryable,
-)
+from room_reports.export.workers import Publish, TaskResult, Workers
 from room_reports.kaltura.client import KalturaRegion
-from room_reports.kaltura.errors import Fault, KalturaError
 from room_reports.model.freshness import CLOCK_SKEW, milestones
 from room_reports.model.reports import Report
-from room_reports.runtime import Runtime, map_concurrently, wait_all
+from room_reports.runtime import Runtime, map_concurrently
 from room_reports.settings import Settings
 from room_reports.storage.bucket import Bucket, StoredObject
 from room_reports.storage.errors import ConflictError, StorageError
-from room_reports.storage.keys import Series, quarantine_key, run_record_key
+from room_reports.storage.keys import Series, run_record_key
 from room_reports.telemetry import logger
 
 _CONCURRENT_LISTINGS = 8
@@ -45,27 +36,6 @@ LATEST_DELIVERY = timedelta(hours=1)
 
 _LEFT_AFTER_WAITING = 200.0
 """Seconds of a run that must be left when it has waited for windows to settle."""
-
-
-@dataclass
-class _Progress:
-    """What a run has done so far."""
-
-    exported: list[ExportedTask] = field(default_factory=list)
-    failed: list[FailedTask] = field(default_factory=list)
-    deferred: list[Task] = field(default_factory=list)
-    superseded: int = 0
-    quarantined: int = 0
-    retired: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class OtherRuns:
-    """What other runs have left in the bucket."""
-
-    share: Share
-    in_force: SettingsInForce
-    windows_with_pieces: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -101,7 +71,7 @@ class Run:
             StorageError: If the bucket cannot be listed or the record cannot be written.
         """
         started = self.clock()
-        seen = self._other_runs(started)
+        seen = announce(self.run_id, self.bucket, self.settings, self.runtime, started)
         plan = self.plan(scope, seen)
         if (wait := self._wait(plan, scope)) and not scope.dry_run:
             logger.info("Waiting for windows to settle", seconds=wait.total_seconds())
@@ -111,12 +81,12 @@ class Run:
         due = sum(map(len, plan.values()))
         skipped = sum(planned.skipped for planned in plan.values())
         logger.info("Planned", due=due, skipped=skipped, trigger=scope.trigger)
-        progress = _Progress()
+        progress = Progress(self.run_id, self.bucket, started)
         notifier = Notifier(self.send, self.bucket, self.settings, self.run_id, self.deadline)
         if not scope.dry_run:
             self._work(plan, scope, seen, progress, notifier)
             self._retire_duplicates(plan, progress)
-        result = self._result(scope, plan, progress)
+        result = progress.result(plan, scope.now)
         record = result.run_record(scope, started, self.clock())
         self.bucket.write_json(run_record_key(started, self.run_id), record)
         end_run(self.bucket, self.run_id)
@@ -148,15 +118,6 @@ class Run:
         wait = max(waits)
         left = self.deadline.remaining() - wait.total_seconds()
         return wait if left >= _LEFT_AFTER_WAITING else timedelta()
-
-    def _other_runs(self, started: datetime) -> OtherRuns:
-        """Announce the run and read what others have left; three chains of requests at a time."""
-        submit, bucket = self.runtime.submit, self.bucket
-        share = submit(lambda: begin_run(bucket, self.run_id, started))
-        in_force = submit(lambda: SettingsInForce.read(self.settings, bucket, started))
-        pieces = submit(lambda: windows_with_pieces(bucket))
-        wait_all(self.runtime, share, in_force, pieces)
-        return OtherRuns(share.result(), in_force.result(), pieces.result())
 
     def plan(self, scope: Scope, seen: OtherRuns | None = None) -> Plan:
         """Return what is due within ``scope``, by series.
@@ -205,7 +166,7 @@ class Run:
         plan: Plan,
         scope: Scope,
         seen: OtherRuns,
-        progress: _Progress,
+        progress: Progress,
         notifier: Notifier,
     ) -> None:
         """Carry out the tasks."""
@@ -241,18 +202,9 @@ class Run:
             return lambda: publisher.publish(fetched)
 
         def report(task: Task, result: TaskResult) -> None:
-            match result:
-                case ExportedTask():
-                    progress.exported.append(result)
-                    _log_exported(result)
-                    notifier.exported(result)
-                case Superseded():
-                    progress.superseded += 1
-                case Deferred():
-                    progress.deferred.append(task)
-                case Failed(error=error):
-                    progress.failed.append(_failed(task, error))
-                    progress.quarantined += self._quarantine(task, error, started)
+            progress.record(task, result)
+            if isinstance(result, ExportedTask):
+                notifier.exported(result)
 
         Workers(self.runtime, schedulers, self.deadline, attempt).run(report)
 
@@ -273,7 +225,7 @@ class Run:
         ahead = scope.now - self.clock()
         return timedelta() if -LATEST_DELIVERY <= ahead <= timedelta() else ahead
 
-    def _retire_duplicates(self, plan: Plan, progress: _Progress) -> None:
+    def _retire_duplicates(self, plan: Plan, progress: Progress) -> None:
         """Empty the older one of two objects of one window, which would count twice."""
         for planned in plan.values():
             for item in planned.duplicates:
@@ -283,73 +235,3 @@ class Run:
                     progress.retired.append(item.key)
                 except (ConflictError, StorageError) as error:
                     logger.error("Could not retire", key=item.key, error=str(error))
-
-    def _result(self, scope: Scope, plan: Plan, progress: _Progress) -> RunResult:
-        unfinished: dict[Series, list[Task]] = {series: [] for series in plan}
-        for task in (*progress.deferred, *(failed.task for failed in progress.failed)):
-            unfinished[task.series].append(task)
-        left = sum(map(len, plan.values()))
-        order = {series: place for place, series in enumerate(plan)}
-
-        def place(task: Task) -> tuple[int, float, float, int]:
-            window = task.window
-            end, start = window.end.timestamp(), window.start.timestamp()
-            return task.reason, -end, -start, order[task.series]
-
-        return RunResult(
-            run_id=self.run_id,
-            exported=tuple(sorted(progress.exported, key=lambda done: place(done.task))),
-            skipped=sum(planned.skipped for planned in plan.values()) + progress.superseded,
-            deferred=left + len(progress.deferred),
-            failed=tuple(sorted(progress.failed, key=lambda failed: place(failed.task))),
-            quarantined=progress.quarantined,
-            freshness=tuple(
-                SeriesFreshness.of(planned, unfinished[series], scope.now)
-                for series, planned in plan.items()
-            ),
-            retired=tuple(progress.retired),
-            other_filters={
-                series: tuple(planned.other_filters)
-                for series, planned in plan.items()
-                if planned.other_filters
-            },
-        )
-
-    def _quarantine(self, task: Task, error: BaseException, started: datetime) -> bool:
-        """Keep a response that could not be read, for the operator to inspect."""
-        if not isinstance(error, KalturaError) or error.response_sample is None:
-            return False
-        sample = error.response_sample
-        document = {
-            "task": task.key,
-            "error": str(error),
-            "status": sample.status,
-            "headers": dict(sample.headers),
-            "body": sample.body.decode(errors="backslashreplace"),
-        }
-        key = quarantine_key(started, self.run_id, task.series, task.window)
-        try:
-            self.bucket.write_json(key, json.dumps(document, ensure_ascii=False, indent=1))
-        except StorageError as failure:
-            logger.error("Could not quarantine", task=task.key, error=str(failure))
-            return False
-        logger.error("Quarantined", task=task.key, quarantine_key=key)
-        return True
-
-
-def _failed(task: Task, error: BaseException) -> FailedTask:
-    text = describe_error(error)
-    logger.error("Failed", task=task.key, error=text)
-    region_fault = isinstance(error, KalturaError) and error.fault is Fault.REGION
-    return FailedTask(task, text, is_retryable(error), region_fault)
-
-
-def _log_exported(done: ExportedTask) -> None:
-    summary, key = done.fetched.summary, done.task.key
-    logger.info("Exported", task=key, rows=summary.rows, state=done.state)
-    if summary.unknown_columns:
-        logger.warning("Unknown columns", task=key, columns=summary.unknown_columns)
-    if done.fetched.replaced:
-        logger.warning("Invalid UTF-8 replaced", task=key, count=done.fetched.replaced)
-    if done.fewer_rows_than is not None:
-        logger.warning("Fewer rows accepted", task=key, published=done.fewer_rows_than)
