@@ -43,7 +43,9 @@ TARGETS = (
     Target("20 MB, against `curl \\| aws s3 cp -`", "20 MB.whole.curl", "0.41 ×", 1.1),
     Target("200 MB, against `curl \\| aws s3 cp -`", "200 MB.whole.curl", "0.15 ×", 0.9),
     Target(f"6 × 1 MB, 300 ms, inside, {_PLAIN}", "6 × 1 MB, 300 ms.inside.plain", "0.80 ×", 1.35),
+    Target(f"6 × 1 MB, 300 ms, inside, {_PLAIN} with csv", "6 × 1 MB, 300 ms.inside.csv", "", 1.35),
     Target(f"210 × 100 kB, 200 ms, {_PLAIN}", "210 × 100 kB, 200 ms.whole.plain", "0.77 ×", 1.05),
+    Target(f"210 × 100 kB, {_PLAIN} with csv", "210 × 100 kB, 200 ms.whole.csv", "", 1.05),
     Target("peak memory for 200 MB", "200 MB.mib", "82 MiB", 72, "MiB", at_most=True),
     Target(
         "import of the exporter, against the naive handler",
