@@ -24,7 +24,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_NO_CONFIG := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup format lint test test-all test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 page-images demo demo-image up down athena cost bench chaos lock clean
+.PHONY: help setup format lint test test-all test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 page-images demo demo-image command-images up down athena cost bench chaos lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -35,7 +35,7 @@ help: ## Show this list
 define install
 @$(UV) venv --quiet --clear --python "$(2)" $(VENVS)/$(1)
 @local/clock.sh "Setting up $(VENVS)/$(1)" $(UV) pip sync --quiet --require-hashes --build-constraints $(3) --python $(VENVS)/$(1) $(3)
-$(if $(filter dev py313 hive page,$(1)),@printf '%s\n' "$(CURDIR)" "$(CURDIR)/$(LAYER)" > "$$(echo $(VENVS)/$(1)/lib/python3*/site-packages)/checkout.pth")
+$(if $(filter dev py313 hive page,$(1)),@printf '%s\n' "$(CURDIR)" "$(CURDIR)/$(LAYER)" "$(CURDIR)/command" > "$$(echo $(VENVS)/$(1)/lib/python3*/site-packages)/checkout.pth")
 @touch $(VENVS)/$(1)/.stamp
 endef
 
@@ -128,6 +128,9 @@ demo: $(STACK) ## Run the main job end to end on this machine, show what happene
 
 demo-image: ## Renew the picture of the demo in docs/images
 	@IMAGE=docs/images/demo.svg $(MAKE) demo
+
+command-images: $(STACK) ## Renew the pictures of the command in docs/images
+	@IMAGES=docs/images $(PYTEST) tests/e2e/test_command_docs.py -k picture
 
 up: $(STACK) ## Start the local stack and leave it running
 	@$(BIN)/python -m local.stack up

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from local.picture import save_svg
 
 _WIDTH = 88
 
@@ -74,9 +75,7 @@ class Screen:
 
     def save_picture(self, path: Path) -> None:
         """Write the picture as an SVG that refers to nothing outside it."""
-        template = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
-        template = template.replace("Fira Code, monospace", "monospace")
-        self.picture.save_svg(str(path), title="make demo", code_format=template, unique_id="demo")
+        save_svg(self.picture, path, title="make demo", name="demo")
 
 
 def printable(text: str) -> Text:

@@ -108,7 +108,7 @@ class KalturaServer:
             Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        sender = Sender(connection, use_gzip=self._use_gzip)
+        sender = Sender(connection, use_gzip=self._use_gzip, clock=self.clock)
         try:
             with connection.makefile("rb") as stream:
                 while (request := read_request(stream)) is not None:

@@ -56,9 +56,16 @@ def _read_body(stream: BinaryIO, headers: dict[str, str]) -> bytes:
 class Sender:
     """Send the responses of one connection."""
 
-    def __init__(self, connection: socket.socket, *, use_gzip: bool = False) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        *,
+        use_gzip: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._socket = connection
         self._use_gzip = use_gzip
+        self._clock = clock
 
     def send(self, request: HttpRequest, response: Response, fault: Fault | None = None) -> bool:
         """Send a response with the fault's damage; return False to close the connection."""
@@ -83,12 +90,11 @@ class Sender:
         self._socket.close()
         raise Hangup
 
-    @staticmethod
-    def _head(status: int, headers: list[tuple[str, str]]) -> bytes:
+    def _head(self, status: int, headers: list[tuple[str, str]]) -> bytes:
         reason = HTTPStatus(status).phrase
         lines = [
             f"HTTP/1.1 {status} {reason}",
-            f"Date: {formatdate(usegmt=True)}",
+            f"Date: {formatdate(self._clock(), usegmt=True)}",
             "Server: Apache",
         ]
         lines += [f"{name}: {value}" for name, value in headers]

@@ -1,11 +1,15 @@
-"""The local stack that the end-to-end tests share, with the simulated Kaltura."""
+"""The local stacks that the end-to-end tests share, with the simulated Kaltura."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from local.stack.stack import Stack
 from tests.e2e.deployed import watched_stack
+from tests.e2e.operator import Operator
+
+ORIGIN = "https://reports.example.edu"
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +17,18 @@ def stack() -> Iterator[Stack]:
     """Return the stack that most tests share."""
     with watched_stack() as deployed:
         yield deployed
+
+
+@pytest.fixture(scope="session")
+def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """Return the operator of a stack of its own, in which a doctor finds nothing.
+
+    It has exported all that is due, and some days of March 2026.
+    """
+    parameters = {"AlarmEmail": "operator@example.edu", "CorsOrigin": ORIGIN, "CatchUpDays": "2"}
+    with watched_stack(parameters) as deployed:
+        assert deployed.run_schedule(datetime.now(UTC)).error is None
+        for day in range(2, 5):
+            event = {"from": f"2026-03-0{day}", "to": f"2026-03-0{day + 1}"}
+            assert deployed.invoke(event).error is None
+        yield Operator(deployed, tmp_path_factory.mktemp("operator"))

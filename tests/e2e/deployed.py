@@ -1,6 +1,6 @@
 """Checks of the deployed exporter, and control of the simulated Kaltura."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import Any
@@ -61,14 +61,14 @@ def settings(stack: Stack, **variables: str) -> Iterator[None]:
 
 
 @contextmanager
-def watched_stack() -> Iterator[Stack]:
+def watched_stack(parameters: Mapping[str, str] | None = None) -> Iterator[Stack]:
     """Run a stack; at the end, check that no secret is in any log.
 
     State machines pause there for a hundredth of the time.
     """
     with pytest.MonkeyPatch.context() as patch, ExitStack() as running:
         patch.setenv("SFN_WAIT_SCALE", "0.01")
-        deployed = running.enter_context(local_stack())
+        deployed = running.enter_context(local_stack(parameters))
         yield deployed
         logged = deployed.log_text()
         for region, account in deployed.kaltura.secret.items():

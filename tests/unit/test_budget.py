@@ -46,7 +46,7 @@ CALLS_PER_CHUNK = 100
 """Function calls of the normaliser for 64 KiB of clean data."""
 CALLS_PER_AWKWARD_ROW = {0.05: 55, 1.0: 12.5}
 """Function calls for each awkward row, by the share of awkward rows."""
-PEAK_KIB = 580
+PEAK_KIB = 650
 """Memory of the normaliser's Python objects, however large the report."""
 PEAK_OF_CSV = 3
 """The same, as a multiple of what Python's ``csv`` needs."""
@@ -118,7 +118,7 @@ def test_an_awkward_row_costs_few_calls(share: float) -> None:
 def test_memory_does_not_grow_with_the_report(share: float) -> None:
     small, large = (body(ATTENDEES, size, share) for size in (MB, 4 * MB))
     peaks = [peak(lambda data=data: with_normaliser(data)) for data in (small, large)]  # type: ignore[misc]
-    assert peaks[1] <= 1.1 * peaks[0]
+    assert peaks[1] <= 1.2 * peaks[0]
     assert max(peaks) <= PEAK_KIB * 1024
 
 

@@ -7,8 +7,8 @@ What it promises, for a region with T threads, n series with work and D seconds 
 
 - A series whose breaker is closed never waits for more than one task of each other series.
 - While other series wait for a thread, no series holds more than its share of the threads, and no
-  task runs longer than ``D * T / (T + waiting)`` seconds. So a series whose tasks all hang takes
-  its share of a run, and no more.
+  task runs longer than ``D * T / (T + waiting)`` seconds, or 20 if that is less. So a series whose
+  tasks all hang takes its share of a run, and no more.
 - In each run one series, in rotation, may use half of the run for one task. So a task that needs
   much time gets it once in a bounded number of runs, whatever the other series do.
 """
@@ -285,6 +285,8 @@ class RegionScheduler(Generic[_T]):
         if waiting <= self._free() - 1:
             return remaining
         share = remaining * self._threads / (self._threads + waiting)
+        # A shorter task would hardly do anything but time out.
+        share = min(max(share, _FIRST_ESTIMATE), remaining)
         return max(share, remaining / 2) if series == self._favoured else share
 
 

@@ -34,19 +34,26 @@ class SettingsInForce:
     """Files that were written earlier can have been made with other filters; None: none can."""
 
     @classmethod
-    def read(cls, settings: Settings, bucket: Bucket, now: datetime) -> "SettingsInForce":
+    def read(
+        cls, settings: Settings, bucket: Bucket, now: datetime, *, keep: bool = True
+    ) -> "SettingsInForce":
         """Read them from the bucket, and write them there if the settings have changed.
 
         If S3 fails, no file counts as made with other settings; the next run looks again.
+
+        Args:
+            keep: Whether to write them; a program that only looks does not.
         """
         try:
-            return cls._read(settings, bucket, now)
+            return cls._read(settings, bucket, now, keep=keep)
         except StorageError as error:
             logger.warning("The settings in force cannot be read", error=str(error))
             return cls(None, None)
 
     @classmethod
-    def _read(cls, settings: Settings, bucket: Bucket, now: datetime) -> "SettingsInForce":
+    def _read(
+        cls, settings: Settings, bucket: Bucket, now: datetime, *, keep: bool
+    ) -> "SettingsInForce":
         slugs = sorted(report.slug for report in settings.reports)
         filters = {slug: settings.filters_digest(slug) for slug in slugs}
         before = _before(bucket)
@@ -61,7 +68,7 @@ class SettingsInForce:
             "filters": filters,
             "filters_since": filters_since,
         }
-        if state != before:
+        if keep and state != before:
             bucket.write_json(_SETTINGS_KEY, json.dumps(state))
         return cls(_moment(zone_since), _moment(filters_since))
 

@@ -23,8 +23,13 @@ EXCERPT_BYTES = 32768
 _LONGEST_ROW = 1 << 20
 _BLOCK = 1 << 16
 
-Runs = Callable[[bytes], Iterable[tuple[bytes, int]]]
-"""Splits complete lines into runs: how many rows each has if it is strict CSV, and 0 if not."""
+Spans = list[tuple[int, int]]
+"""Start and end of some lines."""
+Segments = Callable[[bytes], Iterable[tuple[bytes, int, Spans]]]
+"""Splits complete lines into segments: how many rows each has if each line is a row, 0 if not, and
+which of these lines are not strict CSV."""
+Block = tuple[bytes, int, Spans, list[list[str]]] | list[list[str]]
+"""Rows; or lines, how many they are, which of them are not strict CSV, and the rows of those."""
 
 
 @dataclass
@@ -68,34 +73,41 @@ class KalturaCsvReader:
             yield from self._rows(block)
         yield from self._last_row()
 
-    def blocks(self, runs: Runs) -> Iterator[tuple[bytes, int] | list[list[str]]]:
+    def blocks(self, segments: Segments) -> Iterator[Block]:
         """Yield the rows as ``__iter__`` does, several at a time.
 
-        A list holds rows. A tuple holds lines that ``runs`` says are strict CSV, unchanged, and
-        the number of their rows.
-
         Args:
-            runs: Says which lines are strict CSV. Those have all commas, no quote and no invalid
-                UTF-8, and a report of them has at least two columns.
+            segments: Says which lines are rows, and which of them are not strict CSV. A report
+                with such lines has at least two columns.
         """
         for block in self._blocks():
-            for lines, count in runs(block):
+            for lines, count, spans in segments(block):
                 if not count or self._in_row():
                     yield self._rows(lines)
-                elif self._last_may_break:
+                elif not self._last_may_break:
+                    self._number += count
+                    yield lines, count, spans, self._rows_of(lines, spans)
+                elif spans:
+                    yield self._rows(lines)
+                else:
                     yield self._last_row()
                     yield self._without_last(lines, count)
-                else:
-                    self._number += count
-                    yield lines, count
         yield self._last_row()
 
-    def _without_last(self, lines: bytes, count: int) -> tuple[bytes, int]:
+    def _rows_of(self, lines: bytes, spans: Spans) -> list[list[str]]:
+        """Return the rows of some lines, each of which is one."""
+        if not spans:
+            return []
+        split = self._decode(b"".join([lines[start:end] for start, end in spans])).split("\n")
+        del split[-1]
+        return [_unquoted(x.split(",")) if '"' in x else x.split(",") for x in split]
+
+    def _without_last(self, lines: bytes, count: int) -> Block:
         """Return all strict lines but the last, whose row may go on."""
         self._number += count
         last = lines.rfind(b"\n", 0, -1) + 1
         self._keep(lines[last:-1].decode())
-        return lines[:last], count - 1
+        return lines[:last], count - 1, [], []
 
     def _blocks(self) -> Iterator[bytes]:
         """Yield complete lines, without the header."""

@@ -39,6 +39,8 @@ class KalturaSession:
     ks: str = field(repr=False)
     renew_at: float
     """Seconds on the provider's clock; infinite if the Kaltura session cannot be renewed."""
+    privileges: str = field(default="", compare=False)
+    """Those that Kaltura granted, as far as it says so; otherwise those that were requested."""
 
 
 class KalturaSessionProvider:
@@ -106,12 +108,16 @@ class KalturaSessionProvider:
             return KalturaSession(credentials.ks, float("inf"))
         asked_at = self._clock()
         lifetime: float = LIFETIME
+        privileges = _PRIVILEGES
         if isinstance(credentials, AdminSecret):
             ks = self._from_admin_secret(credentials, deadline)
         else:
-            ks, lifetime = self._from_app_token(credentials, deadline)
+            started = self._from_app_token(credentials, deadline)
+            ks, lifetime = _ks(_field(started, "ks")), self._lifetime(_field(started, "expiry"))
+            privileges = str(_field(started, "privileges") or "")
         # A Kaltura session with a very short lifetime is used for half of it.
-        return KalturaSession(ks, asked_at + max(lifetime - _RENEW_BEFORE, lifetime / 2))
+        renew_at = asked_at + max(lifetime - _RENEW_BEFORE, lifetime / 2)
+        return KalturaSession(ks, renew_at, privileges)
 
     def _from_admin_secret(self, credentials: AdminSecret, deadline: Deadline) -> str:
         ks = self._transport.json(
@@ -129,7 +135,7 @@ class KalturaSessionProvider:
         )
         return _ks(ks)
 
-    def _from_app_token(self, credentials: AppToken, deadline: Deadline) -> tuple[str, float]:
+    def _from_app_token(self, credentials: AppToken, deadline: Deadline) -> object:
         widget = self._transport.json(
             "session",
             "startWidgetSession",
@@ -160,7 +166,7 @@ class KalturaSessionProvider:
                 refusal = error
                 continue
             self._hash = name
-            return _ks(_field(started, "ks")), self._lifetime(_field(started, "expiry"))
+            return started
         self._hash = None
         raise refusal or RegionError("INVALID_APP_TOKEN_HASH", "no hash function was tried")
 

@@ -13,7 +13,7 @@ from typing import IO, Protocol, cast
 
 from room_reports.model.reports import Report
 from room_reports.storage.errors import HeaderError, UnreadableCsvError
-from room_reports.storage.strict_lines import StrictLines
+from room_reports.storage.strict_lines import Spans, StrictLines
 
 HIVE_ESCAPE = "\ue000"
 """The escape character of the Athena tables, which must not occur in a value."""
@@ -22,13 +22,13 @@ FORMULA_STARTS = frozenset("=+-@\t\r")
 """What a spreadsheet takes for the beginning of a formula."""
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _ROWS_AT_ONCE = 64
-_WRITTEN_AT_ONCE = 1 << 15
+_WRITTEN_AT_ONCE = 1 << 16
 _TYPICAL_LINE = 128
 _READ_AT_ONCE = 1 << 16
 _LONGEST_LINE = 1 << 24
 
-_Block = tuple[bytes, int] | list[list[str]]
-"""Lines of strict CSV and the number of their rows, or rows."""
+_Block = tuple[bytes, int, Spans, list[list[str]]] | list[list[str]]
+"""Rows; or lines, how many they are, which of them are not strict CSV, and the rows of those."""
 
 csv.field_size_limit(_LONGEST_LINE)
 
@@ -65,9 +65,9 @@ class CsvSource(Protocol):
         """Yield the rows."""
 
     def blocks(
-        self, runs: Callable[[bytes], Iterable[tuple[bytes, int]]]
-    ) -> Iterator[tuple[bytes, int] | list[list[str]]]:
-        """Yield the rows several at a time, unchanged where ``runs`` says how many are strict."""
+        self, segments: Callable[[bytes], Iterable[tuple[bytes, int, Spans]]]
+    ) -> Iterator[tuple[bytes, int, Spans, list[list[str]]] | list[list[str]]]:
+        """Yield the rows several at a time, as lines where ``segments`` says that they are rows."""
 
 
 def normalise(
@@ -141,7 +141,7 @@ def _write(
     target = gzip.GzipFile("", "wb", 6, stored, mtime=0) if stored else out
     rows = size = 0
     try:
-        blocks = chain([(first.getvalue().encode(), 0)], blocks)
+        blocks = chain([(first.getvalue().encode(), 0, [], [])], blocks)
         for written, count in _pieces(blocks, lines):
             plain.update(written)
             size += len(written)
@@ -327,16 +327,29 @@ def _pieces(blocks: Iterable[_Block], lines: _Lines) -> Iterator[tuple[bytes, in
 
 def _joined(blocks: list[_Block], lines: _Lines) -> tuple[bytes, int]:
     """Return blocks as one; all rows that they contain become lines together."""
-    slow = lines([row for block in blocks if isinstance(block, list) for row in block])
+    slow = lines([row for block in blocks for row in _rows(block)])
+    encoded = "\n".join(slow).encode().split(b"\n")  # a line has no line end in it
     joined, rows, place = list[bytes](), 0, 0
     for block in blocks:
         if isinstance(block, tuple):
-            joined.append(block[0])
-            rows += block[1]
+            text, count, spans, _ = block
+            rows += count
+            copied = 0
+            for start, end in spans:
+                joined += (text[copied:start], encoded[place])
+                place += 1
+                copied = end - 1  # its line end
+            joined.append(text[copied:] if copied else text)
         elif block:
-            joined.append("\n".join([*slow[place : place + len(block)], ""]).encode())
+            joined += (b"\n".join(encoded[place : place + len(block)]), b"\n")
             place += len(block)
-    return b"".join(joined), rows + place
+            rows += len(block)
+    return b"".join(joined), rows
+
+
+def _rows(block: _Block) -> list[list[str]]:
+    """Return the rows of a block that must become lines."""
+    return block[3] if isinstance(block, tuple) else block
 
 
 def _batches(rows: Iterable[list[str]]) -> Iterator[list[list[str]]]:

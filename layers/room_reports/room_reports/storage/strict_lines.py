@@ -10,11 +10,12 @@ Most of them are. A line can be published unchanged if
 Each condition is checked for a block of some hundred lines at once, by a method of ``bytes`` that
 runs at the speed of memory: ``find`` for what hardly ever occurs, ``translate`` to delete all but
 commas and line ends and compare the rest with that of a good block, ``decode``. Only where a
-condition does not hold is the line looked for. It and nothing else takes the slow path: as a row
-of values, through the CSV reader and ``write_csv``.
+condition does not hold is the line looked for. It and nothing else takes the slow path, as a row of
+values; and only if it has more or fewer commas than a row, through the CSV reader line by line.
 """
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -24,57 +25,72 @@ _ESCAPE = "\ue000".encode()
 _SAMPLE = 2048
 """Bytes at the start of a block that tell whether most of its lines are awkward."""
 _SIGNS = (b"=", b"+", b"-", b"@", b"\t")
+_NONE = (sys.maxsize, sys.maxsize)
 # A line without all of its commas, or with more, when every good line has become a "g".
 _WRONG_LINE = re.compile(rb",*\n|,+g")
 # Every sign is marked as "=" and what precedes a value as ",", so that one search finds all.
 _MARKED = bytes.maketrans(b"\n" + b"".join(_SIGNS), b"," + b"=" * len(_SIGNS))
 
 
+Spans = list[tuple[int, int]]
+"""Start and end of some lines."""
+
+
 @dataclass(frozen=True)
 class StrictLines:
-    """Splits blocks of complete lines into runs that are strict CSV already, and others."""
+    """Splits blocks of complete lines into segments of rows, and lines that are no rows."""
 
     columns: int
     """The number of columns, at least 2."""
     neutralise: bool
     """Whether values that begin like a formula are changed."""
 
-    def __call__(self, block: bytes) -> Iterator[tuple[bytes, int]]:
-        """Yield all lines of a block in runs, with the number of lines if all of them are strict.
+    def __call__(self, block: bytes) -> Iterator[tuple[bytes, int, Spans]]:
+        """Yield all lines of a block in segments.
 
-        That number is 0 for other runs.
+        Each comes with the number of its lines if each of them is one row, and with which of them
+        are not strict. That number is 0 where a line may be less or more than a row.
         """
         sample = block[: block.rfind(b"\n", 0, _SAMPLE) + 1]
-        if 2 * len(self._awkward(sample)) > sample.count(b"\n"):
-            yield block, 0  # to look for the few strict lines would cost more than they save
+        wrong, awkward = self._awkward(sample)
+        if 2 * len(wrong | awkward) > sample.count(b"\n"):
+            yield block, 0, []  # to look for the few strict lines would cost more than they save
             return
-        awkward = self._awkward(block)
-        run = end = 0  # of awkward lines
-        for start in sorted(awkward):
+        wrong, awkward = self._awkward(block)
+        spans = iter([*((at, awkward[at]) for at in sorted(awkward) if at not in wrong), _NONE])
+        span = next(spans)
+        run = end = 0  # of wrong lines
+        for start in [*sorted(wrong), len(block)]:
             if start > end:
                 if end > run:
-                    yield block[run:end], 0
-                yield block[end:start], block.count(b"\n", end, start)
+                    yield block[run:end], 0, []
+                within: Spans = []
+                while span[0] < start:
+                    within.append((span[0] - end, span[1] - end))
+                    span = next(spans)
+                yield block[end:start], block.count(b"\n", end, start), within
                 run = start
-            end = awkward[start]
+            end = wrong.get(start, start)
         if end > run:
-            yield block[run:end], 0
-        if end < len(block):
-            yield block[end:], block.count(b"\n", end)
+            yield block[run:end], 0, []
 
-    def _awkward(self, block: bytes) -> dict[int, int]:
-        """Return the start and the end of each line that is not strict."""
+    def _awkward(self, block: bytes) -> tuple[dict[int, int], dict[int, int]]:
+        """Return the start and the end of each line that is no row, and of each that is not strict.
+
+        A line that is no row can be among the others, too.
+        """
+        wrong: dict[int, int] = {}
         lines: dict[int, int] = {}
         _find(block, b'"', lines)
         _find(block, b"\r", lines)
         if b"\xee" in block:
             _find(block, _ESCAPE, lines)
-        self._find_wrong_commas(block, lines)
+        self._find_wrong_commas(block, wrong)
         if self.neutralise:
             _find_formulas(block, lines)
         if not block.isascii():
             _find_invalid_utf8(block, lines)
-        return lines
+        return wrong, lines
 
     def _find_wrong_commas(self, block: bytes, lines: dict[int, int]) -> None:
         good = b"," * (self.columns - 1) + b"\n"

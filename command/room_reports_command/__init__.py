@@ -1,0 +1,1 @@
+"""The operator's command, ``room-reports``: one module per subcommand, beside the library."""

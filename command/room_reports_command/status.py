@@ -1,0 +1,287 @@
+"""``room-reports status``: how fresh the data are, what is missing and why, and what comes next."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from room_reports.model.windows import iso
+from room_reports.storage.keys import Series
+from room_reports_command.context import Context, with_context
+from room_reports_command.errors import FindingsError, InputError
+from room_reports_command.output import counted, duration, printable, table
+from room_reports_command.plan import SeriesState, scheduled_event, scope_of, survey
+from room_reports_command.run_records import RunRecord, last_errors, latest_runs
+from room_reports_command.schedule import parse_schedule
+from room_reports_command.stack import DeployedStack
+
+_RUNS_READ = 48
+_RUNS_SHOWN = 5
+_MISSING_SHOWN = 10
+_UNTRIED = "none: no run has tried it yet"
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A window that is due, and why it was not exported."""
+
+    series: Series
+    start: str
+    reason: str
+    due_since: datetime
+    error: str | None
+    """The last error of this task in a run record; None if no run has tried it and failed."""
+    deferred: bool
+    """Whether the last run that looked at it left it to the next one."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the bucket and the run records say now."""
+
+    now: datetime
+    late_hours: float
+    series: Mapping[Series, SeriesState]
+    missing: tuple[Missing, ...]
+    runs: tuple[RunRecord, ...]
+    next_run: datetime | None
+    schedule: str
+    next_windows: Mapping[str, int]
+    """What the next run will export, by reason."""
+
+    @property
+    def late(self) -> tuple[Series, ...]:
+        """The series that have been late for longer than the alarm allows."""
+        return tuple(
+            series
+            for series, state in self.series.items()
+            if state.freshness.hours_late > self.late_hours
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the status as JSON holds it."""
+        return {
+            "now": iso(self.now),
+            "late": bool(self.late),
+            "late_hours": self.late_hours,
+            "series": [
+                {
+                    **state.freshness.to_dict(),
+                    "reasons": dict(state.reasons),
+                    "newest": state.newest.parsed.label if state.newest else None,
+                    "newest_state": state.newest_state,
+                    "newest_exported_at": iso(state.newest.last_modified) if state.newest else None,
+                    "late": series in self.late,
+                }
+                for series, state in self.series.items()
+            ],
+            "missing": [
+                {
+                    "report": each.series.slug,
+                    "region": each.series.region,
+                    "granularity": each.series.granularity,
+                    "start": each.start,
+                    "reason": each.reason,
+                    "due_since": iso(each.due_since),
+                    "error": each.error,
+                    "deferred": each.deferred,
+                }
+                for each in self.missing
+            ],
+            "runs": [run.summary() for run in self.runs[:_RUNS_SHOWN]],
+            "next_run": {
+                "schedule": self.schedule,
+                "at": iso(self.next_run) if self.next_run else None,
+                "windows": dict(self.next_windows),
+            },
+        }
+
+
+@with_context
+def status(
+    context: Context,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again.")] = False,
+    interval: Annotated[
+        float, typer.Option(help="Seconds between two looks with --watch.", min=1)
+    ] = 30.0,
+) -> None:
+    """Show how fresh the data are, what is missing and why, and what the next run will do.
+
+    Exit code 1: a series is later than the stack's parameter LateHours.
+    """
+    stack, output = context.stack, context.output
+    if not watch:
+        found = read_status(stack, datetime.now(UTC))
+        output.result(found.to_dict(), lambda: rendered(found))
+        if found.late:
+            raise FindingsError(
+                f"{len(found.late)} of {len(found.series)} series are later than "
+                f"{found.late_hours:g} hours.",
+                "The errors above name the cause; docs/operating.md#error-messages has the cures.",
+            )
+        return
+    if output.as_json:
+        raise InputError("--watch and --json exclude each other.", "Repeat the command instead.")
+    if not output.interactive:
+        while True:
+            again = read_status(stack, datetime.now(UTC))
+            output.result(again.to_dict(), lambda: rendered(again))  # noqa: B023 - used at once
+            time.sleep(interval)
+    with Live(console=output.console, auto_refresh=False, screen=False) as live:
+        while True:
+            current = read_status(stack, datetime.now(UTC))
+            live.update(Group(*rendered(current)), refresh=True)
+            time.sleep(interval)
+
+
+def read_status(stack: DeployedStack, now: datetime) -> Status:
+    """Return the status of a stack; nothing is written.
+
+    Raises:
+        StorageError: If S3 refuses or fails.
+    """
+    settings = stack.settings
+    runs = latest_runs(stack.bucket, now, _RUNS_READ, until_scheduled=True)
+    series = survey(settings, stack.bucket, scope_of(scheduled_event(now), settings, now), now)
+    expression = stack.parameters.get("ScheduleExpression", "")
+    next_run = _next_run(expression, now, runs)
+    windows: dict[str, int] = {}
+    if next_run:
+        scope = scope_of(scheduled_event(next_run), settings, next_run)
+        for state in survey(settings, stack.bucket, scope, now).values():
+            for reason, number in state.reasons.items():
+                windows[reason] = windows.get(reason, 0) + number
+    return Status(
+        now=now,
+        late_hours=float(stack.parameters.get("LateHours") or 6),
+        series=series,
+        missing=tuple(_missing(series, runs)),
+        runs=tuple(runs),
+        next_run=next_run,
+        schedule=expression,
+        next_windows=windows,
+    )
+
+
+def _missing(series: Mapping[Series, SeriesState], runs: list[RunRecord]) -> Iterator[Missing]:
+    errors = {key.removesuffix(".gz"): error for key, (_, error) in last_errors(runs).items()}
+    for each, state in series.items():
+        deferred = _deferred(each, runs)
+        for due in state.plan.remaining():
+            label = due.window.label
+            error = errors.get(each.key(due.window, gzip=False))
+            yield Missing(each, label, due.reason.name.lower(), due.since, error, label in deferred)
+
+
+def _deferred(series: Series, runs: list[RunRecord]) -> frozenset[str]:
+    """Return the labels of the windows that the last run of a series deferred."""
+    name = (series.slug, series.region, series.granularity.value)
+    for run in runs:
+        for each in run.fields.get("freshness", ()):
+            if (each["report"], each["region"], each["granularity"]) == name:
+                return frozenset(each["deferred"])
+    return frozenset()
+
+
+def _next_run(expression: str, now: datetime, runs: list[RunRecord]) -> datetime | None:
+    try:
+        schedule = parse_schedule(expression)
+    except InputError:
+        return None
+    last = next((run.started for run in runs if run.trigger == "schedule"), None)
+    return schedule.next_after(now, last)
+
+
+def rendered(found: Status) -> Iterator[RenderableType]:
+    """Yield the tables of a status, for people."""
+    yield table(
+        ("report", "region", "granularity", "newest", "state", "due", "oldest due", "late"),
+        [
+            (
+                series.slug,
+                series.region,
+                series.granularity,
+                state.newest.parsed.label if state.newest else None,
+                state.newest_state,
+                state.freshness.due,
+                state.freshness.oldest.window.label if state.freshness.oldest else None,
+                _lateness(state, series in found.late),
+            )
+            for series, state in found.series.items()
+        ],
+        title=f"Freshness at {iso(found.now)}",
+        numbers="due",
+    )
+    if found.missing:
+        yield Text()
+        yield from _missing_table(found)
+    yield Text()
+    yield _runs_table(found)
+    yield Text()
+    yield _next_text(found)
+
+
+def _lateness(state: SeriesState, late: bool) -> Text:
+    hours = state.freshness.hours_late
+    if not hours:
+        return Text("on time", "green")
+    return Text(duration(timedelta(hours=hours)), "red" if late else "yellow")
+
+
+def _missing_table(found: Status) -> Iterator[RenderableType]:
+    # Those with an error first: they say why.
+    ordered = sorted(found.missing, key=lambda each: (each.error is None, each.due_since))
+    yield table(
+        ("report", "region", "start", "why it is due", "due for", "last error"),
+        [
+            (
+                each.series.slug,
+                each.series.region,
+                each.start,
+                each.reason,
+                duration(found.now - each.due_since),
+                each.error or ("none: the last run deferred it" if each.deferred else _UNTRIED),
+            )
+            for each in ordered[:_MISSING_SHOWN]
+        ],
+        title=f"Missing or to be exported again: {counted(len(found.missing), 'window')}",
+    )
+    if len(ordered) > _MISSING_SHOWN:
+        yield Text(f"… and {len(ordered) - _MISSING_SHOWN} more; --json has all of them", "dim")
+
+
+def _runs_table(found: Status) -> RenderableType:
+    return table(
+        ("started", "trigger", "exported", "rows", "failed", "deferred", "took"),
+        [
+            (
+                run.fields["started_at"],
+                run.trigger,
+                len(run.fields["exported"]),
+                f"{run.rows:,}",
+                Text(str(len(run.fields["failed"])), "red" if run.fields["failed"] else ""),
+                run.fields["deferred"],
+                duration(timedelta(seconds=run.seconds)),
+            )
+            for run in found.runs[:_RUNS_SHOWN]
+        ],
+        title="Last runs" if found.runs else "Last runs: none in the last seven days",
+        numbers="exported,rows,failed,deferred,took",
+    )
+
+
+def _next_text(found: Status) -> RenderableType:
+    if found.next_run is None:
+        return printable(f"Next run: the schedule {found.schedule!r} has none")
+    windows = ", ".join(f"{number} {reason}" for reason, number in found.next_windows.items())
+    wait = duration(found.next_run - found.now)
+    return printable(
+        f"Next run: {iso(found.next_run)}, in {wait}; due then: {windows or 'nothing'}"
+    )

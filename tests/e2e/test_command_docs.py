@@ -1,0 +1,136 @@
+"""docs/command.md: every example is run, in the order of the page, and its pictures are made."""
+
+import io
+import json
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from rich.console import Console, RenderableType
+
+from local.picture import save_svg
+from room_reports_command.backfill_display import bar
+from room_reports_command.backfill_progress import ProgressReader
+from room_reports_command.doctor.check import carry_out
+from room_reports_command.doctor.command import CHECKS, rendered
+from room_reports_command.doctor.examination import Examination
+from room_reports_command.errors import ExitCode
+from room_reports_command.status import read_status
+from room_reports_command.status import rendered as rendered_status
+from tests.e2e.deployed import settings, simulation
+from tests.e2e.operator import Operator, slow_kaltura
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "command.md").read_text(encoding="utf-8")
+EXAMPLES = [
+    line
+    for block in re.findall(r"^```sh\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+]
+BY_HAND = {
+    *("pipx install .", "room-reports secret set", "room-reports secret set --regions eu"),
+}
+"""Examples that install, or that ask; tests of the package and of the secret run those."""
+WIDTH = 112
+
+
+@pytest.fixture(scope="module")
+def environment(operator: Operator) -> dict[str, str]:
+    """Return the environment that the page describes, with the file that it names."""
+    secret = json.dumps(operator.stack.kaltura.secret)
+    (operator.folder / "secret.json").write_text(secret, encoding="utf-8")
+    return {
+        "API_URL": operator.stack.api_url,
+        "ROOM_REPORTS_API_KEY": operator.stack.api_key,
+        "SHELL": "/bin/bash",
+    }
+
+
+def test_the_page_has_examples_of_every_subcommand() -> None:
+    used = {line.split()[1] for line in EXAMPLES if line.startswith("room-reports ")}
+    assert used >= {"status", "doctor", "backfill", "secret", "key", "get"}
+
+
+def test_examples_that_are_not_run_here_are_known() -> None:
+    blocks = re.findall(r"^```console\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    lines = {line.removeprefix("$ ") for block in blocks for line in block.splitlines()}
+    assert lines == BY_HAND
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_works(operator: Operator, environment: dict[str, str], example: str) -> None:
+    ran = operator.shell(example, environment)
+    assert ran.code == 0, ran.err
+    assert ran.out or "-o -" in example
+
+
+def test_the_exit_codes_are_those_of_the_page() -> None:
+    table = re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)
+    assert table == [str(code.value) for code in ExitCode]
+
+
+# Pictures
+
+
+def picture(name: str, command: str, shown: Sequence[RenderableType]) -> str:
+    """Return what a command shows on a terminal; write a picture of it if IMAGES names a folder."""
+    console = Console(
+        record=True, file=io.StringIO(), width=WIDTH, highlight=False, markup=False, emoji=False
+    )
+    for each in shown:
+        console.print(each)
+    text = console.export_text(clear=False)
+    if folder := os.environ.get("IMAGES"):
+        save_svg(console, Path(folder) / f"{name}.svg", title=command, name=name)
+    return text
+
+
+@pytest.fixture
+def late_region(operator: Operator) -> Iterator[Operator]:
+    """Return the operator of a stack in which a report of eu has failed."""
+    fault = {"kind": "api_error", "code": "SERVICE_FORBIDDEN", "times": None, "report": 6001}
+    simulation(operator.stack, "eu", "faults", "POST", [fault])
+    with settings(operator.stack, CATCH_UP_DAYS="3"):
+        assert operator.stack.run_schedule(datetime.now(UTC)).error is not None
+        yield operator
+        simulation(operator.stack, "eu", "faults", "DELETE")
+        assert operator.stack.run_schedule(datetime.now(UTC)).error is None
+
+
+def test_a_picture_of_status(late_region: Operator) -> None:
+    found = read_status(late_region.deployed(), datetime.now(UTC))
+    shown = picture("status", "room-reports status", list(rendered_status(found)))
+    assert "SERVICE_FORBIDDEN" in shown
+
+
+def test_a_picture_of_doctor(operator: Operator) -> None:
+    events, stack = operator.stack.aws.events, operator.deployed()
+    events.disable_rule(Name=stack.resources["ExporterSchedule"])
+    try:
+        examination = Examination(stack)
+        results = [result for check in CHECKS for result in carry_out(check, examination)]
+    finally:
+        events.enable_rule(Name=stack.resources["ExporterSchedule"])
+    shown = picture("doctor", "room-reports doctor", list(rendered(results)))
+    assert "cure: aws events enable-rule" in shown
+
+
+def test_a_picture_of_a_running_backfill(operator: Operator) -> None:
+    with slow_kaltura(operator.stack, 0.3):
+        started = operator.run(
+            "backfill", "--from", "2023-09-01", "--to", "2024-01-01", "--yes", "--detach", "--json"
+        )
+        name, windows = started.document["execution"], started.document["windows"]
+        reader = ProgressReader(operator.deployed().bucket, name)
+        while (progress := reader.read()).done <= windows / 4:
+            time.sleep(0.1)
+        now = datetime.now(UTC)
+    shown = picture("backfill", "room-reports backfill", [bar(name, progress, now)])
+    assert f"{progress.done:,} of {windows:,} windows" in shown
+    assert operator.run("backfill", "--attach", "--json").code in (0, 2)

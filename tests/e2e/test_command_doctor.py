@@ -1,0 +1,396 @@
+"""room-reports doctor: each fault is found, each cure cures, a healthy stack has no finding."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from local.stack.ministack_patches import set_api_responses
+from local.stack.template import load_template
+from room_reports_command.doctor import CHECKS
+from room_reports_command.doctor.check import Result, State, carry_out
+from room_reports_command.doctor.examination import Examination
+from tests.e2e.deployed import settings, simulation
+from tests.e2e.operator import Operator
+
+pytestmark = pytest.mark.e2e
+
+KEY_FIELDS = ("partner_id", "app_token_id", "app_token")
+ONLY_ON_AWS = {
+    "views",
+    "view-types",
+    "time-zone",
+    "partition-pruning",
+    "conditional-copy",
+    "bucket-policy",
+}
+"""Checks that a local AWS cannot make."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault, and how the check finds it."""
+
+    make: Callable[[Operator], AbstractContextManager[None]]
+    found: str
+    """Part of what the check says."""
+    later: timedelta = timedelta()
+    """How far in the future the check is made."""
+    stack: str | None = None
+    """Another stack than the operator's."""
+    local: bool | None = None
+    """False: as if the local AWS were the real one."""
+
+
+def named(name: str) -> Any:
+    return next(check for check in CHECKS if check.name == name)
+
+
+def examine(operator: Operator, name: str, fault: Fault | None = None) -> list[Result]:
+    """Carry out one check, with nothing remembered from an earlier one."""
+    later, stack, local = (
+        (fault.later, fault.stack, fault.local) if fault else (timedelta(), None, None)
+    )
+    examination = Examination(operator.deployed(stack), datetime.now(UTC) + later, local=local)
+    return carry_out(named(name), examination)
+
+
+def findings(results: list[Result]) -> list[Result]:
+    return [each for each in results if each.state is State.FINDING]
+
+
+# Faults
+
+
+@contextmanager
+def nothing(operator: Operator) -> Iterator[None]:
+    """Make no fault: the local AWS has it already, or time has passed."""
+    yield
+
+
+@contextmanager
+def foreign_stack(operator: Operator) -> Iterator[None]:
+    resource = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}}
+    outputs = ("ExporterFunction", "BucketName", "SecretArn")
+    body = {"Resources": {"It": resource}, "Outputs": {name: {"Value": "x"} for name in outputs}}
+    cloudformation = operator.stack.aws.cloudformation
+    cloudformation.create_stack(StackName="incomplete", TemplateBody=json.dumps(body))
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName="incomplete", WaiterConfig={"Delay": 1}
+    )
+    yield
+    cloudformation.delete_stack(StackName="incomplete")
+
+
+def configured(**variables: str) -> Callable[[Operator], AbstractContextManager[None]]:
+    return lambda operator: settings(operator.stack, **variables)
+
+
+@contextmanager
+def secret_without_eu(operator: Operator) -> Iterator[None]:
+    secret = operator.stack.kaltura.secret
+    operator.stack.put_secret({"us": secret["us"]})
+    yield
+    operator.stack.put_secret(secret)
+
+
+@contextmanager
+def wrong_token(operator: Operator) -> Iterator[None]:
+    secret = operator.stack.kaltura.secret
+    operator.stack.put_secret({**secret, "eu": {**secret["eu"], "app_token": "wrong"}})
+    yield
+    operator.stack.put_secret(secret)
+
+
+def rule_name(operator: Operator) -> str:
+    return operator.deployed().resources["ExporterSchedule"]
+
+
+@contextmanager
+def disabled_rule(operator: Operator) -> Iterator[None]:
+    operator.stack.aws.events.disable_rule(Name=rule_name(operator))
+    yield
+    operator.stack.aws.events.enable_rule(Name=rule_name(operator))
+
+
+@contextmanager
+def impossible_schedule(operator: Operator) -> Iterator[None]:
+    events, name = operator.stack.aws.events, rule_name(operator)
+    before = events.describe_rule(Name=name)["ScheduleExpression"]
+    events.put_rule(Name=name, ScheduleExpression="cron(7 25 * * ? *)", State="ENABLED")
+    yield
+    events.put_rule(Name=name, ScheduleExpression=before, State="ENABLED")
+
+
+@contextmanager
+def raised_alarm(operator: Operator) -> Iterator[None]:
+    stack = operator.deployed()
+    name = stack.resources["ExportsLateAlarm"]
+    stack.cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a test")
+    yield
+    stack.cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="a test")
+
+
+@contextmanager
+def unsubscribed(operator: Operator) -> Iterator[None]:
+    stack = operator.deployed()
+    topic = stack.resources["AlarmTopic"]
+    (subscription,) = stack.topics.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    stack.topics.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+    yield
+    if not stack.topics.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]:
+        stack.topics.subscribe(TopicArn=topic, Protocol="email", Endpoint=subscription["Endpoint"])
+
+
+@contextmanager
+def reserved_concurrency(operator: Operator) -> Iterator[None]:
+    stack = operator.deployed()
+    limit = stack.functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    name = stack.resources["Downloads"]
+    stack.functions.put_function_concurrency(
+        FunctionName=name, ReservedConcurrentExecutions=limit - 5
+    )
+    yield
+    stack.functions.delete_function_concurrency(FunctionName=name)
+
+
+@contextmanager
+def suspended_versions(operator: Operator) -> Iterator[None]:
+    s3, bucket = operator.stack.aws.s3, operator.stack.bucket
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    yield
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+@contextmanager
+def no_public_access_block(operator: Operator) -> Iterator[None]:
+    s3, bucket = operator.stack.aws.s3, operator.stack.bucket
+    before = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    s3.delete_public_access_block(Bucket=bucket)
+    yield
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=before)
+
+
+@contextmanager
+def unfinished_upload(operator: Operator) -> Iterator[None]:
+    s3, bucket = operator.stack.aws.s3, operator.stack.bucket
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="left/over")
+    yield
+    if s3.list_multipart_uploads(Bucket=bucket).get("Uploads"):
+        s3.abort_multipart_upload(Bucket=bucket, Key="left/over", UploadId=upload["UploadId"])
+
+
+def kaltura_fault(**fault: object) -> Callable[[Operator], AbstractContextManager[None]]:
+    @contextmanager
+    def make(operator: Operator) -> Iterator[None]:
+        simulation(operator.stack, "eu", "faults", "POST", [{"times": None, **fault}])
+        yield
+        simulation(operator.stack, "eu", "faults", "DELETE")
+
+    return make
+
+
+@contextmanager
+def skewed_clock(operator: Operator) -> Iterator[None]:
+    simulation(operator.stack, "eu", "clock", "PUT", {"offset": 1200})
+    yield
+    simulation(operator.stack, "eu", "clock", "PUT", {"offset": 0})
+
+
+@contextmanager
+def question_mark(operator: Operator) -> Iterator[None]:
+    """Change the escape character as Glue would if it could not keep it."""
+    glue, database = operator.stack.aws.glue, operator.stack.outputs["GlueDatabase"]
+    found = glue.get_table(DatabaseName=database, Name="attendees")["Table"]
+    known = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
+    table: Any = {name: found[name] for name in known if name in found}  # type: ignore[literal-required]
+    parameters = table["StorageDescriptor"]["SerdeInfo"]["Parameters"]
+    before = parameters["escapeChar"]
+    parameters["escapeChar"] = "?"
+    glue.update_table(DatabaseName=database, TableInput=table)
+    yield
+    parameters["escapeChar"] = before
+    glue.update_table(DatabaseName=database, TableInput=table)
+
+
+def downloads(**variables: str) -> Callable[[Operator], AbstractContextManager[None]]:
+    """Change variables of the function behind the API."""
+
+    @contextmanager
+    def make(operator: Operator) -> Iterator[None]:
+        functions = operator.stack.aws.functions
+        name = operator.deployed().resources["Downloads"]
+        before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        functions.update_function_configuration(
+            FunctionName=name, Environment={"Variables": {**before, **variables}}
+        )
+        yield
+        functions.update_function_configuration(
+            FunctionName=name, Environment={"Variables": before}
+        )
+
+    return make
+
+
+@contextmanager
+def other_refusal(operator: Operator) -> Iterator[None]:
+    gateway = operator.stack.aws.api_gateway
+    api = operator.deployed().resources["Api"]
+    gateway.put_gateway_response(
+        restApiId=api,
+        responseType="THROTTLED",
+        statusCode="429",
+        responseTemplates={"application/json": '{"message": "slow down"}'},
+    )
+    yield
+    body = load_template()["Resources"]["Api"]["Properties"]["DefinitionBody"]
+    set_api_responses(operator.stack.aws, body)
+
+
+@contextmanager
+def damaged_file(operator: Operator) -> Iterator[None]:
+    """Replace the newest file by another one that claims to be the same."""
+    s3, bucket = operator.stack.aws.s3, operator.stack.bucket
+    keys = [
+        item["Key"]
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        for item in page["Contents"]
+        if "/granularity=" in item["Key"]
+    ]
+    newest = max(key.split("/dt=")[1][:10] for key in keys)
+    chosen = [key for key in keys if f"/dt={newest}/" in key]
+    before = {key: s3.get_object(Bucket=bucket, Key=key) for key in chosen}
+    bodies = {key: found["Body"].read() for key, found in before.items()}
+    for key, found in before.items():
+        s3.put_object(
+            Bucket=bucket, Key=key, Body=bodies[key] + b"x,y\n", Metadata=found["Metadata"]
+        )
+    yield
+    for key, found in before.items():
+        s3.put_object(Bucket=bucket, Key=key, Body=bodies[key], Metadata=found["Metadata"])
+
+
+FAULTS = {
+    "deployed": Fault(foreign_stack, "lacks the outputs", stack="incomplete"),
+    "settings": Fault(configured(SETTLE_HOURS="soon"), "should be a number"),
+    "memory": Fault(configured(CONCURRENCY="60"), "lower Concurrency"),
+    "secret": Fault(secret_without_eu, "no entry for region 'eu'"),
+    "rule-enabled": Fault(disabled_rule, "is DISABLED"),
+    "schedule": Fault(impossible_schedule, "is not a number from 0 to 23"),
+    "last-run": Fault(nothing, "the last scheduled run was", later=timedelta(days=3)),
+    "alarms": Fault(raised_alarm, "a test"),
+    "alarm-email": Fault(unsubscribed, "is not subscribed"),
+    "lambda-concurrency": Fault(reserved_concurrency, "5 of"),
+    "bucket-policy": Fault(nothing, "no policy", local=False),
+    "versioning": Fault(suspended_versions, "suspended"),
+    "public-access": Fault(no_public_access_block, "BlockPublicAcls"),
+    "unfinished-uploads": Fault(unfinished_upload, "unfinished since", later=timedelta(days=4)),
+    "kaltura-reachable": Fault(
+        kaltura_fault(kind="http_status", status=503, service=None), "responds with 503"
+    ),
+    "clock-skew": Fault(skewed_clock, "ahead of AWS's clock"),
+    "kaltura-session": Fault(wrong_token, "INVALID_APP_TOKEN_HASH"),
+    "reports-respond": Fault(
+        kaltura_fault(kind="api_error", code="REPORT_NOT_FOUND", report=6001), "REPORT_NOT_FOUND"
+    ),
+    "row-cap": Fault(configured(ROW_CAPS="1"), "the cap is 1"),
+    "escape-character": Fault(question_mark, "U+003F"),
+    "views": Fault(nothing, "does not exist", local=False),
+    "time-zone": Fault(nothing, "does not exist", local=False),
+    "conditional-copy": Fault(nothing, "does not refuse a copy with a wrong If-Match", local=False),
+    "missing-key": Fault(downloads(BUCKET_NAME="no-such-bucket"), "and not 404 not_exported"),
+    "gateway-responses": Fault(other_refusal, "no JSON error"),
+    "presigned-link": Fault(damaged_file, "does not have its SHA-256"),
+    "cors": Fault(downloads(CORS_ORIGIN=""), "allows the origin of no site"),
+}
+"""A fault for each check. tests/unit has those of Athena's statistics and types."""
+JUDGED_IN_UNIT_TESTS = {"view-types", "partition-pruning"}
+
+
+def test_there_is_a_fault_for_each_check() -> None:
+    assert {check.name for check in CHECKS} == set(FAULTS) | JUDGED_IN_UNIT_TESTS
+
+
+def test_a_healthy_stack_has_no_finding(operator: Operator) -> None:
+    ran = operator.run("doctor", "--json")
+    results = ran.document["results"]
+    assert [each for each in results if each["state"] == "finding"] == []
+    assert (ran.code, ran.err) == (0, "")
+    skipped = {each["check"] for each in results if each["state"] == "not checked"}
+    assert skipped == ONLY_ON_AWS
+    assert {each["check"] for each in results} == {check.name for check in CHECKS}
+
+
+def test_doctor_leaves_nothing_behind(operator: Operator) -> None:
+    before = operator.stack.versions()
+    examine(operator, "conditional-copy", FAULTS["conditional-copy"])
+    examine(operator, "missing-key")
+    assert operator.stack.versions() == before
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_found_and_only_while_it_is_there(operator: Operator, name: str) -> None:
+    fault = FAULTS[name]
+    with fault.make(operator):
+        found = findings(examine(operator, name, fault))
+    assert found
+    assert all(each.meaning and each.cure for each in found)
+    assert any(fault.found in each.found for each in found), found
+    assert findings(examine(operator, name)) == []
+
+
+def cure(name: str) -> str:
+    return str(named(name).cure)
+
+
+AWS_CURES = [name for name in FAULTS if cure(name).startswith("aws ")] + ["unfinished-uploads"]
+NOT_ON_A_LOCAL_AWS = {"lambda-concurrency": "service-quotas"}
+
+
+@pytest.mark.parametrize("name", [name for name in AWS_CURES if name not in NOT_ON_A_LOCAL_AWS])
+def test_a_command_of_aws_cures(operator: Operator, name: str) -> None:
+    fault = FAULTS[name]
+    with fault.make(operator):
+        for each in findings(examine(operator, name, fault)):
+            operator.aws(each.cure)
+        assert findings(examine(operator, name, fault)) == []
+
+
+@pytest.mark.parametrize("name", ["secret", "kaltura-session"])
+def test_setting_the_secret_cures(operator: Operator, name: str) -> None:
+    """Type the credentials of the region on a terminal, as an operator does."""
+    assert cure(name) == "room-reports secret set"
+    entry = operator.stack.kaltura.secret["eu"]
+    typed = [("Form", "app-token\r"), *((field, f"{entry[field]}\r") for field in KEY_FIELDS)]
+    with FAULTS[name].make(operator):
+        code, shown = operator.type(["secret", "set", "--regions", "eu"], typed)
+        assert (code, "was saved" in shown) == (0, True), shown
+        assert str(entry["app_token"]) not in shown
+        assert findings(examine(operator, name)) == []
+
+
+def test_a_finding_has_its_cure_below_it(operator: Operator) -> None:
+    with disabled_rule(operator):
+        ran = operator.run("doctor", "--only", "rule-enabled,secret")
+    assert ran.code == 1
+    assert f"cure: aws events enable-rule --name {rule_name(operator)}" in ran.out
+    assert "1 finding." in ran.err
+    assert "\x1b" not in ran.out + ran.err
+
+
+def test_an_unknown_check_is_refused(operator: Operator) -> None:
+    ran = operator.run("doctor", "--only", "rule-enabeld")
+    assert (ran.code, ran.out) == (2, "")
+    assert "rule-enabeld" in ran.err
+
+
+def test_no_secret_is_in_the_output(operator: Operator) -> None:
+    ran = operator.run("doctor", "--json")
+    for account in operator.stack.kaltura.secret.values():
+        assert str(account["app_token"]) not in ran.out + ran.err
+    assert operator.stack.api_key not in ran.out + ran.err
+    assert "X-Amz-Signature" not in ran.out + ran.err

@@ -1,0 +1,111 @@
+"""room-reports secret and key: tried before they are saved, never shown."""
+
+import json
+
+import pytest
+import requests
+
+from tests.e2e.operator import Operator
+
+pytestmark = pytest.mark.e2e
+
+
+def saved(operator: Operator) -> object:
+    secret = operator.stack.aws.secrets.get_secret_value(
+        SecretId=operator.stack.outputs["SecretArn"]
+    )
+    return json.loads(secret["SecretString"])
+
+
+def test_the_secret_in_use_works(operator: Operator) -> None:
+    ran = operator.run("secret", "check", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert [(each["region"], each["works"]) for each in ran.document["regions"]] == [
+        ("us", True),
+        ("eu", True),
+    ]
+    assert not ran.document["saved"]
+
+
+def test_what_does_not_work_is_not_saved(operator: Operator) -> None:
+    before = saved(operator)
+    wrong = {"eu": {"partner_id": 123, "admin_secret": "not-the-secret"}}
+    ran = operator.run("secret", "set", "--regions", "eu", "--file", "-", stdin=json.dumps(wrong))
+    assert ran.code == 4
+    assert saved(operator) == before
+    assert "not-the-secret" not in ran.out + ran.err
+    assert "not saved" in ran.err
+
+
+def test_one_region_leaves_the_others(operator: Operator) -> None:
+    before = operator.stack.kaltura.secret
+    entry = json.dumps({"us": before["us"]})
+    ran = operator.run("secret", "set", "--regions", "us", "--file", "-", stdin=entry)
+    assert ran.code == 0, ran.err
+    assert saved(operator) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "is not a JSON object"),
+        ('{"eu": {"partner_id": 1, "token": "abc123"}}', "has the fields"),
+    ],
+)
+def test_what_is_no_secret_is_refused(operator: Operator, text: str, cause: str) -> None:
+    before = saved(operator)
+    ran = operator.run("secret", "set", "--regions", "eu", "--file", "-", stdin=text)
+    assert (ran.code, ran.out) == (2, "")
+    assert cause in ran.err
+    assert "abc123" not in ran.err
+    assert saved(operator) == before
+
+
+def test_without_a_terminal_it_says_how(operator: Operator) -> None:
+    ran = operator.run("secret", "set")
+    assert ran.code == 2
+    assert "--file -" in ran.err
+
+
+def test_what_is_typed_is_not_shown(operator: Operator) -> None:
+    typed = [
+        ("Form", "admin-secret\r"),
+        ("partner_id", "123\r"),
+        ("admin_secret", "hidden-from-view\r"),
+        ("user_id", "\r"),
+    ]
+    code, shown = operator.type(["secret", "set", "--regions", "eu"], typed)
+    assert code == 4
+    assert "hidden-from-view" not in shown
+    assert "not saved" in shown
+
+
+def test_a_key_works_until_it_is_revoked(operator: Operator) -> None:
+    ran = operator.run("key", "create", "jane@example.edu")
+    assert ran.code == 0, ran.err
+    value = ran.out.strip()
+    address = f"{operator.stack.api_url}/exports"
+    assert requests.get(address, headers={"x-api-key": value}, timeout=30).status_code == 200
+    listed = operator.run("key", "list", "--json")
+    assert {each["name"] for each in listed.document} >= {"jane@example.edu"}
+    assert value not in listed.out
+    again = operator.run("key", "create", "jane@example.edu")
+    assert (again.code, again.out) == (2, "")
+    assert operator.run("key", "revoke", "jane@example.edu").code == 0
+    assert requests.get(address, headers={"x-api-key": value}, timeout=30).status_code == 403
+    assert operator.run("key", "revoke", "jane@example.edu").code == 2
+
+
+def test_the_key_of_the_stack_stays(operator: Operator) -> None:
+    ran = operator.run("key", "revoke", operator.stack.outputs["ApiKeyId"])
+    assert (ran.code, ran.out) == (2, "")
+    address = f"{operator.stack.api_url}/exports"
+    headers = {"x-api-key": operator.stack.api_key}
+    assert requests.get(address, headers=headers, timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["", "-x", "a" * 101, "a\nb"])
+def test_a_name_that_is_none(operator: Operator, name: str) -> None:
+    ran = operator.run("key", "create", "--", name)
+    assert (ran.code, ran.out) == (2, "")
