@@ -56,14 +56,19 @@ def test_what_was_counted_is_exported(operator: Operator) -> None:
 
 
 def test_ctrl_c_detaches_and_attach_comes_back(operator: Operator) -> None:
-    with slow_kaltura(operator.stack, 0.3):
+    def attached(_: object) -> None:
+        for region in operator.stack.kaltura.urls:
+            simulation(operator.stack, region, "latency", "PUT", {"seconds": 0})
+
+    # So slow that the backfill has not ended when the second command is attached.
+    with slow_kaltura(operator.stack, 5):
         left = operator.interrupted(["backfill", *range_of("2025-05"), "--yes"], "windows", 3)
         assert left.code == 130
         assert "goes on" in left.out
         assert "--attach" in left.out
-        ran = operator.run("backfill", "--attach", "--json")
-    assert ran.code == 0, ran.err
-    assert (ran.document["status"], ran.document["remaining"]) == ("SUCCEEDED", 0)
+        ran = operator.heard(["backfill", "--attach"], " rows, ", attached)
+    assert ran.code == 0, ran.out
+    assert " 0 windows still due" in ran.out
     assert exported(operator, "2025-05") == 6 * 20
     idle = operator.run("backfill", "--attach")
     assert (idle.code, idle.out) == (2, "")
