@@ -1,6 +1,10 @@
-"""room-reports backfill: counted before, followed while it runs, left and taken up again."""
+"""room-reports backfill: counted before, followed while it runs, left and taken up again.
+
+``LONG_BACKFILLS=1`` also runs the two tests that take the longest.
+"""
 
 import json
+import os
 import re
 from datetime import UTC, datetime
 
@@ -13,6 +17,7 @@ from tests.e2e.operator import Operator, slow_kaltura
 pytestmark = pytest.mark.e2e
 
 SLUGS = ("room_data", "attendees", "breakout_sessions")
+LONG = pytest.mark.skipif(not os.environ.get("LONG_BACKFILLS"), reason="part of make test-all")
 LINE = re.compile(r"^([\d,]+) of ([\d,]+) windows, ([\d,]+) rows", re.MULTILINE)
 
 
@@ -74,6 +79,7 @@ def test_ctrl_c_detaches_and_attach_comes_back(operator: Operator) -> None:
     assert (idle.code, idle.out) == (2, "")
 
 
+@LONG
 def test_the_numbers_while_it_runs_are_those_of_the_bucket(operator: Operator) -> None:
     """A window is counted only when its file is there, and every window once."""
     with slow_kaltura(operator.stack, 0.2):
@@ -103,6 +109,7 @@ def test_the_numbers_while_it_runs_are_those_of_the_bucket(operator: Operator) -
     assert reader.read().rows == rows
 
 
+@LONG
 def test_a_region_that_fails_is_named(operator: Operator) -> None:
     fault = {"kind": "api_error", "code": "SERVICE_FORBIDDEN", "times": None, "report": 6001}
     simulation(operator.stack, "eu", "faults", "POST", [fault])
