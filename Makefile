@@ -94,6 +94,7 @@ test: lint test-unit test-integration coverage test-chaos test-stack test-page t
 test-all: test chaos ## The same, with more seeds, lasting faults, a million CSV rows, three years of backfill, IAM
 	@IAM_SWEEP=1 $(PYTEST) tests/e2e/test_least_privilege.py
 	@BACKFILL_MONTHS=36 $(PYTEST) tests/e2e/test_backfill.py
+	@LONG_BACKFILLS=1 $(PYTEST) tests/e2e/test_command_backfill.py
 	@CSV_ROWS=1000000 $(PYTEST) tests/unit/storage/test_strict_lines.py
 
 test-unit: $(DEV) ## Unit and property tests

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +116,16 @@ class Operator:
             after: What it says, on stdout or stderr.
             times: How often it has to say it.
         """
+        return self.heard(arguments, after, lambda ran: ran.send_signal(signal.SIGINT), times)
+
+    def heard(
+        self,
+        arguments: Sequence[str],
+        after: str,
+        then: Callable[["subprocess.Popen[str]"], object],
+        times: int = 1,
+    ) -> Ran:
+        """Run ``room-reports`` without a terminal, and do something when it has said something."""
         with subprocess.Popen(
             ["room-reports", *arguments],
             stdin=subprocess.DEVNULL,
@@ -126,12 +136,12 @@ class Operator:
             env={**self.environment, "PYTHONUNBUFFERED": "1"},
         ) as process:
             assert process.stdout is not None
-            said, pressed = "", False
+            said, done = "", False
             for line in process.stdout:
                 said += line
-                if not pressed and said.count(after) >= times:
-                    process.send_signal(signal.SIGINT)
-                    pressed = True
+                if not done and said.count(after) >= times:
+                    then(process)
+                    done = True
             return Ran(process.wait(_SECONDS), said, "")
 
     def type(self, arguments: Sequence[str], typed: Sequence[tuple[str, str]]) -> tuple[int, str]:

@@ -61,19 +61,24 @@ class Principal:
 
 
 def with_role_of(stack: Stack, function: str) -> Principal:
-    """Return a function's role. A second function with this role gives its credentials.
+    """Return a function's role."""
+    configuration = stack.aws.functions.get_function_configuration(FunctionName=function)
+    return with_role(stack, configuration["Role"])
+
+
+def with_role(stack: Stack, role_arn: str) -> Principal:
+    """Return a role. A function with this role, made for the purpose, gives its credentials.
 
     The functions' own layer has no data of the services that the role is denied.
     """
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as code:
         code.writestr("giver.py", _GIVER)
-    role = stack.aws.functions.get_function_configuration(FunctionName=function)["Role"]
     stack.aws.functions.create_function(
         FunctionName="giver",
         Runtime="python3.13",
         Handler="giver.handler",
-        Role=role,
+        Role=role_arn,
         Code={"ZipFile": package.getvalue()},
         Timeout=30,
     )

@@ -15,12 +15,25 @@ from datetime import date, timedelta
 from enum import Enum
 from functools import partial
 from itertools import count
-from typing import Any
 
 import pytest
 
 from local.stack.stack import Stack
 from tests.e2e.deployed import simulation
+from tests.e2e.permitted_calls import (
+    PORTIONS,
+    REPORTS,
+    Call,
+    calls_of_an_analyst,
+    calls_of_the_backfill,
+    calls_of_the_downloads,
+    calls_of_the_exporter,
+    calls_of_the_presigner,
+    downloads,
+    export,
+    presigner_arn,
+    role_of,
+)
 from tests.e2e.policy_mutations import as_checked_locally, mutations
 from tests.e2e.principals import (
     Policy,
@@ -29,6 +42,7 @@ from tests.e2e.principals import (
     managed_policy,
     role_policies,
     user_with,
+    with_role,
     with_role_of,
 )
 from tests.support.world import SLUGS
@@ -40,152 +54,6 @@ ONLY_ON_AWS = re.compile(
     # on anything.
     r"| glue:\w+ on \S+:(catalog|table/\S+)$| glue:GetDatabase on "
 )
-Call = tuple[str, str, dict[str, Any]]
-REPORTS = (*SLUGS, "report_4021")
-
-
-def export(slug: str) -> str:
-    return f"{slug}/granularity=day/region=us/dt=2020-02-03/{slug}_us_2020-02-03.csv"
-
-
-def s3(stack: Stack, operation: str, *keys: str) -> list[Call]:
-    return [("s3", operation, {"Bucket": stack.bucket, "Key": key}) for key in keys]
-
-
-def listings(stack: Stack, *prefixes: str) -> list[Call]:
-    return [
-        ("s3", "list_objects_v2", {"Bucket": stack.bucket, "Prefix": prefix}) for prefix in prefixes
-    ]
-
-
-def logs(stack: Stack, function: str) -> list[Call]:
-    group = {"logGroupName": f"/aws/lambda/{stack.name}-{function}", "logStreamName": "probe"}
-    event = {"timestamp": 1, "message": "probe"}
-    return [
-        ("logs", "create_log_stream", group),
-        ("logs", "put_log_events", {**group, "logEvents": [event]}),
-    ]
-
-
-def calls_of_the_exporter(stack: Stack) -> list[Call]:
-    exports = [export(slug) for slug in REPORTS]
-    state = ["state/settings.json", "pieces/attendees_us_2020-02-03/probe"]
-    entry = {"Source": "kaltura-room-reports", "DetailType": "probe", "Detail": "{}"}
-    return [
-        *listings(stack, *(f"{key.partition('dt=')[0]}dt=" for key in exports)),
-        *listings(stack, "state/active/", "state/unsent/", "pieces/"),
-        *s3(stack, "put_object", *exports, *state, "runs/dt=2020-02-03/probe.json"),
-        *s3(stack, "put_object", "quarantine/dt=2020-02-03/run/probe.json"),
-        *s3(stack, "head_object", *exports),
-        *s3(stack, "get_object", *exports, *state),
-        ("secretsmanager", "get_secret_value", {"SecretId": stack.outputs["SecretArn"]}),
-        ("events", "put_events", {"Entries": [{**entry, "EventBusName": "default"}]}),
-        *logs(stack, "exporter"),
-    ]
-
-
-def calls_of_the_downloads(stack: Stack) -> list[Call]:
-    presigner = {"RoleArn": presigner_arn(stack), "RoleSessionName": "downloads"}
-    return [
-        *listings(stack, *(f"{export(slug).partition('dt=')[0]}dt=" for slug in REPORTS)),
-        ("sts", "assume_role", presigner),
-        *logs(stack, "downloads"),
-    ]
-
-
-def calls_of_the_presigner(stack: Stack) -> list[Call]:
-    exports = [export(slug) for slug in REPORTS]
-    versions = [
-        (service, operation, {**arguments, "VersionId": version_of(stack, arguments["Key"])})
-        for service, operation, arguments in s3(stack, "get_object", *exports)
-    ]
-    return [
-        *s3(stack, "head_object", *exports),
-        *versions,
-        *listings(stack, *(f"{slug}/granularity=day/" for slug in REPORTS)),
-    ]
-
-
-def calls_of_an_analyst(stack: Stack) -> list[Call]:
-    group, database = stack.outputs["AthenaWorkgroup"], stack.outputs["GlueDatabase"]
-    results = results_bucket(stack)
-    query, catalogue = {"QueryExecutionId": "0" * 36}, {"CatalogName": "AwsDataCatalog"}
-    start = {
-        "QueryString": "SELECT 1",
-        "WorkGroup": group,
-        "QueryExecutionContext": {"Database": database},
-    }
-    run = stack.aws.athena.start_query_execution(**start)["QueryExecutionId"]  # type: ignore[arg-type]
-    query = {"QueryExecutionId": run}
-    (saved, *_) = stack.aws.athena.list_named_queries(WorkGroup=group)["NamedQueryIds"]
-    table = {"DatabaseName": database, "Name": "attendees"}
-    objects = {"Bucket": results, "Key": "probe"}
-    upload = stack.aws.s3.create_multipart_upload(Bucket=results, Key="probe")["UploadId"]
-    return [
-        ("athena", "get_work_group", {"WorkGroup": group}),
-        ("athena", "start_query_execution", start),
-        ("athena", "get_query_execution", query),
-        ("athena", "batch_get_query_execution", {"QueryExecutionIds": [run]}),
-        ("athena", "get_query_results", query),
-        ("athena", "stop_query_execution", query),
-        ("athena", "list_query_executions", {"WorkGroup": group}),
-        ("athena", "list_named_queries", {"WorkGroup": group}),
-        ("athena", "get_named_query", {"NamedQueryId": saved}),
-        ("athena", "batch_get_named_query", {"NamedQueryIds": [saved]}),
-        ("athena", "list_work_groups", {}),
-        ("athena", "list_data_catalogs", {}),
-        ("athena", "list_engine_versions", {}),
-        ("athena", "get_data_catalog", {"Name": "AwsDataCatalog"}),
-        ("athena", "list_databases", catalogue),
-        ("athena", "get_database", {**catalogue, "DatabaseName": database}),
-        ("athena", "list_table_metadata", {**catalogue, "DatabaseName": database}),
-        (
-            "athena",
-            "get_table_metadata",
-            {**catalogue, "DatabaseName": database, "TableName": "attendees"},
-        ),
-        ("glue", "get_database", {"Name": database}),
-        ("glue", "get_table", table),
-        ("glue", "get_tables", {"DatabaseName": database}),
-        ("glue", "get_partitions", {"DatabaseName": database, "TableName": "attendees"}),
-        ("s3", "get_bucket_location", {"Bucket": stack.bucket}),
-        ("s3", "get_bucket_location", {"Bucket": results}),
-        *listings(stack, *(f"{slug}/granularity=day/" for slug in REPORTS), "runs/dt="),
-        *s3(stack, "get_object", *map(export, REPORTS), "runs/dt=2020-02-03/probe.json"),
-        ("s3", "list_objects_v2", {"Bucket": results}),
-        ("s3", "put_object", objects),
-        ("s3", "get_object", objects),
-        ("s3", "abort_multipart_upload", {**objects, "UploadId": upload}),
-    ]
-
-
-def presigner_arn(stack: Stack) -> str:
-    configuration = stack.aws.functions.get_function_configuration(FunctionName=downloads(stack))
-    return configuration["Environment"]["Variables"]["PRESIGNER_ROLE_ARN"]
-
-
-def downloads(stack: Stack) -> str:
-    (name,) = [
-        function["FunctionName"]
-        for function in stack.aws.functions.list_functions()["Functions"]
-        if "PRESIGNER_ROLE_ARN" in function.get("Environment", {}).get("Variables", {})
-    ]
-    return name
-
-
-def role_of(stack: Stack, function: str) -> str:
-    configuration = stack.aws.functions.get_function_configuration(FunctionName=function)
-    return configuration["Role"].rpartition("/")[2]
-
-
-def version_of(stack: Stack, key: str) -> str:
-    return stack.aws.s3.head_object(Bucket=stack.bucket, Key=key)["VersionId"]
-
-
-def results_bucket(stack: Stack) -> str:
-    group = stack.aws.athena.get_work_group(WorkGroup=stack.outputs["AthenaWorkgroup"])
-    configuration = group["WorkGroup"]["Configuration"]["ResultConfiguration"]
-    return configuration["OutputLocation"].removeprefix("s3://").strip("/")
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +61,7 @@ def objects(stack: Stack) -> Iterator[Stack]:
     """Put an object where each call reads one; remove everything that the calls leave."""
     keys = [*map(export, REPORTS), "runs/dt=2020-02-03/probe.json"]
     keys += ["pieces/attendees_us_2020-02-03/probe", "quarantine/dt=2020-02-03/run/probe.json"]
+    keys += [PORTIONS]
     for key in keys:
         stack.aws.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"")
     had_settings = "state/settings.json" in stack.versions("state/")
@@ -226,6 +95,38 @@ def test_without_any_one_permission_a_call_of_the_presigner_is_denied(objects: S
     arn = presigner_arn(objects)
     principal = assumed(with_role_of(objects, downloads(objects)), arn)
     check_role(objects, arn.rpartition("/")[2], principal, calls_of_the_presigner(objects))
+
+
+def test_without_any_one_permission_a_call_of_the_backfill_is_denied(objects: Stack) -> None:
+    # The local Step Functions does not check the role, so the calls are made directly.
+    arn = backfill_role_arn(objects)
+    principal = with_role(objects, arn)
+    check_role(objects, arn.rpartition("/")[2], principal, calls_of_the_backfill(objects))
+
+
+def backfill_role_arn(stack: Stack) -> str:
+    machine = stack.outputs["BackfillStateMachine"]
+    return stack.aws.state_machines.describe_state_machine(stateMachineArn=machine)["roleArn"]
+
+
+def test_the_backfill_may_do_nothing_else(objects: Stack) -> None:
+    principal = with_role(objects, backfill_role_arn(objects))
+    bucket, wrong = objects.bucket, {"Bucket": objects.bucket, "Key": PORTIONS}
+    assert principal.is_denied("s3", "put_object", **wrong)
+    assert principal.is_denied("s3", "get_object", Bucket=bucket, Key=export("attendees"))
+    request = "backfill/probe/request.json"
+    assert principal.is_denied("s3", "get_object", Bucket=bucket, Key=request)
+    assert principal.is_denied("s3", "list_objects_v2", Bucket=bucket, Prefix="backfill/")
+    arguments = {"FunctionName": downloads(objects), "InvocationType": "DryRun"}
+    assert principal.is_denied("lambda", "invoke", **arguments)
+    other = objects.outputs["BackfillStateMachine"] + "-other"
+    assert principal.is_denied("stepfunctions", "start_execution", stateMachineArn=other)
+    execution = other.replace(":stateMachine:", ":execution:") + ":probe"
+    assert principal.is_denied("stepfunctions", "stop_execution", executionArn=execution)
+    # The administrator's own policy allows everything, so this is the trust policy.
+    administrator = Principal(objects, objects.aws._session)
+    arguments = {"RoleArn": backfill_role_arn(objects), "RoleSessionName": "test"}
+    assert administrator.is_denied("sts", "assume_role", **arguments)
 
 
 def test_without_any_one_permission_a_call_of_an_analyst_is_denied(objects: Stack) -> None:
@@ -329,8 +230,8 @@ def test_without_any_one_action_the_functions_do_not_work_as_before(
 
 NOT_SEEN = re.compile(
     # The local AWS writes the functions' logs itself. No report 4021 is configured. No file is
-    # missing, and none is fetched in pieces.
-    r" logs:|report_\*|^LearnThat|pieces/"
+    # missing, and none is fetched in pieces. A direct event is no backfill.
+    r" logs:|report_\*|^LearnThat|pieces/|backfill/"
 )
 NUMBERS = count(1)
 GARBAGE = {"kind": "garbage_text", "times": None, "report": 6002}

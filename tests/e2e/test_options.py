@@ -14,7 +14,7 @@ import pytest
 from local.stack.deployment import deploy
 from local.stack.lifecycle import local_stack
 from local.stack.stack import Stack
-from tests.e2e.principals import role_policies, with_role_of
+from tests.e2e.principals import role_policies, with_role
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,18 +82,27 @@ def test_the_key_encrypts_the_secret_and_the_results(stack: Stack, options: dict
     assert int(configuration["BytesScannedCutoffPerQuery"]) == int(CUTOFF)
 
 
-def test_the_exporter_may_use_the_key_only_by_way_of_other_services(
-    stack: Stack, options: dict[str, str]
+@pytest.mark.parametrize("user", ["exporter", "backfill"])
+def test_the_key_is_used_only_by_way_of_other_services(
+    stack: Stack, options: dict[str, str], user: str
 ) -> None:
-    exporter = stack.aws.functions.get_function_configuration(
-        FunctionName=stack.outputs["ExporterFunction"]
-    )
-    policies = role_policies(stack, exporter["Role"].rpartition("/")[2])
+    if user == "exporter":
+        found = stack.aws.functions.get_function_configuration(
+            FunctionName=stack.outputs["ExporterFunction"]
+        )
+        role = found["Role"]
+    else:
+        machine = stack.outputs["BackfillStateMachine"]
+        deployed = stack.aws.state_machines.describe_state_machine(stateMachineArn=machine)
+        role = deployed["roleArn"]
+    policies = role_policies(stack, role.rpartition("/")[2])
     (statement,) = policies["key"]["Statement"]
     assert statement["Resource"] == options["KmsKeyArn"]
-    arguments = {"KeyId": options["KmsKeyArn"], "KeySpec": "AES_256"}
-    principal = with_role_of(stack, stack.outputs["ExporterFunction"])
-    assert principal.is_denied("kms", "generate_data_key", **arguments)
+    assert set(statement["Condition"]["StringEquals"]) == {"kms:ViaService"}
+    key = client(stack, "kms")
+    given = key.encrypt(KeyId=options["KmsKeyArn"], Plaintext=b"text")
+    arguments = {"KeyId": options["KmsKeyArn"], "CiphertextBlob": given["CiphertextBlob"]}
+    assert with_role(stack, role).is_denied("kms", "decrypt", **arguments)
 
 
 def test_the_domain_name_and_the_origins(stack: Stack) -> None:
