@@ -11,6 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
+from room_reports.api.presign import S3_CONFIG
 from room_reports.settings import Settings, SettingsReader, read_settings
 from room_reports.storage.bucket import Bucket
 from room_reports_command.errors import StackError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 DEFAULT_NAME = "kaltura-room-reports"
+_DEFAULT_BACKFILL_CONCURRENCY = 8
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _OURS = {"ExporterFunction", "BucketName", "SecretArn"}
 """Outputs by which a stack of this project is recognised."""
@@ -81,6 +83,11 @@ class DeployedStack:
         )
 
     @cached_property
+    def links(self) -> "S3Client":
+        """S3 under the address that the API's links have."""
+        return self._session.client("s3", endpoint_url=self._endpoint, config=S3_CONFIG)
+
+    @cached_property
     def functions(self) -> "LambdaClient":
         """Lambda."""
         return self._session.client("lambda", endpoint_url=self._endpoint)
@@ -129,6 +136,11 @@ class DeployedStack:
     def iam(self) -> "IAMClient":
         """IAM."""
         return self._session.client("iam", endpoint_url=self._endpoint)
+
+    @cached_property
+    def keys(self) -> Any:
+        """KMS."""
+        return self._session.client("kms", endpoint_url=self._endpoint)
 
     @cached_property
     def state_machines(self) -> "SFNClient":
@@ -222,6 +234,11 @@ class DeployedStack:
     def bucket(self) -> Bucket:
         """The bucket with the reports, with the operator's credentials."""
         return Bucket(self.s3, self.outputs["BucketName"])
+
+    @property
+    def backfill_concurrency(self) -> int:
+        """How many requests at once a backfill makes for each region."""
+        return int(self.parameters.get("BackfillConcurrency") or _DEFAULT_BACKFILL_CONCURRENCY)
 
     @property
     def local(self) -> bool:

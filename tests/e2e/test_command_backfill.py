@@ -26,6 +26,15 @@ def exported(operator: Operator, month: str, region: str = "") -> int:
     return sum(f"/dt={month}-" in key for key in keys)
 
 
+def running(operator: Operator) -> bool:
+    stack = operator.deployed()
+    return bool(
+        stack.state_machines.list_executions(
+            stateMachineArn=stack.outputs["BackfillStateMachine"], statusFilter="RUNNING"
+        )["executions"]
+    )
+
+
 def range_of(month: str, last: str = "") -> tuple[str, ...]:
     return ("--from", f"{month}-01", "--to", last or f"{month}-21")
 
@@ -56,8 +65,10 @@ def test_what_was_counted_is_exported(operator: Operator) -> None:
 
 
 def test_ctrl_c_detaches_and_attach_comes_back(operator: Operator) -> None:
-    with slow_kaltura(operator.stack, 0.3):
+    # Slow enough for a line of progress, after ten seconds, before the end.
+    with slow_kaltura(operator.stack, 2):
         left = operator.interrupted(["backfill", *range_of("2025-05"), "--yes"], "windows", 3)
+        assert running(operator), "it had ended before Ctrl-C was pressed"
         assert left.code == 130
         assert "goes on" in left.out
         assert "--attach" in left.out
@@ -65,8 +76,8 @@ def test_ctrl_c_detaches_and_attach_comes_back(operator: Operator) -> None:
     assert ran.code == 0, ran.err
     assert (ran.document["status"], ran.document["remaining"]) == ("SUCCEEDED", 0)
     assert exported(operator, "2025-05") == 6 * 20
-    idle = operator.run("backfill", "--attach")
-    assert (idle.code, idle.out) == (2, "")
+    assert not running(operator)
+    assert operator.run("backfill", "--attach", "--json").document == ran.document
 
 
 def test_the_numbers_while_it_runs_are_those_of_the_bucket(operator: Operator) -> None:
@@ -113,8 +124,9 @@ def test_a_region_that_fails_is_named(operator: Operator) -> None:
     assert exported(operator, "2025-11", "us") == 60
     error = json.loads(ran.err.splitlines()[-1])["error"]
     assert error["cause"] == "Still due: 20 windows."
-    people = operator.run("backfill", *range_of("2025-11"), "--yes")
-    assert people.code == 0, people.err
+    again = operator.run("backfill", *range_of("2025-11"), "--yes", "--json")
+    assert again.code == 0, again.err
+    assert (again.document["exported"], again.document["remaining"]) == (20, 0)
     assert exported(operator, "2025-11") == 120
 
 
