@@ -1,7 +1,6 @@
 """A deployed stack, found by its name, on AWS or on the local stack alike."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,7 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from room_reports.api.presign import S3_CONFIG
 from room_reports.settings import Settings, SettingsReader, read_settings
@@ -271,43 +270,3 @@ class DeployedStack:
 
 def _outputs(description: Any) -> dict[str, str]:
     return {each["OutputKey"]: each["OutputValue"] for each in description.get("Outputs", ()) or ()}
-
-
-@contextmanager
-def aws_errors() -> Iterator[None]:
-    """Turn botocore's errors into StackError with a cure.
-
-    Raises:
-        StackError: If AWS refuses, does not respond, or there are no credentials.
-    """
-    try:
-        yield
-    except NoCredentialsError as error:
-        raise StackError(
-            "There are no AWS credentials.",
-            "Run aws configure, or give --profile, or set AWS_PROFILE.",
-        ) from error
-    except NoRegionError as error:
-        raise StackError(
-            "No AWS region is set.", "Give --aws-region, or set AWS_REGION."
-        ) from error
-    except ClientError as error:
-        raise StackError(_refusal(error), _cure(error)) from error
-    except BotoCoreError as error:
-        raise StackError(
-            f"AWS cannot be used: {error}", "Check the network, --profile and --aws-region."
-        ) from error
-
-
-def _refusal(error: ClientError) -> str:
-    detail = error.response.get("Error", {})
-    return f"AWS refused {error.operation_name}: {detail.get('Code')}: {detail.get('Message')}"
-
-
-def _cure(error: ClientError) -> str:
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    if code.startswith("AccessDenied") or code == "UnauthorizedOperation":
-        return f"Your AWS role needs the permission for {error.operation_name}."
-    if "Expired" in code or "InvalidClientTokenId" in code:
-        return "Log in to AWS again, for example with aws sso login."
-    return "Check --profile, --aws-region and --stack, then try again."

@@ -388,11 +388,12 @@ def run_backfill(operator: Operator, event: Mapping[str, object]) -> None:
 
 @contextmanager
 def useless_key(operator: Operator) -> Iterator[Mapping[str, str]]:
-    """Configure a KMS key that is disabled, and that neither roles nor alarms may use."""
+    """Configure a KMS key that is disabled, and that only the operator may use."""
     keys = operator.deployed().keys
+    administrator = operator.deployed().iam.get_user(UserName="administrator")["User"]
     statement = {
         "Effect": "Allow",
-        "Principal": {"AWS": "arn:aws:iam::123456789012:role/keeper"},
+        "Principal": {"AWS": administrator["Arn"]},
         "Action": "kms:*",
         "Resource": "*",
     }
