@@ -382,7 +382,9 @@ def run_backfill(operator: Operator, event: Mapping[str, object]) -> None:
     execution = machines.start_execution(
         stateMachineArn=stack.outputs["BackfillStateMachine"], input=json.dumps(event)
     )["executionArn"]
+    deadline = time.monotonic() + 60
     while machines.describe_execution(executionArn=execution)["status"] == "RUNNING":
+        assert time.monotonic() < deadline, f"{execution} does not end"
         time.sleep(0.2)
 
 
