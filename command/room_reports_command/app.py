@@ -9,10 +9,10 @@ import typer
 from room_reports.errors import RoomReportsError
 from room_reports.telemetry import logger
 from room_reports_command import backfill, get, key, secret, status
+from room_reports_command.aws_errors import aws_errors
 from room_reports_command.doctor import doctor
 from room_reports_command.errors import CommandError, ExitCode, StackError
 from room_reports_command.output import Output
-from room_reports_command.stack import aws_errors
 
 app = typer.Typer(
     name="room-reports",

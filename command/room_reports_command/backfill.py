@@ -37,7 +37,6 @@ _RUNS_READ = 48
 _POLL_SECONDS = 2.0
 _PLAIN_SECONDS = 10.0
 """Between two lines of progress outside a terminal."""
-_DEFAULT_CONCURRENCY = 8
 
 
 class DetachedError(CommandError):
@@ -80,7 +79,10 @@ def backfill(
         bool, typer.Option("--detach", help="Start it, and do not wait for its end.")
     ] = False,
     attach: Annotated[
-        bool, typer.Option("--attach", help="Follow the backfill that is running.")
+        bool,
+        typer.Option(
+            "--attach", help="Follow the backfill that is running, or show how the last one ended."
+        ),
     ] = False,
 ) -> None:
     """Export a range of any length; what has been exported already is left out.
@@ -90,7 +92,7 @@ def backfill(
     """
     stack, output = context.stack, context.output
     if attach:
-        follow(stack, output, _running(stack))
+        follow(stack, output, _latest(stack))
         return
     event = _event(from_, to, reports, regions, granularity, force=force)
     planned = plan(stack, event)
@@ -147,9 +149,7 @@ def plan(stack: DeployedStack, event: Mapping[str, object]) -> Estimate:
         {series: len(state.plan) for series, state in states.items()},
         latest_runs(stack.bucket, now, _RUNS_READ),
         concurrency=settings.concurrency,
-        backfill_concurrency=int(
-            stack.parameters.get("BackfillConcurrency") or _DEFAULT_CONCURRENCY
-        ),
+        backfill_concurrency=stack.backfill_concurrency,
     )
 
 
@@ -241,15 +241,16 @@ def _start(stack: DeployedStack, event: Mapping[str, object]) -> Execution:
     return Execution(name, started["executionArn"])
 
 
-def _running(stack: DeployedStack) -> Execution:
-    found = stack.state_machines.list_executions(
-        stateMachineArn=_machine(stack), statusFilter="RUNNING"
-    )["executions"]
-    if not found:
+def _latest(stack: DeployedStack) -> Execution:
+    """Return the backfill that is running, or the last one, which has ended in the meantime."""
+    found = stack.state_machines.list_executions(stateMachineArn=_machine(stack), maxResults=100)
+    if not found["executions"]:
         raise InputError(
-            "No backfill is running.", "Start one: room-reports backfill --from … --to …"
+            "No backfill has been started.", "Start one: room-reports backfill --from … --to …"
         )
-    latest = max(found, key=lambda each: each["startDate"])
+    latest = max(
+        found["executions"], key=lambda each: (each["status"] == "RUNNING", each["startDate"])
+    )
     return Execution(latest["name"], latest["executionArn"])
 
 

@@ -12,9 +12,9 @@ from room_reports.runtime import ThreadRuntime, map_concurrently
 from room_reports.storage.bucket import Bucket
 
 PREFIX = "backfill/"
-_BATCHES = re.compile(r"(?P<region>[a-z0-9-]+)/round-(?P<round>\d+)\.json")
+_PORTIONS = re.compile(r"(?P<region>[a-z0-9-]+)/round-(?P<round>\d+)\.json")
 _RESULT = re.compile(
-    r"(?P<region>[a-z0-9-]+)/round-(?P<round>\d+)/(?P<batch>\d+)(?P<kind>\.down|\.error|)\.json"
+    r"(?P<region>[a-z0-9-]+)/round-(?P<round>\d+)/(?P<portion>\d+)(?P<kind>\.down|\.error|)\.json"
 )
 _CONCURRENT_READS = 8
 
@@ -102,11 +102,11 @@ def progress_of(objects: Mapping[str, Any]) -> BackfillProgress:
         objects: The JSON of each object, by its key without ``backfill/{execution}/``.
     """
     request = objects.get("request.json") or {}
-    batches: dict[str, dict[int, list[Any]]] = {}
+    portions: dict[str, dict[int, list[Any]]] = {}
     results: dict[str, dict[int, list[Any]]] = {}
     for key, document in objects.items():
-        if match := _BATCHES.fullmatch(key):
-            batches.setdefault(match["region"], {})[int(match["round"])] = document
+        if match := _PORTIONS.fullmatch(key):
+            portions.setdefault(match["region"], {})[int(match["round"])] = document
         elif (match := _RESULT.fullmatch(key)) and match["kind"] != ".error":
             rounds = results.setdefault(match["region"], {})
             rounds.setdefault(int(match["round"]), []).append(document)
@@ -114,29 +114,29 @@ def progress_of(objects: Mapping[str, Any]) -> BackfillProgress:
             failed = {"failures": [{"reason": str(document.get("error", "Error")), "windows": 1}]}
             rounds = results.setdefault(match["region"], {})
             rounds.setdefault(int(match["round"]), []).append(failed)
-    names = dict.fromkeys([*request.get("regions", ()), *sorted(batches)])
+    names = dict.fromkeys([*request.get("regions", ()), *sorted(portions)])
     started = request.get("started_at")
     return BackfillProgress(
-        {name: _region(batches.get(name, {}), results.get(name, {})) for name in names},
-        planned=bool(names) and all(1 in batches.get(name, {}) for name in names),
+        {name: _region(portions.get(name, {}), results.get(name, {})) for name in names},
+        planned=bool(names) and all(1 in portions.get(name, {}) for name in names),
         started=parse_timestamp(started) if started else None,
     )
 
 
-def _region(batches: Mapping[int, list[Any]], results: Mapping[int, list[Any]]) -> RegionProgress:
+def _region(portions: Mapping[int, list[Any]], results: Mapping[int, list[Any]]) -> RegionProgress:
     every = [each for documents in results.values() for each in documents]
     done = sum(each.get("exported", 0) for each in every)
     failed: dict[str, int] = {}
     for each in results.get(max(results, default=0), ()):
         for failure in each.get("failures", ()):
             failed[failure["reason"]] = failed.get(failure["reason"], 0) + failure["windows"]
-    due = sum(each["backfill"]["windows"] for each in batches.get(1, ()))
+    due = sum(each["backfill"]["windows"] for each in portions.get(1, ()))
     # A window that became due after the start is exported as well.
     return RegionProgress(
         total=max(due, done),
         done=done,
         rows=sum(each.get("rows", 0) for each in every),
-        round=max((*batches, *results), default=0),
+        round=max((*portions, *results), default=0),
         failed=failed,
     )
 

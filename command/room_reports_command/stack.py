@@ -1,7 +1,6 @@
 """A deployed stack, found by its name, on AWS or on the local stack alike."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,8 +8,9 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from room_reports.api.presign import S3_CONFIG
 from room_reports.settings import Settings, SettingsReader, read_settings
 from room_reports.storage.bucket import Bucket
 from room_reports_command.errors import StackError
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 DEFAULT_NAME = "kaltura-room-reports"
+_DEFAULT_BACKFILL_CONCURRENCY = 8
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _OURS = {"ExporterFunction", "BucketName", "SecretArn"}
 """Outputs by which a stack of this project is recognised."""
@@ -81,6 +82,11 @@ class DeployedStack:
         )
 
     @cached_property
+    def links(self) -> "S3Client":
+        """S3 under the address that the API's links have."""
+        return self._session.client("s3", endpoint_url=self._endpoint, config=S3_CONFIG)
+
+    @cached_property
     def functions(self) -> "LambdaClient":
         """Lambda."""
         return self._session.client("lambda", endpoint_url=self._endpoint)
@@ -129,6 +135,11 @@ class DeployedStack:
     def iam(self) -> "IAMClient":
         """IAM."""
         return self._session.client("iam", endpoint_url=self._endpoint)
+
+    @cached_property
+    def keys(self) -> Any:
+        """KMS."""
+        return self._session.client("kms", endpoint_url=self._endpoint)
 
     @cached_property
     def state_machines(self) -> "SFNClient":
@@ -224,6 +235,11 @@ class DeployedStack:
         return Bucket(self.s3, self.outputs["BucketName"])
 
     @property
+    def backfill_concurrency(self) -> int:
+        """How many requests at once a backfill makes for each region."""
+        return int(self.parameters.get("BackfillConcurrency") or _DEFAULT_BACKFILL_CONCURRENCY)
+
+    @property
     def local(self) -> bool:
         """Whether this is a local AWS on this machine."""
         return urlsplit(self.cloudformation.meta.endpoint_url).hostname in _LOOPBACK
@@ -254,43 +270,3 @@ class DeployedStack:
 
 def _outputs(description: Any) -> dict[str, str]:
     return {each["OutputKey"]: each["OutputValue"] for each in description.get("Outputs", ()) or ()}
-
-
-@contextmanager
-def aws_errors() -> Iterator[None]:
-    """Turn botocore's errors into StackError with a cure.
-
-    Raises:
-        StackError: If AWS refuses, does not respond, or there are no credentials.
-    """
-    try:
-        yield
-    except NoCredentialsError as error:
-        raise StackError(
-            "There are no AWS credentials.",
-            "Run aws configure, or give --profile, or set AWS_PROFILE.",
-        ) from error
-    except NoRegionError as error:
-        raise StackError(
-            "No AWS region is set.", "Give --aws-region, or set AWS_REGION."
-        ) from error
-    except ClientError as error:
-        raise StackError(_refusal(error), _cure(error)) from error
-    except BotoCoreError as error:
-        raise StackError(
-            f"AWS cannot be used: {error}", "Check the network, --profile and --aws-region."
-        ) from error
-
-
-def _refusal(error: ClientError) -> str:
-    detail = error.response.get("Error", {})
-    return f"AWS refused {error.operation_name}: {detail.get('Code')}: {detail.get('Message')}"
-
-
-def _cure(error: ClientError) -> str:
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    if code.startswith("AccessDenied") or code == "UnauthorizedOperation":
-        return f"Your AWS role needs the permission for {error.operation_name}."
-    if "Expired" in code or "InvalidClientTokenId" in code:
-        return "Log in to AWS again, for example with aws sso login."
-    return "Check --profile, --aws-region and --stack, then try again."

@@ -31,6 +31,15 @@ def exported(operator: Operator, month: str, region: str = "") -> int:
     return sum(f"/dt={month}-" in key for key in keys)
 
 
+def running(operator: Operator) -> bool:
+    stack = operator.deployed()
+    return bool(
+        stack.state_machines.list_executions(
+            stateMachineArn=stack.outputs["BackfillStateMachine"], statusFilter="RUNNING"
+        )["executions"]
+    )
+
+
 def range_of(month: str, last: str = "") -> tuple[str, ...]:
     return ("--from", f"{month}-01", "--to", last or f"{month}-21")
 
@@ -68,6 +77,7 @@ def test_ctrl_c_detaches_and_attach_comes_back(operator: Operator) -> None:
     # So slow that the backfill has not ended when the second command is attached.
     with slow_kaltura(operator.stack, 5):
         left = operator.interrupted(["backfill", *range_of("2025-05"), "--yes"], "windows", 3)
+        assert running(operator), "it had ended before Ctrl-C was pressed"
         assert left.code == 130
         assert "goes on" in left.out
         assert "--attach" in left.out
@@ -75,8 +85,9 @@ def test_ctrl_c_detaches_and_attach_comes_back(operator: Operator) -> None:
     assert ran.code == 0, ran.out
     assert " 0 windows still due" in ran.out
     assert exported(operator, "2025-05") == 6 * 20
-    idle = operator.run("backfill", "--attach")
-    assert (idle.code, idle.out) == (2, "")
+    assert not running(operator)
+    again = operator.run("backfill", "--attach", "--json").document
+    assert (again["status"], again["remaining"]) == ("SUCCEEDED", 0)
 
 
 @LONG
@@ -125,8 +136,9 @@ def test_a_region_that_fails_is_named(operator: Operator) -> None:
     assert exported(operator, "2025-11", "us") == 60
     error = json.loads(ran.err.splitlines()[-1])["error"]
     assert error["cause"] == "Still due: 20 windows."
-    people = operator.run("backfill", *range_of("2025-11"), "--yes")
-    assert people.code == 0, people.err
+    again = operator.run("backfill", *range_of("2025-11"), "--yes", "--json")
+    assert again.code == 0, again.err
+    assert (again.document["exported"], again.document["remaining"]) == (20, 0)
     assert exported(operator, "2025-11") == 120
 
 

@@ -133,4 +133,4 @@ def test_a_picture_of_a_running_backfill(operator: Operator) -> None:
         now = datetime.now(UTC)
     shown = picture("backfill", "room-reports backfill", [bar(name, progress, now)])
     assert f"{progress.done:,} of {windows:,} windows" in shown
-    assert operator.run("backfill", "--attach", "--json").code in (0, 2)
+    assert operator.run("backfill", "--attach", "--json").code == 0

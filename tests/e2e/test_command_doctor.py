@@ -1,7 +1,8 @@
 """room-reports doctor: each fault is found, each cure cures, a healthy stack has no finding."""
 
 import json
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,10 @@ ONLY_ON_AWS = {
     "partition-pruning",
     "conditional-copy",
     "bucket-policy",
+    "link-age",
+    "modified-time",
+    "state-machine",
+    "key",
 }
 """Checks that a local AWS cannot make."""
 
@@ -35,7 +40,8 @@ ONLY_ON_AWS = {
 class Fault:
     """A fault, and how the check finds it."""
 
-    make: Callable[[Operator], AbstractContextManager[None]]
+    make: Callable[[Operator], AbstractContextManager[Mapping[str, str] | None]]
+    """Makes it, as long as the block lasts; returns parameters of the stack that it replaces."""
     found: str
     """Part of what the check says."""
     later: timedelta = timedelta()
@@ -46,16 +52,33 @@ class Fault:
     """False: as if the local AWS were the real one."""
 
 
+def check_of(name: str) -> str:
+    """Return the check of a fault: a check with several faults has the name of each after a /."""
+    return name.partition("/")[0]
+
+
 def named(name: str) -> Any:
-    return next(check for check in CHECKS if check.name == name)
+    return next(check for check in CHECKS if check.name == check_of(name))
 
 
-def examine(operator: Operator, name: str, fault: Fault | None = None) -> list[Result]:
-    """Carry out one check, with nothing remembered from an earlier one."""
+def examine(
+    operator: Operator,
+    name: str,
+    fault: Fault | None = None,
+    parameters: Mapping[str, str] | None = None,
+) -> list[Result]:
+    """Carry out one check, with nothing remembered from an earlier one.
+
+    Args:
+        parameters: Replace those of the stack.
+    """
     later, stack, local = (
         (fault.later, fault.stack, fault.local) if fault else (timedelta(), None, None)
     )
-    examination = Examination(operator.deployed(stack), datetime.now(UTC) + later, local=local)
+    deployed = operator.deployed(stack)
+    if parameters:
+        deployed.parameters = {**deployed.parameters, **parameters}
+    examination = Examination(deployed, datetime.now(UTC) + later, local=local)
     return carry_out(named(name), examination)
 
 
@@ -274,6 +297,115 @@ def damaged_file(operator: Operator) -> Iterator[None]:
         s3.put_object(Bucket=bucket, Key=key, Body=bodies[key], Metadata=found["Metadata"])
 
 
+@contextmanager
+def week_long_links(operator: Operator) -> Iterator[None]:
+    """Let the bucket's policy allow links for the week that S3 allows by itself."""
+    s3, bucket = operator.stack.aws.s3, operator.stack.bucket
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+        "Condition": {
+            "StringEquals": {"s3:authType": "REST-QUERY-STRING"},
+            "NumericGreaterThan": {"s3:signatureAge": "604800000"},
+        },
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+    yield
+    s3.delete_bucket_policy(Bucket=bucket)
+
+
+def left_object(key: str) -> Callable[[Operator], AbstractContextManager[None]]:
+    """Leave an object in the bucket."""
+
+    @contextmanager
+    def make(operator: Operator) -> Iterator[None]:
+        s3, bucket = operator.stack.aws.s3, operator.stack.bucket
+        version = s3.put_object(Bucket=bucket, Key=key, Body=b"[1]")["VersionId"]
+        yield
+        s3.delete_object(Bucket=bucket, Key=key, VersionId=version)
+
+    return make
+
+
+def bucket_cors(*origins: str) -> Callable[[Operator], AbstractContextManager[None]]:
+    """Let the bucket allow these origins only."""
+
+    @contextmanager
+    def make(operator: Operator) -> Iterator[None]:
+        s3, bucket = operator.stack.aws.s3, operator.stack.bucket
+        before = s3.get_bucket_cors(Bucket=bucket)["CORSRules"]
+        rules: Any = [{**rule, "AllowedOrigins": list(origins)} for rule in before]
+        s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
+        yield
+        rules = before
+        s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
+
+    return make
+
+
+@contextmanager
+def presigner_may_not_list(operator: Operator) -> Iterator[None]:
+    iam, role = operator.deployed().iam, operator.deployed().resources["PresignerRole"]
+    before: Any = iam.get_role_policy(RoleName=role, PolicyName="read")["PolicyDocument"]
+    statements = [
+        each for each in before["Statement"] if each["Sid"] != "LearnThatAReportIsMissing"
+    ]
+    assert len(statements) < len(before["Statement"])
+    changed = json.dumps({**before, "Statement": statements})
+    iam.put_role_policy(RoleName=role, PolicyName="read", PolicyDocument=changed)
+    yield
+    iam.put_role_policy(RoleName=role, PolicyName="read", PolicyDocument=json.dumps(before))
+
+
+@contextmanager
+def broken_state_machine(operator: Operator) -> Iterator[None]:
+    """Let a backfill end as one ends whose definition Step Functions cannot carry out."""
+    stack = operator.deployed()
+    machines, arn = stack.state_machines, stack.outputs["BackfillStateMachine"]
+    before = machines.describe_state_machine(stateMachineArn=arn)["definition"]
+    states = {"Break": {"Type": "Fail", "Error": "States.Runtime", "Cause": "no such path"}}
+    broken = json.dumps({"StartAt": "Break", "States": states})
+    machines.update_state_machine(stateMachineArn=arn, definition=broken)
+    run_backfill(operator, {})
+    yield
+    machines.update_state_machine(stateMachineArn=arn, definition=before)
+    run_backfill(operator, {"from": "2026-03-02", "to": "2026-03-03", "dry_run": True})
+
+
+def run_backfill(operator: Operator, event: Mapping[str, object]) -> None:
+    """Start the state machine, and wait for its end."""
+    stack = operator.deployed()
+    machines = stack.state_machines
+    execution = machines.start_execution(
+        stateMachineArn=stack.outputs["BackfillStateMachine"], input=json.dumps(event)
+    )["executionArn"]
+    deadline = time.monotonic() + 60
+    while machines.describe_execution(executionArn=execution)["status"] == "RUNNING":
+        assert time.monotonic() < deadline, f"{execution} does not end"
+        time.sleep(0.2)
+
+
+@contextmanager
+def useless_key(operator: Operator) -> Iterator[Mapping[str, str]]:
+    """Configure a KMS key that is disabled, and that only the operator may use."""
+    keys = operator.deployed().keys
+    administrator = operator.deployed().iam.get_user(UserName="administrator")["User"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": administrator["Arn"]},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    key = keys.create_key(Policy=policy)["KeyMetadata"]
+    keys.disable_key(KeyId=key["KeyId"])
+    yield {"KmsKeyArn": key["Arn"]}
+    keys.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=7)
+
+
 FAULTS = {
     "deployed": Fault(foreign_stack, "lacks the outputs", stack="incomplete"),
     "settings": Fault(configured(SETTLE_HOURS="soon"), "should be a number"),
@@ -306,13 +438,34 @@ FAULTS = {
     "gateway-responses": Fault(other_refusal, "no JSON error"),
     "presigned-link": Fault(damaged_file, "does not have its SHA-256"),
     "cors": Fault(downloads(CORS_ORIGIN=""), "allows the origin of no site"),
+    "link-age": Fault(nothing, "allows links of any age", local=False),
+    "link-age/a week": Fault(week_long_links, "links of up to 604800 s", local=False),
+    "quarantine": Fault(left_object("quarantine/dt=2026-03-02/r/a.json"), "1 response of"),
+    "notifications": Fault(left_object("state/unsent/r.json"), "all those of 1 run, since"),
+    "missing-key/presigner": Fault(presigner_may_not_list, "a link gets 403"),
+    "bucket-cors": Fault(bucket_cors("https://other.example"), "does not allow"),
+    "bucket-cors/any page": Fault(bucket_cors("*"), "allows https://example.com"),
+    "modified-time": Fault(nothing, "$file_modified_time", local=False),
+    "child-workflows": Fault(broken_state_machine, "ended with States.Runtime: no such path"),
+    "key": Fault(useless_key, "it is Disabled", local=False),
+    "key/policy": Fault(useless_key, "does not let IAM policies", local=False),
+    "key/alarms": Fault(useless_key, "does not let CloudWatch", local=False),
+    "key/roles": Fault(useless_key, "may not kms:Decrypt, kms:GenerateDataKey", local=False),
 }
-"""A fault for each check. tests/unit has those of Athena's statistics and types."""
-JUDGED_IN_UNIT_TESTS = {"view-types", "partition-pruning"}
+"""A fault for each check, at least. tests/unit has those that no local AWS can provoke."""
+JUDGED_IN_UNIT_TESTS = {"view-types", "partition-pruning", "state-machine"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def backfilled(operator: Operator) -> None:
+    """Run a backfill with child workflows, which doctor looks at."""
+    arguments = ("--from", "2025-01-01", "--to", "2025-01-02", "--reports", "attendees", "--force")
+    ran = operator.run("backfill", *arguments, "--yes")
+    assert ran.code == 0, ran.err
 
 
 def test_there_is_a_fault_for_each_check() -> None:
-    assert {check.name for check in CHECKS} == set(FAULTS) | JUDGED_IN_UNIT_TESTS
+    assert {check.name for check in CHECKS} == set(map(check_of, FAULTS)) | JUDGED_IN_UNIT_TESTS
 
 
 def test_a_healthy_stack_has_no_finding(operator: Operator) -> None:
@@ -335,8 +488,8 @@ def test_doctor_leaves_nothing_behind(operator: Operator) -> None:
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found_and_only_while_it_is_there(operator: Operator, name: str) -> None:
     fault = FAULTS[name]
-    with fault.make(operator):
-        found = findings(examine(operator, name, fault))
+    with fault.make(operator) as parameters:
+        found = findings(examine(operator, name, fault, parameters))
     assert found
     assert all(each.meaning and each.cure for each in found)
     assert any(fault.found in each.found for each in found), found

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from room_reports.api.listing import newest
-from room_reports.model.windows import Granularity
+from room_reports.model.windows import Granularity, iso
 from room_reports.storage.csv_file import HIVE_ESCAPE
 from room_reports.storage.keys import Series
 from room_reports_command.doctor.check import Area, Check, Outcome, finding, not_checked, ok
@@ -20,6 +20,7 @@ from room_reports_command.errors import CommandError
 _MOMENT = 1_700_000_000
 """2023-11-14 22:13:20 in UTC: the next day in Asia/Kolkata."""
 _ZONE = "Asia/Kolkata"
+_HIDDEN = "$file_modified_time"
 _SLOW_PLANNING = timedelta(seconds=10)
 _PRECISION = re.compile(r"\(\d+(,\d+)?\)")
 _DUCKDB = "its Athena runs DuckDB, which has no views and few of Athena's functions"
@@ -179,6 +180,48 @@ def judge_pruning(
         yield ok(text)
 
 
+def _modified_time(given: Examination) -> Iterator[Outcome]:
+    settings = given.stack.settings
+    report, today = settings.reports[0].slug, f"{given.now.date()}"
+    first = f"{(given.now - timedelta(days=60)).date()}"
+    exported = [
+        item
+        for region in settings.regions
+        for item in given.stack.bucket.exports(
+            Series(report, region.name, Granularity.DAY), first, today
+        )
+    ]
+    if not exported:
+        yield not_checked("no day has been exported yet")
+        return
+    largest = max(exported, key=lambda item: item.size)
+    name = largest.parsed
+    try:
+        rows = given.query(
+            f'SELECT max(to_unixtime("{_HIDDEN}")) FROM {report} '  # noqa: S608 - names of ours
+            f"WHERE granularity = 'day' AND region = '{name.series.region}' "
+            f"AND dt = '{name.label}'"
+        ).rows
+    except CommandError as error:
+        yield finding(error.cause)
+        return
+    yield judge_modified(rows[0][0] if rows else None, largest.last_modified)
+
+
+def judge_modified(found: str | None, expected: datetime) -> Outcome:
+    """Return whether Athena knows when a file was written.
+
+    Args:
+        found: Unix seconds; None if the file has no rows.
+        expected: As S3 says.
+    """
+    if found is None:
+        return not_checked("no file with rows has been exported yet")
+    if abs(float(found) - expected.timestamp()) < 1:
+        return ok(iso(expected))
+    return finding(f"Athena says {found}, and S3 says {expected.timestamp():.0f}")
+
+
 def _sizes(given: Examination, report: str) -> dict[str, int]:
     """Return the bytes of each of the last days, of all regions."""
     found: dict[str, int] = {}
@@ -234,5 +277,14 @@ CHECKS = (
         "docs/first-deployment.md#partition-pruning",
         _pruning,
         not_local="its statistics of a query are not those of Athena",
+    ),
+    Check(
+        "modified-time",
+        Area.AWS,
+        'Athena has the hidden column "$file_modified_time", with the time that S3 has.',
+        "Queries cannot tell from a file itself when it was written.",
+        "docs/first-deployment.md#modified-time",
+        _modified_time,
+        not_local="its Athena runs DuckDB, which has no such column",
     ),
 )

@@ -11,6 +11,7 @@ from room_reports.storage.keys import Series
 from room_reports_command.doctor.check import Area, Check, Outcome, finding, not_checked, ok
 from room_reports_command.doctor.examination import PREFIX, Examination
 from room_reports_command.doctor.link_checks import error_code, headers_with_key, request
+from room_reports_command.doctor.permissions import denied_actions, partition, role_arn
 
 _CONFLICTS = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
 _WRONG_ETAG = '"00000000000000000000000000000000"'
@@ -63,15 +64,13 @@ def _conditional_copy(given: Examination) -> Iterator[Outcome]:
 
 def _exporter_may_copy(given: Examination) -> Outcome:
     """Return whether the exporter's role may do both halves of a copy, as IAM evaluates it."""
-    role = given.stack.exporter["Role"]
-    partition = role.split(":")[1]
     report = given.stack.settings.reports[0].slug
-    results = given.stack.iam.simulate_principal_policy(
-        PolicySourceArn=role,
-        ActionNames=list(_EXPORTER_ACTIONS),
-        ResourceArns=[f"arn:{partition}:s3:::{given.bucket}/{report}/granularity=day/doctor"],
-    )["EvaluationResults"]
-    denied = [each["EvalActionName"] for each in results if each["EvalDecision"] != "allowed"]
+    denied = denied_actions(
+        given,
+        given.stack.exporter["Role"],
+        _EXPORTER_ACTIONS,
+        f"arn:{partition(given)}:s3:::{given.bucket}/{report}/granularity=day/doctor",
+    )
     if denied:
         return finding(
             f"its policies deny {', '.join(denied)}",
@@ -95,12 +94,14 @@ def _missing_key(given: Examination) -> Iterator[Outcome]:
     else:
         yield finding(f"S3 responds with {code} and not with 404")
     yield _missing_file(given)
+    yield _presigner_may_learn(given)
 
 
 def _missing_file(given: Examination) -> Outcome:
     """Return what the API says about a file that does not exist, with the roles of its function.
 
-    The exporter's role is not tried: it lists a key before it reads it.
+    The exporter's role is not tried: it lists a key before it reads it. Nor does the API read a key
+    that it has not listed, so that the presigner's permission is looked at by itself.
     """
     subject = "the API's roles"
     settings, stack = given.stack.settings, given.stack
@@ -120,6 +121,21 @@ def _missing_file(given: Examination) -> Outcome:
     if text == "404 not_exported":
         return ok(f"a day without a file gets {text}", subject)
     return finding(f"a day without a file gets {text} and not 404 not_exported", subject)
+
+
+def _presigner_may_learn(given: Examination) -> Outcome:
+    """Return whether S3 tells the holder of a link that its file does not exist any more."""
+    subject = "the presigner's role"
+    denied = denied_actions(
+        given,
+        role_arn(given, "PresignerRole"),
+        # Without s3:prefix, which a read does not have.
+        ["s3:ListBucket"],
+        f"arn:{partition(given)}:s3:::{given.bucket}",
+    )
+    if denied:
+        return finding("its policies deny s3:ListBucket to a read: a link gets 403", subject)
+    return ok("its policies allow s3:ListBucket to a read, as IAM simulates them: 404", subject)
 
 
 CHECKS = (

@@ -5,39 +5,80 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
+from room_reports.export.notifications import UNSENT_PREFIX
+from room_reports.model.windows import iso
 from room_reports_command.doctor.check import Area, Check, Outcome, finding, ok
 from room_reports_command.doctor.examination import Examination
+from room_reports_command.output import counted
+
+_QUARANTINE = "quarantine/"
+_DEFAULT_LIFETIME = 900
+"""The template's default of LinkTtlSeconds."""
 
 
-def _bucket_policy(given: Examination) -> Iterator[Outcome]:
+def _policy(given: Examination) -> str | None:
     try:
-        text = given.stack.s3.get_bucket_policy(Bucket=given.bucket)["Policy"]
+        return given.stack.s3.get_bucket_policy(Bucket=given.bucket)["Policy"]
     except given.stack.s3.exceptions.ClientError as error:
         if error.response["Error"].get("Code") != "NoSuchBucketPolicy":
             raise
+        return None
+
+
+def _bucket_policy(given: Examination) -> Iterator[Outcome]:
+    text = _policy(given)
+    if text is None:
         yield finding("the bucket has no policy")
-        return
-    yield (
-        ok("denies requests without TLS")
-        if denies_plain_http(text)
-        else finding("the bucket's policy allows requests without TLS")
-    )
+    elif denies_plain_http(text):
+        yield ok("denies requests without TLS")
+    else:
+        yield finding("the bucket's policy allows requests without TLS")
+
+
+def _link_age(given: Examination) -> Iterator[Outcome]:
+    text = _policy(given)
+    lifetime = int(given.stack.parameters.get("LinkTtlSeconds") or _DEFAULT_LIFETIME)
+    oldest = longest_link(text) if text else None
+    if oldest is None:
+        yield finding("the bucket's policy allows links of any age")
+    elif oldest > lifetime:
+        yield finding(f"links of up to {oldest:g} s are allowed, and LinkTtlSeconds is {lifetime}")
+    else:
+        yield ok(f"denies links that are older than {oldest:g} s")
 
 
 def denies_plain_http(text: str) -> bool:
     """Return whether a bucket policy denies every request without TLS."""
-    statements: Any = json.loads(text).get("Statement", ())
-    return any(_denies(each) for each in statements if isinstance(each, Mapping))
-
-
-def _denies(statement: Mapping[str, Any]) -> bool:
-    condition = statement.get("Condition", {}).get("Bool", {})
-    return (
-        statement.get("Effect") == "Deny"
-        and statement.get("Principal") in ("*", {"AWS": "*"})
-        and str(condition.get("aws:SecureTransport")).lower() == "false"
-        and "s3:*" in _listed(statement.get("Action"))
+    return any(
+        str(_condition(each, "Bool", "aws:SecureTransport")).lower() == "false"
+        for each in _denials(text)
     )
+
+
+def longest_link(text: str) -> float | None:
+    """Return the age in seconds from which on a bucket policy denies every link; None: any age."""
+    ages = [
+        int(age) / 1000
+        for each in _denials(text)
+        if _condition(each, "StringEquals", "s3:authType") == "REST-QUERY-STRING"
+        and (age := _condition(each, "NumericGreaterThan", "s3:signatureAge")) is not None
+    ]
+    return min(ages, default=None)
+
+
+def _denials(text: str) -> list[Mapping[str, Any]]:
+    """Return the statements of a policy that deny everything to everyone, under a condition."""
+    return [
+        each
+        for each in json.loads(text).get("Statement", ())
+        if each.get("Effect") == "Deny"
+        and each.get("Principal") in ("*", {"AWS": "*"})
+        and "s3:*" in _listed(each.get("Action"))
+    ]
+
+
+def _condition(statement: Mapping[str, Any], operator: str, key: str) -> Any:
+    return statement.get("Condition", {}).get(operator, {}).get(key)
 
 
 def _listed(value: Any) -> list[Any]:
@@ -81,6 +122,27 @@ def _uploads(given: Examination) -> Iterator[Outcome]:
         yield ok("none is older than three days")
 
 
+def _quarantine(given: Examination) -> Iterator[Outcome]:
+    kept = [item for item in given.stack.bucket.small_objects(_QUARANTINE) if item.size]
+    if kept:
+        newest = max(kept, key=lambda item: item.last_modified)
+        responses = counted(len(kept), "response")
+        yield finding(f"{responses} of Kaltura could not be read, the newest is {newest.key}")
+    else:
+        yield ok("it is empty")
+
+
+def _notifications(given: Examination) -> Iterator[Outcome]:
+    # What has been sent leaves an object without bytes, because the exporter cannot delete.
+    kept = [item for item in given.stack.bucket.small_objects(UNSENT_PREFIX) if item.size]
+    if kept:
+        oldest = min(item.last_modified for item in kept)
+        runs = counted(len(kept), "run")
+        yield finding(f"EventBridge did not take all those of {runs}, since {iso(oldest)}")
+    else:
+        yield ok("none waits to be sent")
+
+
 CHECKS = (
     Check(
         "bucket-policy",
@@ -89,6 +151,15 @@ CHECKS = (
         "Reports could be read on the way.",
         "docs/first-deployment.md#changed-outside-the-stack",
         _bucket_policy,
+        not_local="its endpoint has no TLS, so that the policy is removed",
+    ),
+    Check(
+        "link-age",
+        Area.STACK,
+        "The bucket denies links that are older than LinkTtlSeconds, also those that others sign.",
+        "A link of another role or person can be valid for up to a week.",
+        "docs/first-deployment.md#changed-outside-the-stack",
+        _link_age,
         not_local="its endpoint has no TLS, so that the policy is removed",
     ),
     Check(
@@ -116,5 +187,21 @@ CHECKS = (
         "It costs as much as a file. The lifecycle rule that removes it is missing.",
         "docs/first-deployment.md#changed-outside-the-stack",
         _uploads,
+    ),
+    Check(
+        "quarantine",
+        Area.STACK,
+        "No response of Kaltura is in quarantine.",
+        "A window may be missing, because its report could not be read.",
+        "docs/operating.md#quarantine",
+        _quarantine,
+    ),
+    Check(
+        "notifications",
+        Area.STACK,
+        "No notification waits to be sent.",
+        "Programs that act on new files do not hear of some of them.",
+        "docs/operating.md#acting-on-new-files",
+        _notifications,
     ),
 )

@@ -11,8 +11,10 @@ from room_reports_command.context import Context, with_context
 from room_reports_command.doctor import (
     athena_checks,
     aws_checks,
+    backfill_checks,
     bucket_checks,
     kaltura_checks,
+    key_checks,
     link_checks,
     stack_checks,
 )
@@ -28,6 +30,8 @@ CHECKS: tuple[Check, ...] = (
     *athena_checks.CHECKS,
     *aws_checks.CHECKS,
     *link_checks.CHECKS,
+    *backfill_checks.CHECKS,
+    *key_checks.CHECKS,
 )
 """Every check, in the order in which they are carried out."""
 

@@ -8,8 +8,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import requests
 
+from room_reports.api.presign import links_source
 from room_reports_command.doctor.check import Area, Check, Outcome, finding, not_checked, ok
-from room_reports_command.doctor.examination import Examination
+from room_reports_command.doctor.examination import PREFIX, Examination
 
 _TIMEOUT = (10.0, 35.0)
 _RESPONSES = {
@@ -19,6 +20,7 @@ _RESPONSES = {
     "QUOTA_EXCEEDED": ("429", "quota_exceeded"),
 }
 """The status and the code of each gateway response, as docs/contract.md has them."""
+_OTHER_ORIGIN = "https://example.com"
 _NO_KEY = "the API is called with an IAM signature, and not with a key (ApiAuthorization=iam)"
 
 
@@ -148,6 +150,25 @@ def _cors(given: Examination) -> Iterator[Outcome]:
         yield ok(f"the API allows {origin}")
 
 
+def _bucket_cors(given: Examination) -> Iterator[Outcome]:
+    """Ask the bucket as a browser does before a page reads a file by its link."""
+    page = urlsplit(given.stack.api_url)
+    allowed = {"the web page": f"{page.scheme}://{page.netloc}"}
+    if origin := given.stack.parameters.get("CorsOrigin", ""):
+        allowed["CorsOrigin"] = origin
+    url = f"{links_source(given.stack.links, given.bucket)}{PREFIX}cors"
+    for subject, origin in {**allowed, "any other page": _OTHER_ORIGIN}.items():
+        asked = {
+            "Origin": origin,
+            "Access-Control-Request-Method": "GET",
+            "Access-Control-Request-Headers": "range",
+        }
+        found = request("OPTIONS", url, headers=asked).headers.get("Access-Control-Allow-Origin")
+        may = found in (origin, "*")
+        text = f"the bucket {'allows' if may else 'does not allow'} {origin}"
+        yield ok(text, subject) if may == (subject in allowed) else finding(text, subject)
+
+
 CHECKS = (
     Check(
         "gateway-responses",
@@ -172,5 +193,13 @@ CHECKS = (
         "Browsers refuse the API's responses to that site.",
         "docs/parameters.md#downloads-api",
         _cors,
+    ),
+    Check(
+        "bucket-cors",
+        Area.AWS,
+        "The bucket lets the web page and the site in CorsOrigin read files, and no other page.",
+        "The web page cannot download a range as one file, or a foreign page can read links.",
+        "docs/first-deployment.md#bucket-cors",
+        _bucket_cors,
     ),
 )

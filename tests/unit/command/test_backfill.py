@@ -20,7 +20,7 @@ US = Series("attendees", "us", Granularity.DAY)
 EU = Series("attendees", "eu", Granularity.DAY)
 
 
-def batch(windows: int) -> dict[str, Any]:
+def portion(windows: int) -> dict[str, Any]:
     return {"backfill": {"windows": windows}}
 
 
@@ -30,7 +30,7 @@ def result(exported: int, rows: int = 0, **failed: int) -> dict[str, Any]:
 
 
 def test_before_the_plan_is_there_nothing_is_known() -> None:
-    progress = progress_of({"request.json": REQUEST, "us/round-001.json": [batch(3)]})
+    progress = progress_of({"request.json": REQUEST, "us/round-001.json": [portion(3)]})
     assert not progress.planned
     assert progress.seconds_left(START + timedelta(minutes=1)) is None
     assert line(progress, START) == "Looking for what is due …"
@@ -41,7 +41,7 @@ def test_the_rate_and_the_time_left() -> None:
     progress = progress_of(
         {
             "request.json": REQUEST,
-            "us/round-001.json": [batch(30), batch(10)],
+            "us/round-001.json": [portion(30), portion(10)],
             "eu/round-001.json": [],
             "us/round-001/00000.json": result(10, 500),
         }
@@ -59,14 +59,14 @@ def test_the_rate_and_the_time_left() -> None:
 def test_a_failure_that_a_later_round_made_up_for_is_none() -> None:
     objects = {
         "request.json": REQUEST,
-        "us/round-001.json": [batch(3)],
-        "eu/round-001.json": [batch(2)],
+        "us/round-001.json": [portion(3)],
+        "eu/round-001.json": [portion(2)],
         "us/round-001/00000.json": result(1, 10, HTTP_503=2),
         "eu/round-001/00000.error.json": {"error": "Lambda.Timeout", "cause": "…"},
     }
     assert progress_of(objects).failed == 3
     assert progress_of(objects).regions["eu"].failed == {"Lambda.Timeout": 1}
-    objects["us/round-002.json"] = [batch(2)]
+    objects["us/round-002.json"] = [portion(2)]
     objects["us/round-002/00000.json"] = result(2, 20)
     progress = progress_of(objects)
     assert progress.regions["us"].failed == {}
@@ -79,17 +79,17 @@ def test_a_failure_that_a_later_round_made_up_for_is_none() -> None:
         max_size=20,
     )
 )
-def test_what_is_done_adds_up_to_what_was_due(batches: list[tuple[str, int, int]]) -> None:
+def test_what_is_done_adds_up_to_what_was_due(portions: list[tuple[str, int, int]]) -> None:
     objects: dict[str, Any] = {"request.json": REQUEST}
     for region in ("us", "eu"):
-        of_region = [each for each in batches if each[0] == region]
-        objects[f"{region}/round-001.json"] = [batch(windows) for _, windows, _ in of_region]
+        of_region = [each for each in portions if each[0] == region]
+        objects[f"{region}/round-001.json"] = [portion(windows) for _, windows, _ in of_region]
         for number, (_, windows, rows) in enumerate(of_region):
             objects[f"{region}/round-001/{number:05}.json"] = result(windows, rows)
     progress = progress_of(objects)
-    assert progress.done == progress.total == sum(windows for _, windows, _ in batches)
-    assert progress.rows == sum(rows for *_, rows in batches)
-    if batches:
+    assert progress.done == progress.total == sum(windows for _, windows, _ in portions)
+    assert progress.rows == sum(rows for *_, rows in portions)
+    if portions:
         assert progress.seconds_left(START + timedelta(seconds=9)) == 0
 
 
@@ -122,8 +122,8 @@ def test_the_bar_and_the_summary_show_the_numbers() -> None:
     progress = progress_of(
         {
             "request.json": REQUEST,
-            "us/round-001.json": [batch(30)],
-            "eu/round-001.json": [batch(10)],
+            "us/round-001.json": [portion(30)],
+            "eu/round-001.json": [portion(10)],
             "us/round-001/00000.json": result(12, 345, HTTP_503=2),
         }
     )

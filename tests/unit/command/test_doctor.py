@@ -3,8 +3,9 @@
 import base64
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,12 +13,15 @@ from local.stack.template import load_template
 from room_reports_command.doctor import CHECKS
 from room_reports_command.doctor.athena_checks import (
     declared_types,
+    judge_modified,
     judge_pruning,
     judge_time,
     judge_types,
 )
-from room_reports_command.doctor.bucket_checks import denies_plain_http
+from room_reports_command.doctor.backfill_checks import judge_children, judge_definition
+from room_reports_command.doctor.bucket_checks import denies_plain_http, longest_link
 from room_reports_command.doctor.check import Area, State
+from room_reports_command.doctor.key_checks import lacking_statements
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "first-deployment.md"
@@ -27,7 +31,8 @@ def test_the_page_lists_what_doctor_checks() -> None:
     listed = re.findall(
         r"^\| `([a-z-]+)` \| (.+) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE
     )
-    assert listed == [(each.name, each.question) for each in CHECKS if each.area is Area.AWS]
+    in_order = sorted(CHECKS, key=lambda each: each.area is not Area.AWS)
+    assert listed == [(each.name, each.question) for each in in_order]
 
 
 def test_each_check_has_a_name_of_its_own() -> None:
@@ -77,6 +82,95 @@ def test_the_policy_of_the_template_denies_plain_http() -> None:
     document = load_template()["Resources"]["BucketPolicy"]["Properties"]["PolicyDocument"]
     assert denies_plain_http(json.dumps(document, default=str))
     assert denies_plain_http(policy())
+
+
+def link_policy(age: str = "900000", **changed: object) -> str:
+    condition = {
+        "StringEquals": {"s3:authType": "REST-QUERY-STRING"},
+        "NumericGreaterThan": {"s3:signatureAge": age},
+    }
+    return policy(**{"Condition": condition, **changed})
+
+
+def test_the_policy_of_the_template_limits_the_age_of_links() -> None:
+    document = load_template()["Resources"]["BucketPolicy"]["Properties"]["PolicyDocument"]
+    text = json.dumps(document).replace('{"Fn::Sub": "${LinkTtlSeconds}000"}', '"900000"')
+    assert longest_link(text) == 900
+    assert longest_link(link_policy()) == 900
+    assert longest_link(link_policy("604800000")) == 604_800
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"Effect": "Allow"},
+        {"Principal": {"AWS": "arn:aws:iam::123456789012:root"}},
+        {"Action": "s3:GetObject"},
+        {"Condition": {"NumericGreaterThan": {"s3:signatureAge": "900000"}}},
+        {"Condition": {"StringEquals": {"s3:authType": "REST-QUERY-STRING"}}},
+    ],
+)
+def test_a_policy_that_allows_links_of_any_age_is_found(changed: dict[str, Any]) -> None:
+    assert longest_link(link_policy(**changed)) is None
+
+
+ACCOUNT = "123456789012"
+
+
+def documented_key_policy() -> list[dict[str, object]]:
+    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    (block,) = [
+        each for each in re.findall(r"```json\n(.+?)```", page, re.DOTALL) if "kms:" in each
+    ]
+    statements: list[dict[str, object]] = json.loads(block)
+    return statements
+
+
+def lacking(statements: list[dict[str, object]], *, alarms: bool = True) -> int:
+    return len(lacking_statements(json.dumps({"Statement": statements}), ACCOUNT, alarms=alarms))
+
+
+def test_the_key_policy_of_the_page_is_enough_and_each_statement_is_needed() -> None:
+    root, cloudwatch = documented_key_policy()
+    assert lacking([root, cloudwatch]) == 0
+    assert lacking([root]) == 1
+    assert lacking([root], alarms=False) == 0
+    assert lacking([cloudwatch]) == 1
+    assert lacking([]) == 2
+    assert lacking([{**root, "Effect": "Deny"}, cloudwatch]) == 1
+    assert lacking([{**root, "Principal": {"AWS": "arn:aws:iam::210987654321:root"}}]) == 2
+    assert lacking([root, {**cloudwatch, "Action": "kms:Decrypt"}]) == 1
+    assert (
+        lacking([{**root, "Principal": {"AWS": [ACCOUNT]}, "Action": ["kms:*"]}], alarms=False) == 0
+    )
+
+
+def test_a_definition_that_is_refused_is_found() -> None:
+    diagnostic = {"severity": "ERROR", "code": "SCHEMA_VALIDATION_FAILED", "message": "no Map here"}
+    assert judge_definition("OK", []).state is State.OK
+    refused = judge_definition("FAIL", [diagnostic])
+    assert (refused.state, refused.found) == (
+        State.FINDING,
+        "SCHEMA_VALIDATION_FAILED: no Map here",
+    )
+    assert judge_definition("FAIL", []).state is State.FINDING
+
+
+@pytest.mark.parametrize(
+    ("at_once", "state"),
+    [(0, State.FINDING), (1, State.OK), (8, State.OK), (9, State.FINDING), (1000, State.FINDING)],
+)
+def test_child_workflows_without_the_limit_are_found(at_once: int, state: State) -> None:
+    assert judge_children("backfill-1", at_once, 8).state is state
+
+
+def test_a_wrong_time_of_a_file_is_found() -> None:
+    written = datetime(2026, 3, 2, 1, 7, 30, tzinfo=UTC)
+    seconds = written.timestamp()
+    assert judge_modified(f"{seconds + 0.4:.3f}", written).state is State.OK
+    assert judge_modified("1.772413650E9", written).state is State.OK
+    assert judge_modified(f"{seconds + 3600}", written).state is State.FINDING
+    assert judge_modified(None, written).state is State.NOT_CHECKED
 
 
 @pytest.mark.parametrize(
