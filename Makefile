@@ -107,8 +107,9 @@ coverage: $(DEV) ## Check what the last test-unit and test-integration covered o
 	@$(BIN)/coverage combine --quiet --keep .coverage-test-unit .coverage-test-integration
 	@$(BIN)/coverage report
 
+# Two stacks at the same time, because the tests mostly wait.
 test-stack: $(STACK) $(VENVS)/runtime/.stamp ## End-to-end tests of the real template, on the local stack
-	@$(PYTEST) tests/e2e
+	@$(PYTEST) -n 2 --dist loadfile tests/e2e
 
 test-page: $(STACK) $(VENVS)/page/.stamp ## The web page and what it tells readers to run, in Debian's Chromium
 	@if command -v chromium > /dev/null; then $(VENVS)/page/bin/pytest tests/page; \

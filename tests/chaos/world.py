@@ -91,6 +91,8 @@ class SimulatedWorld(World):
         self._random = Random(f"world {seed}")
         self._seed = seed
         self._requests = 0
+        self.s3_waits = 0
+        """Requests to S3 that are under way."""
         self._attempts: Counter[str] = Counter()
         super().__init__(seed=seed, runtime=self.simulation, **arguments)
         self.calls: list[tuple[str, Call]] = []
@@ -149,7 +151,7 @@ class SimulatedWorld(World):
         event = self.scheduled_event()
         now = datetime.fromisoformat(str(event["time"]))
         self.calls.clear()
-        self._requests = 0
+        self._requests = self.s3_waits = 0
         processes = {}
         for name, exporter in exporters:
             self.trace.add(self.now, "run", name, "begins")
@@ -278,7 +280,14 @@ class SimulatedWorld(World):
 
     def _s3_latency(self, **_: object) -> None:
         self._count_request()
-        self.simulation.sleep(self.latency / 10 * self._random.random())
+        self._wait_for_s3(self.latency / 10 * self._random.random())
+
+    def _wait_for_s3(self, seconds: float) -> None:
+        self.s3_waits += 1
+        try:
+            self.simulation.sleep(seconds)
+        finally:
+            self.s3_waits -= 1
 
     def _s3_retry(
         self, attempts: int, response: tuple[Any, Any] | None = None, **_: object
@@ -287,7 +296,7 @@ class SimulatedWorld(World):
         status = response[0].status_code if response else 503
         if attempts >= self._s3_attempts or status < 500:
             return None
-        self.simulation.sleep(self._random.random())
+        self._wait_for_s3(self._random.random())
         return 0.0
 
     def _region_at(self, url: str) -> str:
@@ -391,6 +400,11 @@ class ChaosWorld(SimulatedWorld):
         self._until_pause -= 1
         if self._until_pause:
             return
+        # A response of Kaltura may take hours here. A request to S3 takes minutes at most: the
+        # exporter's margin before a milestone relies on that.
+        until = self.simulation.monotonic() + 60  # a run that was killed does not end its waits
+        while self.s3_waits and self.simulation.monotonic() < until:
+            self.simulation.sleep(0.01)
         self.struck["a run overtaken by another"] += 1
         self.now += timedelta(seconds=self.step.pause)
         event, name = self.scheduled_event(), self._name()
