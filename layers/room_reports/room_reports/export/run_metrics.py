@@ -108,11 +108,11 @@ def _measure_files(result: RunResult) -> None:
 
 
 def _measure_calls(region: str, calls: Calls) -> None:
-    if calls.seconds:
-        of_region = EphemeralMetrics(namespace=NAMESPACE)
-        of_region.add_dimension("region", region)
-        for seconds in calls.seconds:
-            of_region.add_metric("KalturaSeconds", MetricUnit.Seconds, seconds)
+    of_region = EphemeralMetrics(namespace=NAMESPACE)
+    of_region.add_dimension("region", region)
+    for seconds in calls.seconds:
+        of_region.add_metric("KalturaSeconds", MetricUnit.Seconds, seconds)
+    if of_region.metric_set:  # Powertools emits every hundred values by itself
         of_region.flush_metrics()
     for code, count in (calls.errors or {}).items():
         of_code = EphemeralMetrics(namespace=NAMESPACE)
