@@ -154,8 +154,9 @@ BENCH := $(VENVS)/bench/.stamp $(VENVS)/bench-dlt/.stamp $(VENVS)/sam/.stamp $(V
 bench: $(BENCH) ## Measure beside other programs, or ONLY="normalise latency"; write tests/bench/RESULTS.md
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/$(LAYER) $(VENVS)/bench/bin/python -m tests.bench
 
+# A worker more than cores, because each waits for its threads to pass the baton.
 test-chaos: $(DEV) ## Run 200 chaos tests
-	@SEEDS=200 $(PYTEST) -n auto tests/chaos
+	@SEEDS=200 $(PYTEST) -n $$(($$(nproc) + 1)) tests/chaos
 
 chaos: $(DEV) ## Run SEEDS chaos tests and a month of lasting faults, or one SEED
 	@$(if $(SEED),SEED=$(SEED) $(PYTEST) tests/chaos/test_chaos.py,\

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 import boto3
+from botocore import UNSIGNED
 from botocore.config import Config
 
 from local.kaltura.api import Call
@@ -268,6 +269,9 @@ class SimulatedWorld(World):
             region_name="us-east-1",
             config=Config(
                 s3={"addressing_style": "path"},
+                # The S3 in memory checks no signature, and this saves a fifth of the time.
+                signature_version=UNSIGNED,
+                user_agent="simulation",
                 retries={"mode": "standard", "total_max_attempts": self._s3_attempts},
                 max_pool_connections=64,
                 connect_timeout=60,
