@@ -150,7 +150,7 @@ _S3_KEY = '"s3://$BENCH_BUCKET/$2"'
 _COMMANDS: Mapping[str, Sequence[str | Path]] = {
     EXPORTER: [_BENCH / "python", _PROGRAMS / "exporter.py"],
     PLAIN: [_BENCH / "python", _PROGRAMS / "plain_script.py"],
-    CSV_SCRIPT: [_BENCH / "python", _PROGRAMS / "csv_script.py"],
+    CSV_SCRIPT: [_BENCH / "python", _PROGRAMS / "plain_script.py", "csv"],
     CURL_AWS: _shell(f"aws s3 cp --no-progress - {_S3_KEY}"),
     CURL_S5CMD: _shell(f's5cmd --endpoint-url "$AWS_ENDPOINT_URL_S3" pipe {_S3_KEY}'),
     DLT: [_DLT, _PROGRAMS / "dlt_pipeline.py"],

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import boto3
 
 from local.stack.stack import Stack
 from room_reports_command.stack import Connection, DeployedStack
-from tests.e2e.deployed import simulation
+from tests.e2e.deployed import settings, simulation
 
 ROOT = Path(__file__).parents[2]
 _SECONDS = 120.0
@@ -53,6 +54,22 @@ def slow_kaltura(stack: Stack, seconds: float) -> Iterator[None]:
     finally:
         for region in stack.kaltura.urls:
             simulation(stack, region, "latency", "PUT", {"seconds": 0})
+
+
+@contextmanager
+def failing_report(stack: Stack, days: int) -> Iterator[None]:
+    """Let a report of eu fail on days that were not exported before, and heal it afterwards.
+
+    Args:
+        days: How many days a run looks back meanwhile.
+    """
+    fault = {"kind": "api_error", "code": "SERVICE_FORBIDDEN", "times": None, "report": 6001}
+    simulation(stack, "eu", "faults", "POST", [fault])
+    with settings(stack, CATCH_UP_DAYS=str(days)):
+        assert stack.run_schedule(datetime.now(UTC)).error is not None
+        yield
+        simulation(stack, "eu", "faults", "DELETE")
+        assert stack.run_schedule(datetime.now(UTC)).error is None
 
 
 class Operator:

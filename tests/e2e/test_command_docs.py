@@ -21,8 +21,7 @@ from room_reports_command.doctor.examination import Examination
 from room_reports_command.errors import ExitCode
 from room_reports_command.status import read_status
 from room_reports_command.status import rendered as rendered_status
-from tests.e2e.deployed import settings, simulation
-from tests.e2e.operator import Operator, slow_kaltura
+from tests.e2e.operator import Operator, failing_report, slow_kaltura
 
 pytestmark = pytest.mark.e2e
 
@@ -94,13 +93,8 @@ def picture(name: str, command: str, shown: Sequence[RenderableType]) -> str:
 @pytest.fixture
 def late_region(operator: Operator) -> Iterator[Operator]:
     """Return the operator of a stack in which a report of eu has failed."""
-    fault = {"kind": "api_error", "code": "SERVICE_FORBIDDEN", "times": None, "report": 6001}
-    simulation(operator.stack, "eu", "faults", "POST", [fault])
-    with settings(operator.stack, CATCH_UP_DAYS="3"):
-        assert operator.stack.run_schedule(datetime.now(UTC)).error is not None
+    with failing_report(operator.stack, 3):
         yield operator
-        simulation(operator.stack, "eu", "faults", "DELETE")
-        assert operator.stack.run_schedule(datetime.now(UTC)).error is None
 
 
 def test_a_picture_of_status(late_region: Operator) -> None:

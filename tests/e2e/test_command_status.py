@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.e2e.deployed import settings, simulation
-from tests.e2e.operator import Operator
+from tests.e2e.operator import Operator, failing_report
 
 pytestmark = pytest.mark.e2e
 
@@ -21,13 +20,8 @@ SERIES = [
 @pytest.fixture(scope="module")
 def failing_region(operator: Operator) -> Iterator[Operator]:
     """Return the operator of a stack in which older days of eu have failed."""
-    fault = {"kind": "api_error", "code": "SERVICE_FORBIDDEN", "times": None, "report": 6001}
-    simulation(operator.stack, "eu", "faults", "POST", [fault])
-    with settings(operator.stack, CATCH_UP_DAYS="5"):
-        assert operator.stack.run_schedule(datetime.now(UTC)).error is not None
+    with failing_report(operator.stack, 5):
         yield operator
-        simulation(operator.stack, "eu", "faults", "DELETE")
-        assert operator.stack.run_schedule(datetime.now(UTC)).error is None
 
 
 def test_a_healthy_stack_is_on_time(operator: Operator) -> None:

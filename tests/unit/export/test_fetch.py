@@ -51,12 +51,18 @@ class CappedRegion:
         return consume(iter([b"\xef\xbb\xbf" + text.encode()]))
 
 
-def fetched_rooms(*rooms: str) -> list[str]:
-    region = cast("KalturaRegion", CappedRegion(*rooms))
+def fetched(region: object) -> list[str]:
+    """Return the room of each row of the report as it is fetched from a region, in order."""
     out = io.BytesIO()
-    fetcher = ReportFetcher(Receiver(SETTINGS, region, Deadline.after(60)))
-    fetcher.fetch(REQUEST, out, compress=False)
-    return sorted(row[0] for row in list(read_csv(out))[1:])
+    receiver = Receiver(SETTINGS, cast("KalturaRegion", region), Deadline.after(60))
+    ReportFetcher(receiver).fetch(REQUEST, out, compress=False)
+    header, *rows = read_csv(out)
+    assert header[0] == REQUEST.report.columns[0].name
+    return sorted(row[0] for row in rows)
+
+
+def fetched_rooms(*rooms: str) -> list[str]:
+    return fetched(CappedRegion(*rooms))
 
 
 def test_pieces_add_up_to_the_whole_report() -> None:
@@ -104,11 +110,7 @@ class TimedRegion:
 
 
 def fetched_by_time(*rooms: str) -> list[str]:
-    region = cast("KalturaRegion", TimedRegion(*rooms))
-    out = io.BytesIO()
-    fetcher = ReportFetcher(Receiver(SETTINGS, region, Deadline.after(60)))
-    fetcher.fetch(REQUEST, out, compress=False)
-    return [row[0] for row in list(read_csv(out))[1:]]
+    return fetched(TimedRegion(*rooms))
 
 
 def test_rooms_beyond_the_cap_are_found_in_shorter_windows() -> None:
@@ -138,10 +140,8 @@ class HeavyRegion(TimedRegion):
 
 
 def test_a_heavy_report_without_any_room_is_not_taken_for_an_empty_one() -> None:
-    region = cast("KalturaRegion", HeavyRegion())
-    fetcher = ReportFetcher(Receiver(SETTINGS, region, Deadline.after(60)))
     with pytest.raises(TooHeavyError):
-        fetcher.fetch(REQUEST, io.BytesIO(), compress=False)
+        fetched(HeavyRegion())
 
 
 class HeavyDayRegion(TimedRegion):
@@ -157,11 +157,7 @@ class HeavyDayRegion(TimedRegion):
 
 
 def fetched_by_half(*rooms: str) -> list[str]:
-    region = cast("KalturaRegion", HeavyDayRegion(*rooms))
-    out = io.BytesIO()
-    fetcher = ReportFetcher(Receiver(SETTINGS, region, Deadline.after(60)))
-    fetcher.fetch(REQUEST, out, compress=False)
-    return [row[0] for row in list(read_csv(out))[1:]]
+    return fetched(HeavyDayRegion(*rooms))
 
 
 def test_rooms_of_a_heavy_report_are_found_in_both_halves_of_its_window() -> None:
@@ -204,7 +200,5 @@ def test_a_heavy_report_is_empty_when_earlier_rooms_have_no_row_in_it() -> None:
 
 
 def test_a_heavy_report_fails_when_it_does_not_work_by_room_either() -> None:
-    region = cast("KalturaRegion", QuietDayRegion(by_room=False))
-    fetcher = ReportFetcher(Receiver(SETTINGS, region, Deadline.after(60)))
     with pytest.raises(TooHeavyError):
-        fetcher.fetch(REQUEST, io.BytesIO(), compress=False)
+        fetched(QuietDayRegion(by_room=False))

@@ -2,12 +2,11 @@
 
 import io
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.errors import StorageError
+from tests.support.exporter import s3_client
 from tests.support.scripted_server import Response, ScriptedServer, head, response, serving
 
 BODY = bytes(range(256)) * 4096
@@ -20,15 +19,7 @@ DENIED = response(b"<Error><Code>AccessDenied</Code></Error>", "application/xml"
 
 
 def bucket(server: ScriptedServer) -> Bucket:
-    client = boto3.client(
-        "s3",
-        endpoint_url=server.url,
-        region_name="us-east-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
-    )
-    return Bucket(client, "bucket")
+    return Bucket(s3_client(server.url, attempts=1), "bucket")
 
 
 @pytest.mark.parametrize("broken", [0, 1, 3])

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.errors import StorageError
+from tests.support.exporter import s3_client
 from tests.support.s3.server import S3Server
 
 KEY = "state/settings.json"
@@ -21,15 +20,7 @@ def server() -> Iterator[S3Server]:
 
 @pytest.fixture
 def bucket(server: S3Server) -> Bucket:
-    client = boto3.client(
-        "s3",
-        endpoint_url=server.url,
-        region_name="us-east-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
-    )
-    return Bucket(client, "bucket")
+    return Bucket(s3_client(server.url, attempts=1), "bucket")
 
 
 def test_a_missing_object_is_missing_although_s3_denies_reading_it(
