@@ -87,11 +87,9 @@ class KalturaCsvReader:
                 elif not self._last_may_break:
                     self._number += count
                     yield lines, count, spans, self._rows_of(lines, spans)
-                elif spans:
-                    yield self._rows(lines)
                 else:
                     yield self._last_row()
-                    yield self._without_last(lines, count)
+                    yield self._without_last(lines, count, spans)
         yield self._last_row()
 
     def _rows_of(self, lines: bytes, spans: Spans) -> list[list[str]]:
@@ -100,14 +98,15 @@ class KalturaCsvReader:
             return []
         split = self._decode(b"".join([lines[start:end] for start, end in spans])).split("\n")
         del split[-1]
-        return [_unquoted(x.split(",")) if '"' in x else x.split(",") for x in split]
+        return [_unquoted(line.split(",")) if '"' in line else line.split(",") for line in split]
 
-    def _without_last(self, lines: bytes, count: int) -> Block:
-        """Return all strict lines but the last, whose row may go on."""
+    def _without_last(self, lines: bytes, count: int, spans: Spans) -> Block:
+        """Return all rows but the last, which may go on."""
         self._number += count
         last = lines.rfind(b"\n", 0, -1) + 1
-        self._keep(lines[last:-1].decode())
-        return lines[:last], count - 1, [], []
+        self._keep(self._decode(lines[last:-1]))
+        spans = [span for span in spans if span[0] < last]
+        return lines[:last], count - 1, spans, self._rows_of(lines, spans)
 
     def _blocks(self) -> Iterator[bytes]:
         """Yield complete lines, without the header."""
