@@ -58,7 +58,7 @@ $(VENVS)/%/.stamp: requirements/%.txt $(VENVS)/uv/.stamp
 DEV := $(VENVS)/dev/.stamp
 STACK := $(DEV) $(VENVS)/sam/.stamp $(VENVS)/ministack/.stamp
 
-setup: $(STACK) $(VENVS)/runtime/.stamp $(VENVS)/hive/.stamp $(VENVS)/page/.stamp ## Install every tool that the other targets use
+setup: $(STACK) $(VENVS)/runtime/.stamp $(VENVS)/hive/.stamp $(VENVS)/page/.stamp ## Install the environments of most targets
 
 # The tools that check the web page's sources. They are not needed to build or deploy it.
 node_modules/.stamp: package.json package-lock.json .npmrc

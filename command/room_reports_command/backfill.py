@@ -30,6 +30,7 @@ from room_reports_command.errors import (
 )
 from room_reports_command.output import Output, counted
 from room_reports_command.plan import scope_of, survey
+from room_reports_command.prompts import confirmed
 from room_reports_command.run_records import latest_runs
 from room_reports_command.stack import DeployedStack
 
@@ -219,7 +220,7 @@ def _watch(
 def _confirm(output: Output) -> None:
     if not output.interactive:
         raise InputError("There is no terminal to confirm on.", "Add --yes.")
-    if not typer.confirm("Start it?", default=True, err=True):
+    if not confirmed("Start it?"):
         raise InputError("Not started.")
 
 
@@ -229,7 +230,7 @@ def _machine(stack: DeployedStack) -> str:
     except KeyError:
         raise StackError(
             f"The stack {stack.name} is of a version without backfills.",
-            "Deploy the current version: sam build && sam deploy",
+            "Deploy the current version: sam build && sam deploy --config-file deploy.toml",
         ) from None
 
 

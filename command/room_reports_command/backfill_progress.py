@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from room_reports.backfill.store import PREFIX
 from room_reports.model.windows import parse_timestamp
 from room_reports.runtime import ThreadRuntime, map_concurrently
 from room_reports.storage.bucket import Bucket
 
-PREFIX = "backfill/"
 _PORTIONS = re.compile(r"(?P<region>[a-z0-9-]+)/round-(?P<round>\d+)\.json")
 _RESULT = re.compile(
     r"(?P<region>[a-z0-9-]+)/round-(?P<round>\d+)/(?P<portion>\d+)(?P<kind>\.down|\.error|)\.json"
@@ -71,28 +71,6 @@ class BackfillProgress:
         """Return an estimate of the seconds until the end; None before there is a rate."""
         rate = self.rate(now)
         return (self.total - self.done) / rate if rate and self.planned else None
-
-    def to_dict(self, now: datetime) -> dict[str, Any]:
-        """Return the progress as JSON holds it."""
-        left = self.seconds_left(now)
-        return {
-            "windows": self.total,
-            "done": self.done,
-            "rows": self.rows,
-            "windows_per_second": round(self.rate(now), 3),
-            "seconds_left": None if left is None else round(left),
-            "failed": self.failed,
-            "regions": {
-                name: {
-                    "windows": each.total,
-                    "done": each.done,
-                    "rows": each.rows,
-                    "round": each.round,
-                    "failed": dict(each.failed),
-                }
-                for name, each in self.regions.items()
-            },
-        }
 
 
 def progress_of(objects: Mapping[str, Any]) -> BackfillProgress:

@@ -29,6 +29,7 @@ from room_reports_command.context import Context, with_context
 from room_reports_command.download import download, join, replacing
 from room_reports_command.errors import InputError, NotExportedError
 from room_reports_command.output import Output, counted
+from room_reports_command.prompts import ask
 from room_reports_command.sources import (
     LATEST,
     Found,
@@ -126,7 +127,7 @@ def _key() -> str:
         raise InputError(
             "The API needs a key.", f"Set {_KEY_VARIABLE}; it is not an option, which others see."
         )
-    return str(typer.prompt("API key (not shown)", hide_input=True, err=True)).strip()
+    return ask("API key (not shown)", hidden=True)
 
 
 def _find(source: Source, series: Series, start: str) -> Found:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -148,6 +148,3 @@ def _count_lines(stream: Iterator[bytes]) -> int:
         if chunk:
             lines, last = lines + chunk.count(b"\n"), chunk
     return lines + (bool(last) and not last.endswith(b"\n"))
-
-
-Clock = Callable[[], datetime]

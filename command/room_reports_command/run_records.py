@@ -10,6 +10,7 @@ from room_reports.model.errors import WindowError
 from room_reports.model.windows import parse_timestamp
 from room_reports.runtime import ThreadRuntime, map_concurrently
 from room_reports.storage.bucket import Bucket
+from room_reports.storage.keys import run_records_of
 
 _DAYS_BACK = 7
 _CONCURRENT_READS = 8
@@ -67,7 +68,7 @@ def latest_runs(
     for days in range(_DAYS_BACK + 1):
         day = (now - timedelta(days=days)).date()
         # Run ids begin with the time, so that the keys of a day are in the order of its runs.
-        keys = sorted(bucket.keys(f"runs/dt={day.isoformat()}/"), reverse=True)
+        keys = sorted(bucket.keys(run_records_of(day)), reverse=True)
         while keys:
             missing = most - len(runs)
             if missing <= 0:

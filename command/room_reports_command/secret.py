@@ -17,6 +17,7 @@ from room_reports_command.context import Context, with_context
 from room_reports_command.errors import InputError, KalturaRefusedError
 from room_reports_command.kaltura import Trial, try_credentials
 from room_reports_command.output import Output, table
+from room_reports_command.prompts import ask
 from room_reports_command.stack import DeployedStack
 
 app = typer.Typer(no_args_is_help=True, help="Kaltura's credentials, in AWS Secrets Manager.")
@@ -155,20 +156,18 @@ def _ask(region: Region) -> dict[str, Any]:
     """Ask for one region's credentials on the terminal; secrets are not echoed."""
     typer.echo(f"\nRegion {region.name} ({region.base_url})", err=True)
     while True:
-        form = typer.prompt(f"  Form ({', '.join(_FORMS)})", default="app-token", err=True)
+        form = ask(f"  Form ({', '.join(_FORMS)})", default="app-token")
         if form in _FORMS:
             break
         typer.echo(f"  Write one of: {', '.join(_FORMS)}", err=True)
     entry: dict[str, Any] = {}
     for name in _FORMS[form]:
         optional = name in _OPTIONAL
-        value = typer.prompt(
+        value = ask(
             f"  {name}{' (not shown)' if name in _HIDDEN else ''}",
-            hide_input=name in _HIDDEN,
             default="" if optional else None,
-            show_default=False,
-            err=True,
-        ).strip()
+            hidden=name in _HIDDEN,
+        )
         if value or not optional:
             entry[name] = int(value) if name == "partner_id" and value.isdigit() else value
     return entry

@@ -265,7 +265,7 @@ class DeployedStack:
         ]
         if names:
             return f"Give --stack one of these: {', '.join(sorted(names))}."
-        return "Check --profile and --aws-region, or deploy the stack with sam deploy."
+        return "Check --profile and --aws-region, or deploy the stack: see README.md."
 
 
 def _outputs(description: Any) -> dict[str, str]:

@@ -154,6 +154,10 @@ def test_on_a_terminal_it_asks_and_shows_a_bar(operator: Operator) -> None:
         ["backfill", *range_of("2025-07"), "--regions", "us"], [("Start it?", "n\r")]
     )
     assert code == 2
+    code, shown = operator.type(
+        ["backfill", *range_of("2025-07"), "--regions", "us"], [("Start it?", "\x03")]
+    )
+    assert code == 130, shown
     assert exported(operator, "2025-07") == 0
 
 

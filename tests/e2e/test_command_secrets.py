@@ -81,6 +81,14 @@ def test_what_is_typed_is_not_shown(operator: Operator) -> None:
     assert "not saved" in shown
 
 
+def test_ctrl_c_at_a_question_exits_as_documented_and_saves_nothing(operator: Operator) -> None:
+    before = saved(operator)
+    for typed in ([("Form", "\x03")], [("Form", "\r"), ("partner_id", "\x03")]):
+        code, shown = operator.type(["secret", "set", "--regions", "eu"], typed)
+        assert code == 130, shown
+    assert saved(operator) == before
+
+
 def test_a_key_works_until_it_is_revoked(operator: Operator) -> None:
     ran = operator.run("key", "create", "jane@example.edu")
     assert ran.code == 0, ran.err

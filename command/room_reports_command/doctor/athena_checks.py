@@ -125,7 +125,7 @@ def _time_zone(given: Examination) -> Iterator[Outcome]:
 
 
 def judge_time(zone: str, found: str | None, expected: str) -> Outcome:
-    """Return whether Athena converted a time rightly."""
+    """Return whether Athena converted a time correctly."""
     if found == expected:
         return ok(expected, zone)
     return finding(f"Athena says {found}, and it is {expected}", zone)
@@ -263,7 +263,7 @@ CHECKS = (
     Check(
         "time-zone",
         Area.AWS,
-        "Athena knows the time zone, and converts a time in it rightly.",
+        "Athena knows the time zone, and converts a time in it correctly.",
         "Sessions are put into the wrong day, or the views fail.",
         "docs/first-deployment.md#time-zone",
         _time_zone,

@@ -7,11 +7,11 @@ from typing import Any
 
 from room_reports.export.notifications import UNSENT_PREFIX
 from room_reports.model.windows import iso
+from room_reports.storage.keys import QUARANTINE_PREFIX
 from room_reports_command.doctor.check import Area, Check, Outcome, finding, ok
 from room_reports_command.doctor.examination import Examination
 from room_reports_command.output import counted
 
-_QUARANTINE = "quarantine/"
 _DEFAULT_LIFETIME = 900
 """The template's default of LinkTtlSeconds."""
 
@@ -123,7 +123,7 @@ def _uploads(given: Examination) -> Iterator[Outcome]:
 
 
 def _quarantine(given: Examination) -> Iterator[Outcome]:
-    kept = [item for item in given.stack.bucket.small_objects(_QUARANTINE) if item.size]
+    kept = [item for item in given.stack.bucket.small_objects(QUARANTINE_PREFIX) if item.size]
     if kept:
         newest = max(kept, key=lambda item: item.last_modified)
         responses = counted(len(kept), "response")

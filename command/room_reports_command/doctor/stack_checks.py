@@ -137,7 +137,7 @@ def _alarm_email(given: Examination) -> Iterator[Outcome]:
     if not address:
         yield finding(
             "AlarmEmail is empty",
-            cure="sam deploy --parameter-overrides AlarmEmail=ADDRESS",
+            cure="sam deploy --config-file deploy.toml --parameter-overrides AlarmEmail=ADDRESS",
         )
         return
     topic = given.stack.resources["AlarmTopic"]
@@ -172,7 +172,7 @@ CHECKS = (
         Area.STACK,
         "The stack is deployed completely, with all its outputs.",
         "A deployment failed, or is not finished.",
-        "sam build && sam deploy",
+        "sam build && sam deploy --config-file deploy.toml",
         _deployed,
     ),
     Check(

@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from room_reports.model.errors import WindowError
 from room_reports.model.regions import REGION_NAME
 from room_reports.model.windows import Granularity, Window, parse_date
 
 SLUG = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+QUARANTINE_PREFIX = "quarantine/"
 _KEY = re.compile(
     rf"(?P<slug>{SLUG.pattern})/granularity=(?P<granularity>day|hour)"
     rf"/region=(?P<region>{REGION_NAME.pattern})/dt=(?P<dt>\d{{4}}-\d{{2}}-\d{{2}})"
@@ -68,10 +69,15 @@ def parse_key(key: str) -> ParsedKey | None:
 
 def run_record_key(started: datetime, run_id: str) -> str:
     """Return the key of a run's record; ``started`` is in UTC."""
-    return f"runs/dt={started.date().isoformat()}/{run_id}.json"
+    return f"{run_records_of(started.date())}{run_id}.json"
+
+
+def run_records_of(day: date) -> str:
+    """Return the prefix of the records of the runs that started on a day in UTC."""
+    return f"runs/dt={day.isoformat()}/"
 
 
 def quarantine_key(started: datetime, run_id: str, series: Series, window: Window) -> str:
     """Return the key of the sample of an unrecognised response; ``started`` is in UTC."""
     name = f"{series.slug}_{series.region}_{window.label}.json"
-    return f"quarantine/dt={started.date().isoformat()}/{run_id}/{name}"
+    return f"{QUARANTINE_PREFIX}dt={started.date().isoformat()}/{run_id}/{name}"
