@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -233,6 +233,22 @@ def test_a_new_execution_waits_for_calls_under_way(world: World) -> None:
     assert second.pauses["eu"] == [0]
 
 
+def test_an_end_that_cannot_be_noted_loses_no_result(world: World) -> None:
+    written: set[str] = set()
+
+    def refuse_second_write(method: str, key: str) -> Literal["AccessDenied"] | None:
+        if method != "PUT" or not key.startswith("backfill/active/"):
+            return None
+        if key in written:
+            return "AccessDenied"
+        written.add(key)
+        return None
+
+    world.s3.fault = refuse_second_write
+    summary = Backfill(world).run({"from": "2026-07-01", "to": "2026-07-02", "regions": ["us"]})
+    assert (summary["complete"], summary["exported"], summary["failures"]) == (True, 3, [])
+
+
 def test_an_invocation_that_failed_is_a_reason(world: World) -> None:
     backfill = Backfill(world)
     invoke = backfill.invoke
@@ -273,7 +289,8 @@ def test_a_region_without_credentials_does_not_hold_up_the_other(world: World) -
 @pytest.mark.parametrize(
     ("event", "problem"),
     [
-        ({"from": "2026-09-01"}, "the input should be a direct event"),
+        ({"from": "2026-09-01"}, "neither a scheduled one nor has from and to"),
+        ({"source": "aws.events"}, "the input should be a direct event"),
         ([], "the input should be a direct event"),
         ({"from": "2026-09-02", "to": "2026-09-01"}, "should be before to"),
         ({**RANGE, "regions": ["mars"]}, "mars"),

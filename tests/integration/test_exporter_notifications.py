@@ -12,6 +12,7 @@ import pytest
 from local.kaltura.campus import Size
 from local.kaltura.faults import Fault
 from room_reports.export.notifications import Kind, Notification
+from room_reports.storage.errors import StorageError
 from tests.support.world import NOW, SLUGS, World, export_key
 
 YESTERDAY = "2026-09-19"
@@ -163,6 +164,17 @@ def test_what_could_not_be_sent_is_sent_by_a_later_run_and_no_export_fails() -> 
         assert {detail["key"] for kind, detail in told if kind == Kind.SETTLED} == expected
         assert [d["dt"] for kind, d in told if kind == Kind.DAY_COMPLETE] == days
         assert len(told) == 40
+
+
+def test_notifications_are_sent_also_if_the_run_record_cannot_be_written() -> None:
+    bus = EventBus()
+    with World(size=SMALL, send=bus.send) as world:
+        world.s3.fault = lambda method, key: (
+            "AccessDenied" if method == "PUT" and key.startswith("runs/") else None
+        )
+        with pytest.raises(StorageError):
+            world.run_scheduled()
+        assert bus.kinds() == {Kind.PUBLISHED: 3}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "null", '[["Report Settled", 1]]'])

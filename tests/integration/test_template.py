@@ -300,7 +300,8 @@ def emitted(
 ) -> dict[tuple[str, tuple[str, ...]], set[str]]:
     """Return the names of a run's metrics by their namespace and dimensions."""
     capsys.readouterr()
-    measure(RunResult("run", (), 0, 0, ()), scheduled=scheduled)
+    result = RunResult("run", (), 0, 0, ())
+    measure(result, scheduled=scheduled, unsent=0, calls={}, expiring=0)
     metrics.flush_metrics()
     return emf_metrics(capsys.readouterr().out)
 

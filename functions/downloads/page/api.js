@@ -131,9 +131,15 @@ async function withRequestSlot(send) {
   }
 }
 
-const delay = (milliseconds) =>
+// Resolves after some time, or as soon as `signal` is aborted.
+const delay = (milliseconds, signal = null) =>
   new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
+    const timer = setTimeout(resolve, milliseconds);
+    const stop = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    signal?.addEventListener("abort", stop, { once: true });
   });
 
 // Returns the JSON of a response. Retries while the API is throttled or unavailable.
@@ -144,7 +150,7 @@ async function requestJson(path, parameters = {}, signal = null) {
     } catch (error) {
       if (error.kind !== "unavailable") throw error;
       // The random part keeps concurrent requests from being retried at the same moment.
-      await delay(retryDelay * (0.75 + Math.random() / 2));
+      await delay(retryDelay * (0.75 + Math.random() / 2), signal);
       signal?.throwIfAborted();
     }
   }

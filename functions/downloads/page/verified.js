@@ -50,7 +50,7 @@ const isTransient = (error) =>
 async function withNewLinks(file, signal, attempt) {
   let problem;
   for (const attemptDelay of TRANSFER.attemptDelays) {
-    await delay(attemptDelay);
+    await delay(attemptDelay, signal);
     signal.throwIfAborted();
     try {
       return await attempt(await requestJson(exportPath(file), {}, signal));

@@ -1,6 +1,7 @@
 """When a region of a backfill goes on, pauses and ends."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -76,10 +77,17 @@ def test_a_region_that_was_down_gets_a_pause_also_after_progress() -> None:
 
 
 def test_waiting_changes_nothing_but_the_turns() -> None:
-    decision = wait(FIRST)
+    decision = wait(FIRST, RoundOutcome(4, 70))
     assert (decision.next, decision.pause) == (Next.WAIT, WAIT)
     assert decision.state == RegionState(turns=2, round=1, remaining=10)
-    assert wait(RegionState(turns=MAX_TURNS - 1)).state.ended is Ended.LIMIT
+
+
+def test_the_limit_while_waiting_keeps_what_the_latest_round_has_done() -> None:
+    last = replace(FIRST, turns=MAX_TURNS - 1)
+    state = wait(last, RoundOutcome(4, 70, failures=(PASSING,))).state
+    assert state.ended is Ended.LIMIT
+    assert (state.exported, state.rows, state.remaining) == (4, 70, 6)
+    assert state.failures == (PASSING,)
 
 
 def test_a_superseded_region_keeps_what_it_has_done() -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import boto3
 import pytest
 
-from room_reports.export.event_bus import BATCH, CONFIG, open_event_bus, send
-from room_reports.export.notifications import SOURCE, Notification
+from room_reports.export.event_bus import CONFIG, open_event_bus, send
+from room_reports.export.notifications import BATCH, SOURCE, Notification
 from tests.support.scripted_server import Request, Response, ScriptedServer, response, serving
 
 NOTIFICATIONS = [Notification("Report Settled", {"number": number}) for number in range(23)]

@@ -20,6 +20,10 @@ def _no_metrics_are_left() -> Any:
     metrics.clear_metrics()
 
 
+def emit(calls: dict[str, Calls]) -> None:
+    measure(RESULT, scheduled=False, unsent=0, calls=calls, expiring=0)
+
+
 def emitted(capsys: pytest.CaptureFixture[str], name: str) -> list[dict[str, Any]]:
     """Return the documents that were printed and have a metric."""
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
@@ -33,7 +37,7 @@ def test_the_duration_of_each_call_is_emitted_once(
     seconds = tuple(float(number) for number in range(count))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        measure(RESULT, scheduled=False, calls={"us": Calls(seconds)})
+        emit({"us": Calls(seconds, {})})
     documents = emitted(capsys, "KalturaSeconds")
     assert [each for document in documents for each in document["KalturaSeconds"]] == list(seconds)
     assert all(document["region"] == "us" for document in documents)
@@ -41,7 +45,7 @@ def test_the_duration_of_each_call_is_emitted_once(
 
 def test_errors_are_counted_by_region_and_code(capsys: pytest.CaptureFixture[str]) -> None:
     calls = {"us": Calls((), {"HTTP_503": 2}), "eu": Calls((), {"HTTP_503": 1, "OTHER": 3})}
-    measure(RESULT, scheduled=False, calls=calls)
+    emit(calls)
     found = {
         (document["region"], document["code"]): document["KalturaErrors"]
         for document in emitted(capsys, "KalturaErrors")

@@ -87,16 +87,7 @@ class Decision:
 
 def superseded(state: RegionState, outcome: RoundOutcome) -> Decision:
     """Return the decision when a newer execution has taken over."""
-    return _end(
-        replace(
-            state,
-            exported=state.exported + outcome.exported,
-            rows=state.rows + outcome.rows,
-            remaining=max(0, state.remaining - outcome.exported),
-            failures=outcome.failures,
-        ),
-        Ended.SUPERSEDED,
-    )
+    return _end(_with(state, outcome), Ended.SUPERSEDED)
 
 
 def dry_run(due: int) -> Decision:
@@ -104,12 +95,17 @@ def dry_run(due: int) -> Decision:
     return _end(RegionState(remaining=due), Ended.DRY_RUN)
 
 
-def wait(state: RegionState) -> Decision:
-    """Return the decision when calls of another execution are still under way."""
-    state = replace(state, turns=state.turns + 1)
-    if state.turns >= MAX_TURNS:
-        return _end(state, Ended.LIMIT)
-    return Decision(Next.WAIT, state, WAIT)
+def wait(state: RegionState, outcome: RoundOutcome) -> Decision:
+    """Return the decision when calls of another execution are still under way.
+
+    Args:
+        outcome: What the latest round did. It counts when the region ends here; otherwise the
+            next plan reads it again.
+    """
+    turned = replace(state, turns=state.turns + 1)
+    if turned.turns >= MAX_TURNS:
+        return _end(_with(turned, outcome), Ended.LIMIT)
+    return Decision(Next.WAIT, turned, WAIT)
 
 
 def decide(state: RegionState, outcome: RoundOutcome, due: int) -> Decision:
@@ -138,6 +134,17 @@ def decide(state: RegionState, outcome: RoundOutcome, due: int) -> Decision:
         return _end(state, Ended.LIMIT)
     pause = PAUSES[state.idle - 1] if state.idle else PAUSE_WHEN_DOWN if outcome.down else 0
     return Decision(Next.EXPORT, replace(state, round=state.round + 1), pause)
+
+
+def _with(state: RegionState, outcome: RoundOutcome) -> RegionState:
+    """Return the state after a round, when what is due now is not known."""
+    return replace(
+        state,
+        exported=state.exported + outcome.exported,
+        rows=state.rows + outcome.rows,
+        remaining=max(0, state.remaining - outcome.exported),
+        failures=outcome.failures,
+    )
 
 
 def _end(state: RegionState, ended: Ended) -> Decision:

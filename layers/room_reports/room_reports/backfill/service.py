@@ -25,13 +25,13 @@ from room_reports.backfill.store import BackfillStore
 from room_reports.backfill.summary import region_state, summarise
 from room_reports.deadline import Deadline
 from room_reports.errors import ConfigurationError
+from room_reports.export.events import EXAMPLE, is_scheduled
 from room_reports.export.scope import CalendarRange, Scope
 from room_reports.export.service import ExporterService
 from room_reports.model.windows import iso, parse_timestamp
 
 _NAME = re.compile(r"[^\s/]{1,80}")
 """What an execution can be called."""
-_EXAMPLE = '{"from": "2026-09-01", "to": "2026-10-01"}'
 _OPTIONS = ("force", "other_filters")
 """The fields of the direct event that each portion takes over."""
 
@@ -69,8 +69,8 @@ class BackfillService:
     def _begin(self, event: Mapping[str, Any], control: Mapping[str, Any]) -> dict[str, Any]:
         """Check what the execution was asked for, and put the execution in charge."""
         asked = event.get("event")
-        if not isinstance(asked, dict) or "from" not in asked or "to" not in asked:
-            raise ConfigurationError([f"the input should be a direct event, like {_EXAMPLE}"])
+        if not isinstance(asked, dict) or is_scheduled(asked):
+            raise ConfigurationError([f"the input should be a direct event, like {EXAMPLE}"])
         checked = self._exporter.check(asked, self._dependencies.clock(), regions=())
         settings = checked.settings
         threads = min(settings.concurrency, settings.backfill_concurrency)
@@ -108,7 +108,7 @@ class BackfillService:
         if not only_counts and not store.in_charge():
             decision = superseded(state, outcome)
         elif not only_counts and store.calls_under_way(region, now):
-            decision = wait(state)
+            decision = wait(state, outcome)
         else:
             checked = self._exporter.check(request["event"], now, regions=(region,))
             run = self._exporter.new_run(checked, now, request_id, deadline)

@@ -12,7 +12,7 @@ from datetime import datetime
 from io import BytesIO
 from typing import Any
 
-from room_reports.export.state import LONGEST_RUN
+from room_reports.export.state import is_active, set_active, set_inactive
 from room_reports.runtime import Runtime, map_concurrently
 from room_reports.storage.bucket import Bucket
 
@@ -51,18 +51,16 @@ class BackfillStore:
         # The key is that of the portion, and not of the invocation, so that a retry takes the place
         # of an invocation that was killed.
         key = f"{_ACTIVE}{region}/{self.execution}-{number:03}-{portion:05}"
-        self.bucket.write(key, b"active", "text/plain")
+        set_active(self.bucket, key)
         try:
             yield
         finally:
-            # The exporter cannot delete.
-            self.bucket.write(key, b"", "text/plain")
+            set_inactive(self.bucket, key)
 
     def calls_under_way(self, region: str, now: datetime) -> bool:
         """Return whether an invocation of any execution may be calling a region's Kaltura."""
         return any(
-            item.size and abs(now - item.last_modified) < LONGEST_RUN
-            for item in self.bucket.small_objects(f"{_ACTIVE}{region}/")
+            is_active(item, now) for item in self.bucket.small_objects(f"{_ACTIVE}{region}/")
         )
 
     # Documents

@@ -8,15 +8,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from room_reports.aws.clients import aws_client
-from room_reports.export.notifications import SOURCE, Notification, Send
+from room_reports.export.notifications import BATCH, SOURCE, Notification, Send
 from room_reports.telemetry import logger
 
 if TYPE_CHECKING:
     from mypy_boto3_events.client import EventBridgeClient
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
-BATCH = 10
-"""The most events that EventBridge takes in one call."""
 CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=5
 )

@@ -14,7 +14,7 @@ _FIELDS = (
     *("dry_run", "other_filters"),
 )
 _FLAGS = ("force", "dry_run", "other_filters")
-_EXAMPLE = '{"from": "2026-09-01", "to": "2026-10-01"}'
+EXAMPLE = '{"from": "2026-09-01", "to": "2026-10-01"}'
 _FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 """There were no Kaltura Rooms earlier, so that an earlier time is a typing error."""
 
@@ -28,13 +28,18 @@ def parse_event(
         event: An EventBridge scheduled event, whose ``time`` is the run's "now", or a direct one.
         now: The "now" of a direct event.
     """
-    if event.get("detail-type") == "Scheduled Event" or event.get("source") == "aws.events":
+    if is_scheduled(event):
         return _scheduled(event, settings)
     if "from" not in event or "to" not in event:
         return None, [
-            f"the event is neither a scheduled one nor has from and to; write it like {_EXAMPLE}"
+            f"the event is neither a scheduled one nor has from and to; write it like {EXAMPLE}"
         ]
     return _direct(event, settings, now)
+
+
+def is_scheduled(event: Mapping[str, object]) -> bool:
+    """Return whether EventBridge sent an event on its schedule."""
+    return event.get("detail-type") == "Scheduled Event" or event.get("source") == "aws.events"
 
 
 def _scheduled(event: Mapping[str, object], settings: Settings) -> tuple[Scope | None, list[str]]:

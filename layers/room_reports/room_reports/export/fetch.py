@@ -128,7 +128,7 @@ class ReportFetcher:
             elif isinstance(refusal, TooHeavyError):
                 # Shorter windows may well be too heavy as well, so they get one try, and the
                 # report of rooms is asked in any case.
-                found = replace(survey_halves(self.receiver, request), complete=False)
+                found = survey_halves(self.receiver, request)
         if not found.complete:
             rooms = survey_rooms(self.receiver, _room_request(request))
             if not rooms.complete:

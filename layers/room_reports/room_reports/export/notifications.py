@@ -23,6 +23,8 @@ from room_reports.telemetry import logger
 SOURCE = "kaltura-room-reports"
 """The source of every event."""
 UNSENT_PREFIX = "state/unsent/"
+BATCH = 10
+"""The most events that EventBridge takes in one call."""
 _MOST_RESENT = 20
 """Objects with notifications of earlier runs that a run takes up, so that it comes to an end."""
 
@@ -101,8 +103,6 @@ class Notifier:
     settings: Settings
     run_id: str
     deadline: Deadline
-    batch: int = 10
-    """How many notifications are sent together."""
     unsent: list[Notification] = field(default_factory=list)
     """Those that EventBridge did not take."""
     _waiting: list[Notification] = field(default_factory=list)
@@ -123,14 +123,14 @@ class Notifier:
             self._touched.setdefault((series.region, series.granularity), set()).add(window.dt)
         if kind:
             self._waiting.append(file_notification(done, kind, self.bucket.name, self.run_id))
-        if len(self._waiting) >= self.batch:
+        if len(self._waiting) >= BATCH:
             self._flush()
 
     def finish(self) -> int:
         """Send what is left, of this run and of earlier ones, and keep what was not accepted.
 
         Returns:
-            The number of notifications that are still to be sent.
+            At least how many notifications are still to be sent.
         """
         if self.send is None:
             return 0
@@ -198,20 +198,25 @@ class Notifier:
         return found
 
     def _resend(self) -> int:
-        """Send what earlier runs could not, oldest first, until a call fails."""
+        """Send what earlier runs could not, oldest first, until a call fails.
+
+        Returns:
+            At least how many are left: an object that was not looked at counts as one.
+        """
         assert self.send is not None
         kept = [item.key for item in self.bucket.small_objects(UNSENT_PREFIX) if item.size]
-        for key in kept[:_MOST_RESENT]:
-            if self.deadline.remaining() <= 0:
-                break
+        left = 0
+        for place, key in enumerate(kept):
+            if place == _MOST_RESENT or self.deadline.remaining() <= 0:
+                return left + len(kept) - place
             found = self.bucket.read_small(key)
             notifications = _parse(found.text if found else "")
             unsent = self.send(notifications)
-            if len(unsent) < len(notifications) or not notifications:
-                self._keep(key, unsent)
-            if unsent:
-                return len(unsent)
-        return 0
+            left += len(unsent)
+            if unsent and len(unsent) == len(notifications):
+                return left + len(kept) - place - 1
+            self._keep(key, unsent)
+        return left
 
     def _keep(self, key: str, notifications: Sequence[Notification]) -> None:
         """Write notifications for a later run. As nothing can be deleted, none leave no bytes."""

@@ -86,6 +86,8 @@ class Run:
         if not scope.dry_run:
             self._work(plan, scope, seen, progress, notifier)
             self._retire_duplicates(plan, progress)
+        # Before the run record, which may fail to be written: these would be lost for good.
+        unsent = notifier.finish()
         result = progress.result(plan, scope.now)
         record = result.run_record(scope, started, self.clock())
         self.bucket.write_json(run_record_key(started, self.run_id), record)
@@ -94,7 +96,7 @@ class Run:
         measure(
             result,
             scheduled=scheduled,
-            unsent=notifier.finish(),
+            unsent=unsent,
             calls={name: region.calls.take() for name, region in self.regions.items()},
             expiring=expiring_sessions(self.regions, scope.now, self.deadline) if scheduled else 0,
         )

@@ -24,9 +24,9 @@ def measure(
     result: RunResult,
     *,
     scheduled: bool,
-    unsent: int = 0,
-    calls: Mapping[str, Calls] | None = None,
-    expiring: int = 0,
+    unsent: int,
+    calls: Mapping[str, Calls],
+    expiring: int,
 ) -> None:
     """Emit the metrics of a run.
 
@@ -34,7 +34,7 @@ def measure(
         scheduled: Whether the run looked at everything that can be due. One that looked at a
             range says nothing of how late the exports are, and must neither raise nor clear the
             alarm on it.
-        unsent: The number of notifications that EventBridge did not take.
+        unsent: At least how many notifications EventBridge has not taken.
         calls: The calls to Kaltura, by region.
         expiring: The number of Kaltura sessions in the secret that expire soon.
     """
@@ -54,7 +54,7 @@ def measure(
     if scheduled:
         _measure_lateness(result)
     _measure_files(result)
-    for region, of_region in (calls or {}).items():
+    for region, of_region in calls.items():
         _measure_calls(region, of_region)
 
 
@@ -114,7 +114,7 @@ def _measure_calls(region: str, calls: Calls) -> None:
         of_region.add_metric("KalturaSeconds", MetricUnit.Seconds, seconds)
     if of_region.metric_set:  # Powertools emits every hundred values by itself
         of_region.flush_metrics()
-    for code, count in (calls.errors or {}).items():
+    for code, count in calls.errors.items():
         of_code = EphemeralMetrics(namespace=NAMESPACE)
         of_code.add_dimension("region", region)
         of_code.add_dimension("code", code)

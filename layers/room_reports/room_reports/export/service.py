@@ -14,7 +14,7 @@ from room_reports.export.notifications import Send
 from room_reports.export.run import Run
 from room_reports.export.scope import Scope
 from room_reports.export.state import STATE_PREFIX
-from room_reports.kaltura.client import KalturaRegion, RetryPolicy, connect
+from room_reports.kaltura.client import KalturaRegion, RetryPolicy, open_region
 from room_reports.kaltura.credentials import Credentials, parse_secret
 from room_reports.kaltura.transport import HttpPolicy
 from room_reports.model.regions import Region
@@ -23,7 +23,7 @@ from room_reports.settings import Settings, SettingsReader, read_settings
 from room_reports.storage.bucket import Bucket
 
 _KEPT = 8
-"""How many sets of regions to stay connected to: each part of a backfill uses one region."""
+"""How many regions to stay connected to. With other credentials, a region counts as another one."""
 
 
 @dataclass(frozen=True)
@@ -151,27 +151,31 @@ class ExporterService:
         self, settings: Settings, credentials: Mapping[str, Credentials]
     ) -> dict[str, KalturaRegion]:
         """Return each region by its name; the same ones until a setting or the secret changes."""
-        return self._connected(
-            tuple(region for region in settings.regions if region.name in credentials),
-            tuple(credentials.items()),
-            settings.connect_timeout,
-            settings.read_timeout,
-        )
+        return {
+            region.name: self._connected(
+                region,
+                credentials[region.name],
+                settings.connect_timeout,
+                settings.read_timeout,
+            )
+            for region in settings.regions
+            if region.name in credentials
+        }
 
     def _connect(
         self,
-        regions: tuple[Region, ...],
-        credentials: tuple[tuple[str, Credentials], ...],
+        region: Region,
+        credentials: Credentials,
         connect_timeout: float,
         read_timeout: float,
-    ) -> dict[str, KalturaRegion]:
+    ) -> KalturaRegion:
         dependencies = self._dependencies
         http = replace(
             dependencies.http, connect_timeout=connect_timeout, read_timeout=read_timeout
         )
-        return connect(
-            regions,
-            dict(credentials),
+        return open_region(
+            region,
+            credentials,
             http,
             dependencies.retry,
             clock=lambda: dependencies.clock().timestamp(),

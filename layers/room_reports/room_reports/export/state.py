@@ -13,7 +13,7 @@ from room_reports.model.errors import WindowError
 from room_reports.model.freshness import CLOCK_SKEW
 from room_reports.model.windows import Granularity, Window, iso, parse_timestamp
 from room_reports.settings import Settings
-from room_reports.storage.bucket import Bucket, StoredObject
+from room_reports.storage.bucket import Bucket, SmallObject, StoredObject
 from room_reports.storage.errors import StorageError
 from room_reports.telemetry import logger
 
@@ -129,15 +129,13 @@ def begin_run(bucket: Bucket, run_id: str, now: datetime) -> Share:
     they do not ask Kaltura for the same ones. If S3 fails, the run takes all of the work.
     """
     try:
-        bucket.write(f"{_ACTIVE_PREFIX}{run_id}", b"active", "text/plain")
+        set_active(bucket, f"{_ACTIVE_PREFIX}{run_id}")
         objects = bucket.small_objects(_ACTIVE_PREFIX)
     except StorageError as error:
         logger.warning("Other runs cannot be seen", error=str(error))
         return Share()
     active = sorted(
-        item.key.removeprefix(_ACTIVE_PREFIX)
-        for item in objects
-        if item.size and abs(now - item.last_modified) < LONGEST_RUN
+        item.key.removeprefix(_ACTIVE_PREFIX) for item in objects if is_active(item, now)
     )
     if run_id not in active:
         return Share()
@@ -145,8 +143,30 @@ def begin_run(bucket: Bucket, run_id: str, now: datetime) -> Share:
 
 
 def end_run(bucket: Bucket, run_id: str) -> None:
-    """Say that a run has ended. The exporter cannot delete, so that the object becomes empty."""
+    """Say that a run has ended."""
+    set_inactive(bucket, f"{_ACTIVE_PREFIX}{run_id}")
+
+
+def set_active(bucket: Bucket, key: str) -> None:
+    """Say under a key that something is under way.
+
+    Raises:
+        StorageError: If S3 refuses or fails.
+    """
+    bucket.write(key, b"active", "text/plain")
+
+
+def set_inactive(bucket: Bucket, key: str) -> None:
+    """Say that it has ended. The exporter cannot delete, so that the object becomes empty.
+
+    If S3 fails, it is taken for active as long as an invocation can be.
+    """
     try:
-        bucket.write(f"{_ACTIVE_PREFIX}{run_id}", b"", "text/plain")
+        bucket.write(key, b"", "text/plain")
     except StorageError as error:
-        logger.warning("Other runs will take this one for active", error=str(error))
+        logger.warning("Taken for active for some minutes", key=key, error=str(error))
+
+
+def is_active(item: SmallObject, now: datetime) -> bool:
+    """Return whether what an object stands for may still be under way."""
+    return bool(item.size) and abs(now - item.last_modified) < LONGEST_RUN

@@ -57,12 +57,7 @@ class Surveyor:
         is_shortest = length <= max(self.shortest, 1)
         found = Survey(complete=False)
         try:
-            with spool() as scratch:
-                received = self.receiver.receive(request, scratch, can_split=not is_shortest)
-                keys = frozenset(row_keys(scratch, request.report.primary_key))
-                room_sessions = room_sessions_in(scratch, request.report)
-            suspect = is_suspect(received.summary.rows, self.receiver.settings)
-            found = Survey(room_sessions, keys, complete=not suspect)
+            found = _look(self.receiver, request, can_split=not is_shortest)
         except TooHeavyError:
             if is_shortest:
                 raise
@@ -71,9 +66,7 @@ class Surveyor:
         if is_shortest:
             self.given_up = True
             return found
-        middle = (request.start + request.end) // 2
-        halves = [replace(request, end=middle), replace(request, start=middle)]
-        first, second = self.receiver.concurrently(self.survey, halves)
+        first, second = self.receiver.concurrently(self.survey, _halves(request))
         both = first | second
         return Survey(
             both.room_sessions | found.room_sessions, both.keys | found.keys, both.complete
@@ -103,25 +96,34 @@ def survey_rows(receiver: Receiver, request: ReportRequest) -> Survey:
 def survey_halves(receiver: Receiver, request: ReportRequest) -> Survey:
     """Return the rows of a report that is too heavy as a whole, if its halves by time are not.
 
-    A report that works by room alone costs two more calls, made at the same time.
+    A report that works by room alone costs two more calls, made at the same time. The survey never
+    counts as complete, because a half may have been cut off or too heavy.
 
     Raises:
         KalturaError: If Kaltura does not return the report of a half for another reason.
     """
-    middle = (request.start + request.end) // 2
 
     def survey(half: ReportRequest) -> Survey:
         try:
-            with spool() as scratch:
-                received = receiver.receive(half, scratch, can_split=True)
-                return Survey(
-                    room_sessions_in(scratch, half.report),
-                    frozenset(row_keys(scratch, half.report.primary_key)),
-                    complete=not is_suspect(received.summary.rows, receiver.settings),
-                )
+            return _look(receiver, half, can_split=True)
         except TooHeavyError:
-            return Survey(complete=False)
+            return Survey()
 
-    halves = [replace(request, end=middle), replace(request, start=middle)]
-    first, second = receiver.concurrently(survey, halves)
-    return first | second
+    first, second = receiver.concurrently(survey, _halves(request))
+    return replace(first | second, complete=False)
+
+
+def _look(receiver: Receiver, request: ReportRequest, *, can_split: bool) -> Survey:
+    """Return which rows one call returns; complete unless their number may be a cap."""
+    with spool() as scratch:
+        received = receiver.receive(request, scratch, can_split=can_split)
+        return Survey(
+            room_sessions_in(scratch, request.report),
+            frozenset(row_keys(scratch, request.report.primary_key)),
+            complete=not is_suspect(received.summary.rows, receiver.settings),
+        )
+
+
+def _halves(request: ReportRequest) -> list[ReportRequest]:
+    middle = (request.start + request.end) // 2
+    return [replace(request, end=middle), replace(request, start=middle)]

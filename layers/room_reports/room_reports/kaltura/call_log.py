@@ -16,9 +16,9 @@ _MOST_CODES = 20
 class Calls:
     """The calls for reports that a region got."""
 
-    seconds: tuple[float, ...] = ()
+    seconds: tuple[float, ...]
     """How long each that succeeded took, from the request to the end of the report."""
-    errors: Mapping[str, int] | None = None
+    errors: Mapping[str, int]
     """The number of those that failed, by error code."""
 
 

@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -161,25 +161,21 @@ class KalturaRegion:
         return RegionError(error.code, f"{error.reason}; {advice}")
 
 
-def connect(
-    regions: tuple[Region, ...],
-    credentials: Mapping[str, Credentials],
+def open_region(
+    region: Region,
+    credentials: Credentials,
     http: HttpPolicy,
     retry: RetryPolicy,
     *,
     clock: Callable[[], float],
     lock: Callable[[], AbstractContextManager[object]] = threading.Lock,
-) -> dict[str, KalturaRegion]:
-    """Return each region by its name. No connection is made yet.
+) -> KalturaRegion:
+    """Return a region. No connection is made yet.
 
     Args:
-        credentials: By the region's name.
         clock: Returns the Unix time in seconds.
         lock: Returns a new lock; threads wait for it while another one starts a Kaltura session.
     """
-    connected: dict[str, KalturaRegion] = {}
-    for region in regions:
-        transport = Transport(region.base_url, http)
-        sessions = KalturaSessionProvider(credentials[region.name], transport, clock, lock())
-        connected[region.name] = KalturaRegion(region, transport, sessions, retry)
-    return connected
+    transport = Transport(region.base_url, http)
+    sessions = KalturaSessionProvider(credentials, transport, clock, lock())
+    return KalturaRegion(region, transport, sessions, retry)
