@@ -4,8 +4,10 @@ What was not measured this time keeps its last measurement. BENCH_QUICK=1 measur
 writes to .local/ instead.
 """
 
+import multiprocessing
 import os
 import platform
+import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,6 +20,7 @@ from tests.bench import plots, targets
 from tests.bench.figures import QUICK, RUNS
 from tests.bench.section import KEPT, Bench, Section, keep, kept
 
+_FORK = multiprocessing.get_context("fork")
 FOLDER = Path(__file__).parent
 _ORDER = (
     *("whole_process", "normalise", "cold_start", "latency", "load", "listing", "growth"),
@@ -30,20 +33,29 @@ def main() -> None:
     """Measure, and write the results."""
     wanted = os.environ.get("ONLY", "").replace(",", " ").split() or _ORDER
     for name in wanted:
-        bench = _bench(name)
-        print(f"\n{bench.TITLE}", flush=True)
-        begun = time.monotonic()
-        section = bench.measure()
-        keep(name, section, f"{datetime.now(UTC):%Y-%m-%d}")
-        for row in section.rows:
-            print("  " + "  ".join(row))
-        print(f"  measured in {time.monotonic() - begun:.0f} s", flush=True)
+        # In a process of its own, so that nothing is left over from the module before.
+        process = _FORK.Process(target=_measure, args=(name,))
+        process.start()
+        process.join()
+        if process.exitcode:
+            sys.exit(f"{name} could not be measured; the measurements before it are kept")
     found = {name: last for name in _ORDER if (last := kept(name))}
     folder = KEPT if QUICK else FOLDER
     results = folder / "RESULTS.md"
     results.write_text(_text(found), encoding="utf-8")
     plots.write({name: section for name, (section, _) in found.items()}, folder)
     print(f"\nWritten to {results}")
+
+
+def _measure(name: str) -> None:
+    bench = _bench(name)
+    print(f"\n{bench.TITLE}", flush=True)
+    begun = time.monotonic()
+    section = bench.measure()
+    keep(name, section, f"{datetime.now(UTC):%Y-%m-%d}")
+    for row in section.rows:
+        print("  " + "  ".join(row))
+    print(f"  measured in {time.monotonic() - begun:.0f} s", flush=True)
 
 
 def _bench(name: str) -> Bench:
@@ -60,7 +72,9 @@ def _text(found: dict[str, tuple[Section, str]]) -> str:
         "in brackets. A cell without brackets is one run, or is not the median of several.\n\n"
         f"Versions: {', '.join(f'{name} {version(name)}' for name in _PEERS)}, dlt {_dlt()}.\n",
         "\n## Targets\n\n",
+        f"{targets.NOTES}\n\n",
         _markdown(targets.COLUMNS, list(targets.rows(figures))),
+        "".join(f"\n{reason}\n" for reason in targets.reasons(figures)),
     ]
     for name, (section, date) in found.items():
         picture = f"![{_bench(name).TITLE}]({name}.svg)\n\n" if name in plots.PLOTS else ""
@@ -90,7 +104,8 @@ def _dlt() -> str:
 
 def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     cells = [columns, ["---"] * len(columns), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
+    escaped = ([cell.replace("|", r"\|") for cell in line] for line in cells)
+    return "".join(f"| {' | '.join(line)} |\n" for line in escaped)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,8 @@ def _rate(clients: int, handler: Handler, event: dict[str, Any]) -> float:
     ]
     for process in running:
         process.start()
+    for _, end in ends:
+        end.close()  # so that the end of a client that failed is noticed
     ours = [end for end, _ in ends]
     for end in ours:
         end.recv()  # ready
@@ -62,7 +64,8 @@ def _client(end: Connection, handler: Handler, event: dict[str, Any]) -> None:
     until = time.monotonic() + _SECONDS
     done = 0
     while time.monotonic() < until:
-        if handler(event, context)["statusCode"] != 200:
-            break
+        response = handler(event, context)
+        if response["statusCode"] != 200:
+            raise RuntimeError(f"a request got {response['statusCode']}")
         done += 1
     end.send(done)
