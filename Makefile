@@ -149,7 +149,7 @@ cost: $(DEV) ## Measure calls and bytes, and write the tables of docs/cost.md an
 
 # The environments of the benchmarks have the Python of the functions. They see no checkout, because
 # what is measured must not.
-BENCH := $(VENVS)/bench/.stamp $(VENVS)/bench-dlt/.stamp $(VENVS)/sam/.stamp $(VENVS)/runtime/.stamp
+BENCH := $(STACK) $(VENVS)/bench/.stamp $(VENVS)/bench-dlt/.stamp $(VENVS)/runtime/.stamp
 
 bench: $(BENCH) ## Measure beside other programs, or ONLY="normalise latency"; write tests/bench/RESULTS.md
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/$(LAYER) $(VENVS)/bench/bin/python -m tests.bench

@@ -22,16 +22,16 @@ from tests.bench.section import KEPT, Bench, Section, keep, kept
 
 _FORK = multiprocessing.get_context("fork")
 FOLDER = Path(__file__).parent
-_ORDER = (
+ORDER = (
     *("whole_process", "normalise", "cold_start", "latency", "load", "listing", "growth"),
-    "scanned",
+    *("scanned", "backfill"),
 )
 _PEERS = ("awscli", "awswrangler", "boto3", "duckdb", "pandas", "polars", "requests", "s5cmd")
 
 
 def main() -> None:
     """Measure, and write the results."""
-    wanted = os.environ.get("ONLY", "").replace(",", " ").split() or _ORDER
+    wanted = os.environ.get("ONLY", "").replace(",", " ").split() or ORDER
     for name in wanted:
         # In a process of its own, so that nothing is left over from the module before.
         process = _FORK.Process(target=_measure, args=(name,))
@@ -39,7 +39,7 @@ def main() -> None:
         process.join()
         if process.exitcode:
             sys.exit(f"{name} could not be measured; the measurements before it are kept")
-    found = {name: last for name in _ORDER if (last := kept(name))}
+    found = {name: last for name in ORDER if (last := kept(name))}
     folder = KEPT if QUICK else FOLDER
     results = folder / "RESULTS.md"
     results.write_text(_text(found), encoding="utf-8")
