@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -12,13 +13,50 @@ from tests.chaos.scenario import scenario
 from tests.chaos.world import ChaosWorld
 
 _BUSY = "while True: pass"
-SEEDS = (3, 23, 57)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_the_same_seed_gives_the_same_trace(seed: int) -> None:
+@contextmanager
+def busy_machine() -> Iterator[None]:
+    """Keep more processes busy than the machine has cores."""
+    burners = [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(3)]
+    try:
+        yield
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
+
+
+@contextmanager
+def busy_interpreter() -> Iterator[None]:
+    """Keep a thread busy, and let threads interrupt one another a thousand times as often."""
+    ended = threading.Event()
+
+    def burn() -> None:
+        while not ended.is_set():
+            pass
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(usual / 1000)
+    burner = threading.Thread(target=burn)
+    burner.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        burner.join()
+        sys.setswitchinterval(usual)
+
+
+@pytest.mark.parametrize(
+    ("seed", "disturbance"),
+    [(3, busy_machine), (23, busy_interpreter), (57, busy_interpreter)],
+)
+def test_the_same_seed_gives_the_same_trace(
+    seed: int, disturbance: Callable[[], AbstractContextManager[None]]
+) -> None:
     alone = trace(seed)
-    with busy_machine():
+    with disturbance():
         disturbed = trace(seed)
     assert alone.splitlines() == disturbed.splitlines()
     assert alone.encode() == disturbed.encode()
@@ -34,15 +72,3 @@ def trace(seed: int) -> str:
         world.live_through(check)
         world.catch_up()
         return world.trace.text()
-
-
-@contextmanager
-def busy_machine() -> Iterator[None]:
-    """Keep more processes busy than the machine has cores."""
-    burners = [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(3)]
-    try:
-        yield
-    finally:
-        for burner in burners:
-            burner.kill()
-            burner.wait()
