@@ -75,7 +75,7 @@ def test_ctrl_c_detaches_and_attach_comes_back(operator: Operator) -> None:
             simulation(operator.stack, region, "latency", "PUT", {"seconds": 0})
 
     # So slow that the backfill has not ended when the second command is attached.
-    with slow_kaltura(operator.stack, 5):
+    with slow_kaltura(operator.stack, 15):
         left = operator.interrupted(["backfill", *range_of("2025-05"), "--yes"], "windows", 3)
         assert running(operator), "it had ended before Ctrl-C was pressed"
         assert left.code == 130
