@@ -82,6 +82,7 @@ TARGETS = (
     ),
     Target("the same for an export of a year ago", "api.old_link", "15 ×", 1.5, at_most=True),
     Target("`/exports?limit=1`", "api.limit1", "340 ms", 60, "ms", at_most=True),
+    Target("`/coverage` of a year of days", "api.coverage_year", "", 250, "ms", at_most=True),
     Target("layer, zipped", "cold.layer", "19 MB", 5, "MB", at_most=True),
 )
 
