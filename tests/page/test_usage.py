@@ -249,7 +249,7 @@ def cursor_is_over(page: Page, day: str, year: Year) -> bool:
     """Return whether the marked column is the one of ``day``, by its distance from the left."""
     cursor: Locator = page.locator("svg.usage rect.cursor")
     left, width = cursor.evaluate("mark => [mark.x.baseVal.value, mark.width.baseVal.value]")
-    return round((left - 46) / width) == days_shown(str(year.today)).index(day)
+    return bool(round((left - 46) / width) == days_shown(str(year.today)).index(day))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -304,7 +304,13 @@ def test_files_without_counts_are_said_to_have_none(browse: Open, year: Year) ->
 
     def uncounted(route: Route, _: Request) -> None:
         response = route.fetch()
-        nothing = {"rows": None, "sessions": None, "users": None, "minutes": None, "findings": []}
+        nothing: dict[str, object] = {
+            "rows": None,
+            "sessions": None,
+            "users": None,
+            "minutes": None,
+            "findings": [],
+        }
         windows = [{**each, **nothing} for each in response.json()["windows"]]
         route.fulfill(response=response, json={"windows": windows})
 
