@@ -24,7 +24,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_NO_CONFIG := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup format lint test test-all test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 page-images demo demo-image command-images up down athena cost bench chaos lock clean
+.PHONY: help setup format lint test test-all test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 page-images power-query demo demo-image command-images up down athena cost bench chaos lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -60,12 +60,13 @@ STACK := $(DEV) $(VENVS)/sam/.stamp $(VENVS)/ministack/.stamp
 
 setup: $(STACK) $(VENVS)/runtime/.stamp $(VENVS)/hive/.stamp $(VENVS)/page/.stamp ## Install the environments of most targets
 
-# The tools that check the web page's sources. They are not needed to build or deploy it.
+# The tools that check the web page's sources and the Power Query template. They are not needed to
+# build or deploy anything.
 node_modules/.stamp: package.json package-lock.json .npmrc
 	@local/clock.sh "Setting up node_modules" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-PAGE_SOURCES := functions/downloads/page eslint.config.js package.json .prettierrc.json
+PAGE_SOURCES := functions/downloads/page tests/page/power_query eslint.config.js package.json .prettierrc.json
 NPX := npx --no-install
 
 define need_npm
@@ -112,11 +113,15 @@ test-stack: $(STACK) $(VENVS)/runtime/.stamp ## End-to-end tests of the real tem
 	@$(PYTEST) -n 2 --dist loadfile tests/e2e
 
 test-page: $(STACK) $(VENVS)/page/.stamp ## The web page and what it tells readers to run, in Debian's Chromium
+	@if command -v npm > /dev/null; then $(MAKE) -s node_modules/.stamp; fi
 	@if command -v chromium > /dev/null; then $(VENVS)/page/bin/pytest tests/page; \
 	else echo "No chromium found, so THE PAGE WAS NOT TESTED: apt-get install chromium"; [ -z "$${CI:-}" ]; fi
 
 page-images: ## Renew the pictures of the page in docs/images
 	@SCREENSHOTS=docs/images $(MAKE) test-page
+
+power-query: $(DEV) ## Write the template for Excel and Power BI from its parts and the catalogue
+	@$(BIN)/python -m tools.power_query
 
 test-hive: $(VENVS)/hive/.stamp ## Read the published CSV with Hive's OpenCSVSerde
 	@$(VENVS)/hive/bin/pytest tests/hive

@@ -1,9 +1,10 @@
-// Rules for the web page's JavaScript. The page's files are parts of one classic script: each names
+// Rules for the web page's JavaScript, and for the tests' evaluator of Power Query. The page's files are parts of one classic script: each names
 // what it takes from the others ("global") and what it gives them ("exported") in its first lines.
 import js from "@eslint/js";
 import globals from "globals";
 
 const PAGE = "functions/downloads/page/*.js";
+const EVALUATOR = "tests/page/power_query/*.js";
 // The whole script as functions/downloads/build_page.py builds it, read from standard input.
 const WHOLE_SCRIPT = "page.js";
 
@@ -16,11 +17,22 @@ const htmlProperties = ["innerHTML", "outerHTML", "insertAdjacentHTML"].map((pro
 }));
 
 export default [
-  { ignores: ["**/*", "!functions/", "!functions/**", "!*.js"] },
+  {
+    ignores: [
+      "**/*",
+      "!functions/",
+      "!functions/**",
+      "!tests/",
+      "!tests/page/",
+      "!tests/page/power_query/",
+      "!tests/page/power_query/*",
+      "!*.js",
+    ],
+  },
   js.configs.recommended,
   {
-    files: ["eslint.config.js"],
-    languageOptions: { sourceType: "module" },
+    files: ["eslint.config.js", EVALUATOR],
+    languageOptions: { sourceType: "module", globals: globals.nodeBuiltin },
   },
   {
     files: [PAGE, WHOLE_SCRIPT],

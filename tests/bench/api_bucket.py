@@ -3,16 +3,24 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from room_reports.model.windows import Calendar, Granularity, Window
+from room_reports.api.day_files import index_key
+from room_reports.model.windows import Calendar, Granularity, Window, iso
 from room_reports.storage.keys import Series
 from tests.bench.bodies import REPORTS
 from tests.bench.servers import BUCKET, s3_client
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
 REGION = "us"
 _BODY = b"entry_id\n"
+_INDEX_HEADER = (
+    "report,dt,state,exported_at,window_start,window_end,rows,sessions,users,minutes,findings,"
+    "last_modified"
+)
 _THREADS = 8
 
 
@@ -56,7 +64,22 @@ def fill(s3: str, days: int) -> list[str]:
         return key
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(put, wanted))
+        keys = list(pool.map(put, wanted))
+    _index(client, [item for item in wanted if item[0].granularity is Granularity.DAY])
+    return keys
+
+
+def _index(client: "S3Client", wanted: list[tuple[Series, Window]]) -> None:
+    """Write the index of the day files, one object for each month."""
+    months: dict[str, list[str]] = {}
+    for series, window in wanted:
+        key = series.key(window, gzip=False)
+        modified = client.head_object(Bucket=BUCKET, Key=key)["LastModified"]
+        line = f"{series.slug},{window.label},settled,,,,300,40,250,9000,,{iso(modified)}\n"
+        months.setdefault(window.label[:7], []).append(line)
+    for month, lines in months.items():
+        body = f"{_INDEX_HEADER}\n{''.join(lines)}".encode()
+        client.put_object(Bucket=BUCKET, Key=index_key(REGION, month), Body=body)
 
 
 def link_path(slug: str, day: str, suffix: str = "") -> str:

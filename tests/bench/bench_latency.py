@@ -27,9 +27,9 @@ DAYS = 60 if QUICK else 400
 _ROUNDS = 5 if QUICK else 30
 _BASE = "LIST + HEAD + signing alone"
 _NOTES = (
-    f"The bucket has exports of {DAYS} days: of each report for each day, and of one report for "
-    "each hour. Each call has a warm handler and warm connections. The last row is what a link "
-    "cannot do without, with boto3 and nothing else."
+    f"The bucket has exports of {DAYS} days: of each report for each day, with their index, and of "
+    "one report for each hour. Each call has a warm handler and warm connections. The last row is "
+    "what a link cannot do without, with boto3 and nothing else."
 )
 _S3 = Config(signature_version="s3v4", s3={"addressing_style": "path"})
 
@@ -51,12 +51,14 @@ def measure() -> Section:
         "api.old_link": found[OLD_LINK].median / base,
         "api.limit1": found[LIMIT_1].median * 1000,
         "api.limit200": found[LIMIT_200].median * 1000,
+        "api.coverage_year": found[YEAR].median * 1000,
     }
     return Section(COLUMNS, rows, _NOTES, figures)
 
 
 LINK, OLD_LINK = "one link", f"one link, {DAYS} days old"
 LIMIT_1, LIMIT_200 = "/exports?limit=1", "/exports?limit=200"
+YEAR = "/coverage, a year" if DAYS >= 365 else f"/coverage, {DAYS} days"
 
 
 def routes() -> Mapping[str, dict[str, Any]]:
@@ -76,6 +78,7 @@ def routes() -> Mapping[str, dict[str, Any]]:
         "/coverage, a month": request(
             "/coverage", {**series, "from": oldest_day(30), "to": newest_day()}
         ),
+        YEAR: request("/coverage", {**series, "from": oldest_day(min(DAYS, 365))}),
     }
 
 

@@ -143,6 +143,7 @@ TARGETS = (
         at_most=True,
         reason=_HEADS,
     ),
+    Target("`/coverage` of a year of days", "api.coverage_year", "", 250, "ms", at_most=True),
     Target("layer, zipped", "cold.layer", "19 MB", 5, "MB", at_most=True),
 )
 NOTES = (

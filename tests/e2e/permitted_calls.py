@@ -10,6 +10,7 @@ from tests.support.world import SLUGS
 Call = tuple[str, str, dict[str, Any]]
 REPORTS = (*SLUGS, "report_4021")
 PORTIONS = "backfill/probe/us/round-001.json"
+INDEX = "index/day_files/region=us/month=2020-02/day_files_us_2020-02.csv"
 
 
 def export(slug: str) -> str:
@@ -56,6 +57,7 @@ def calls_of_the_downloads(stack: Stack) -> list[Call]:
     presigner = {"RoleArn": presigner_arn(stack), "RoleSessionName": "downloads"}
     return [
         *listings(stack, *(f"{export(slug).partition('dt=')[0]}dt=" for slug in REPORTS)),
+        *s3(stack, "get_object", INDEX),
         ("sts", "assume_role", presigner),
         *logs(stack, "downloads"),
     ]

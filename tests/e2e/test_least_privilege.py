@@ -21,6 +21,7 @@ import pytest
 from local.stack.stack import Stack
 from tests.e2e.deployed import simulation
 from tests.e2e.permitted_calls import (
+    INDEX,
     PORTIONS,
     REPORTS,
     Call,
@@ -61,7 +62,7 @@ def objects(stack: Stack) -> Iterator[Stack]:
     """Put an object where each call reads one; remove everything that the calls leave."""
     keys = [*map(export, REPORTS), "runs/dt=2020-02-03/probe.json"]
     keys += ["pieces/attendees_us_2020-02-03/probe", "quarantine/dt=2020-02-03/run/probe.json"]
-    keys += [PORTIONS]
+    keys += [PORTIONS, INDEX]
     for key in keys:
         stack.aws.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"")
     had_settings = "state/settings.json" in stack.versions("state/")
@@ -189,6 +190,16 @@ def test_only_the_downloads_role_may_become_the_presigner(stack: Stack) -> None:
     assert administrator.is_denied("sts", "assume_role", **arguments)
 
 
+def test_the_downloads_read_the_index_and_no_other_object(objects: Stack) -> None:
+    principal = with_role_of(objects, downloads(objects))
+    read = {"Bucket": objects.bucket}
+    assert principal.call("s3", "get_object", **read, Key=INDEX) == "allowed"
+    for key in (export("attendees"), "runs/dt=2020-02-03/probe.json", PORTIONS):
+        assert principal.is_denied("s3", "get_object", **read, Key=key)
+    assert principal.is_denied("s3", "put_object", **read, Key=INDEX)
+    assert principal.is_denied("s3", "list_objects_v2", **read, Prefix="index/")
+
+
 def test_the_presigner_learns_that_a_file_is_missing(stack: Stack) -> None:
     principal = assumed(with_role_of(stack, downloads(stack)), presigner_arn(stack))
     missing = export("attendees").replace("2020", "2021")
@@ -230,8 +241,9 @@ def test_without_any_one_action_the_functions_do_not_work_as_before(
 
 NOT_SEEN = re.compile(
     # The local AWS writes the functions' logs itself. No report 4021 is configured. No file is
-    # missing, and none is fetched in pieces. A direct event is no backfill.
-    r" logs:|report_\*|^LearnThat|pieces/|backfill/"
+    # missing, and none is fetched in pieces. A direct event is no backfill. The index is part of
+    # the coverage, and not of a download; another test tries it.
+    r" logs:|report_\*|^LearnThat|pieces/|backfill/|/index/"
 )
 NUMBERS = count(1)
 GARBAGE = {"kind": "garbage_text", "times": None, "report": 6002}

@@ -26,6 +26,8 @@ PER_RUN = {"Kaltura": 1, "LIST": 3 + len(SLUGS), "PUT": 4}
 series, the settings in force, what other runs do, and the run record."""
 PER_LINK = Counter(LIST=1, HEAD=1)
 """Requests for a link, whatever its age. Signing needs none."""
+PER_COVERAGE = {"LIST": 1, "GET": 13}
+"""Requests for a year of days: one listing, and the index of each month that the year touches."""
 DAYS = (1, 4)
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -71,26 +73,40 @@ def server() -> Iterator[ListingServer]:
         yield server
 
 
-@pytest.mark.parametrize("age", [1, 365, 1095])
-@pytest.mark.parametrize("suffix", ["", ".csv"])
-def test_a_link_costs_the_same_whatever_its_age(
-    server: ListingServer, age: int, suffix: str
-) -> None:
+def downloads_of(server: ListingServer) -> DownloadsService:
+    """Return the service over a server's bucket, whose requests are counted from now on."""
     environment = {
         "BUCKET_NAME": "bucket",
         "KALTURA_REGIONS": "us=https://www.kaltura.com",
         "PRESIGNER_ROLE_ARN": "arn:aws:iam::123456789012:role/presigner",
     }
-    service = DownloadsService(
+    server.requests.clear()
+    return DownloadsService(
         read_api_settings(environment),
         Bucket(server.client, "bucket"),
         cast("Presigner", Signer(server)),
         lambda: NOW,
         links_source="https://bucket.example/",
     )
-    server.requests.clear()
+
+
+@pytest.mark.parametrize("age", [1, 365, 1095])
+@pytest.mark.parametrize("suffix", ["", ".csv"])
+def test_a_link_costs_the_same_whatever_its_age(
+    server: ListingServer, age: int, suffix: str
+) -> None:
+    service = downloads_of(server)
     day = f"{NOW - timedelta(days=age):%Y-%m-%d}"
     request = Request("GET", {}, "", "127.0.0.1")
     response = service.export(SLUGS[1], "us", "day", day + suffix, request)
     assert response.status == (302 if suffix else 200)
     assert Counter(server.requests) == PER_LINK
+
+
+def test_a_year_of_coverage_costs_a_listing_and_the_index_of_each_month(
+    server: ListingServer,
+) -> None:
+    query = {"report": [SLUGS[1]], "region": ["us"], "granularity": ["day"]}
+    response = downloads_of(server).coverage(Request("GET", query, "", "127.0.0.1"))
+    assert response.status == 200
+    assert dict(Counter(server.requests)) == PER_COVERAGE

@@ -172,6 +172,7 @@ def test_the_api_has_the_routes_fields_and_codes_of_the_page() -> None:
         *window
     ]
     assert set(states) <= set(quoted(rows["a window of coverage"]))
+    assert quoted(rows["a finding"]) == list(window["findings"]["items"]["properties"])
     assert quoted(rows["an error"]) == [
         *schemas["Error"]["properties"],
         *schemas["Error"]["properties"]["error"]["properties"],

@@ -115,6 +115,7 @@ def test_the_key_encrypts_what_holds_data_or_credentials() -> None:
             ["kms:Decrypt", "kms:GenerateDataKey"],
             ["s3", "secretsmanager"],
         ),
+        ("DownloadsMayUseKey", "DownloadsRole", ["kms:Decrypt"], ["s3"]),
         ("PresignerMayUseKey", "PresignerRole", ["kms:Decrypt"], ["s3"]),
         ("BackfillMayUseKey", "BackfillRole", ["kms:Decrypt"], ["s3"]),
     ],

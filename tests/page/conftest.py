@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from local.stack.lifecycle import local_stack
 from local.stack.stack import Stack
 from room_reports.model.windows import Calendar, Granularity
+from tests.page.counted import write_index
 from tests.page.reader import DESKTOP, ZONE, Open
 from tests.page.year import Year, export_year
 
@@ -32,7 +33,9 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def year(stack: Stack) -> Year:
-    return export_year(stack, Calendar(Granularity.DAY, ZoneInfo(ZONE)))
+    exported = export_year(stack, Calendar(Granularity.DAY, ZoneInfo(ZONE)))
+    write_index(stack, exported)
+    return exported
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ def test_the_examples_on_the_page_work(browse: Open, stack: Stack, tmp_path: Pat
     shown = {}
     for name in ("curl", "Excel, Power BI", "PowerShell", "pandas", "R"):
         expect(tools.get_by_role("tab", name=name, exact=True)).to_be_focused()
-        shown[name] = page.get_by_role("tabpanel").locator("code").inner_text()
+        shown[name] = page.get_by_role("tabpanel", name=name).locator("code").inner_text()
         page.keyboard.press("ArrowRight")
     assert all("attendees/us/day/latest.csv" in text for text in shown.values())
     assert stack.api_key not in str(shown)

@@ -1,4 +1,7 @@
-"""An S3 server for LIST and HEAD only: holds any number of keys and records each request."""
+"""An S3 server for LIST and HEAD, and for GET of a few objects.
+
+It holds any number of keys, and records each request.
+"""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
@@ -29,9 +32,12 @@ class ListingServer:
     """In S3's order."""
     client: "S3Client"
     requests: list[str] = field(default_factory=list)
-    """``LIST`` or ``HEAD``, for each request."""
+    """``LIST``, ``HEAD`` or ``GET``, for each request."""
     listed: int = 0
     """The keys and common prefixes that were returned."""
+    contents: dict[str, bytes] = field(default_factory=dict)
+    """The objects that can be read, by key. Any other read is denied, as S3 denies it to a role
+    that may not list the key."""
     leaves_out_named_folder: bool = False
     """Whether it leaves out what is in the folder that ``start-after`` names, as some do."""
 
@@ -98,6 +104,20 @@ class _Handler(BaseHTTPRequestHandler):
     listing: ListingServer
 
     def do_GET(self) -> None:
+        _, _, key = unquote(urlsplit(self.path).path).lstrip("/").partition("/")
+        if key:
+            self._read(key)
+        else:
+            self._list()
+
+    def _read(self, key: str) -> None:
+        self.listing.requests.append("GET")
+        if key in self.listing.contents:
+            self._send(self.listing.contents[key])
+        else:
+            self._send(b"<Error><Code>AccessDenied</Code></Error>", 403)
+
+    def _list(self) -> None:
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
         after = query.get("continuation-token") or query.get("start-after", "")
         self.listing.requests.append("LIST")
@@ -134,8 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.flush()
 
-    def _send(self, body: bytes) -> None:
-        self.send_response(200)
+    def _send(self, body: bytes, status: int = 200) -> None:
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

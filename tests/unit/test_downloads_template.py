@@ -41,10 +41,14 @@ def test_the_defaults_are_those_of_the_api(
     assert read_api_settings({**environment, **elsewhere}) == read_api_settings(elsewhere)
 
 
-def test_only_the_presigner_reads_objects_and_it_does_nothing_else(
+def test_only_the_presigner_reads_reports_and_it_does_nothing_else(
     resources: dict[str, Any],
 ) -> None:
-    assert "s3:GetObject" not in json.dumps(resources["DownloadsRole"])
+    (policy,) = resources["DownloadsRole"]["Policies"]
+    reads = [each for each in policy["PolicyDocument"]["Statement"] if "GetObject" in str(each)]
+    index = "arn:${AWS::Partition}:s3:::${BucketName.Value}/index/*"
+    expected = {"Action": "s3:GetObject", "Resource": {"Fn::Sub": index}}
+    assert reads == [{"Sid": "ReadIndex", "Effect": "Allow", **expected}]
     ((statement, listing),) = (
         policy["PolicyDocument"]["Statement"] for policy in resources["PresignerRole"]["Policies"]
     )

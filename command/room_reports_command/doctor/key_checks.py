@@ -11,6 +11,7 @@ from room_reports_command.doctor.permissions import denied_actions, partition, r
 _USES = (
     ("ExporterRole", "s3", ("kms:Decrypt", "kms:GenerateDataKey")),
     ("ExporterRole", "secretsmanager", ("kms:Decrypt",)),
+    ("DownloadsRole", "s3", ("kms:Decrypt",)),
     ("PresignerRole", "s3", ("kms:Decrypt",)),
     ("BackfillRole", "s3", ("kms:Decrypt",)),
 )

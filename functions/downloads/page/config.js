@@ -1,8 +1,10 @@
 // The deployment's configuration, and what the other files know about the API's exports.
-/* exported config, LATEST, STATES */
+/* exported config, FINDING_MEANING, LATEST, STATES */
 
 const config = JSON.parse(document.getElementById("config").textContent);
 const LATEST = "latest";
+
+const FINDING_MEANING = "finding: looks incomplete";
 
 const STATES = {
   settled: {

@@ -2,7 +2,7 @@
 /* global actionButton, addDays, createElement, displayName, downloadFile, formatCount,
    formatDate, formatDayAndMonth, formatMonth, formatNumber, formatSize, formatTimestamp,
    formatWindow, LATEST, requestJson, routeToFile, STATES, toDate, weekday */
-/* exported calendarLayout, coverageCard */
+/* exported calendarLayout, coverageCard, findingList, indexWindows */
 
 const HOURS = Array.from({ length: 24 }, (_, hour) => String(hour).padStart(2, "0"));
 const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -75,10 +75,16 @@ function indexWindows(windows) {
   );
 }
 
-function describeWindow({ start, state, early, size, exported_at: exportedAt }) {
+// Only days have findings.
+const findingsOf = ({ findings = [] }) => findings.map(({ text }) => text);
+const hasFinding = (window) => findingsOf(window).length > 0;
+
+function describeWindow(window, withFindings = true) {
+  const { start, state, early, size, exported_at: exportedAt } = window;
   const facts = size === null ? [] : [formatSize(size), `exported ${formatTimestamp(exportedAt)}`];
   const shownState = state === "missing" && early ? "before the first export" : state;
-  return [formatWindow(start), shownState, ...facts].join(" · ");
+  const reasons = withFindings ? findingsOf(window) : [];
+  return [formatWindow(start), shownState, ...facts, ...reasons].join(" · ");
 }
 
 function summarise(windows, granularity) {
@@ -89,7 +95,9 @@ function summarise(windows, granularity) {
     .filter(({ number }) => number)
     .map(({ state, number }) => `${formatNumber(number)} ${state}`);
   const since = formatDate(toDate(counted[0].start));
-  return `${formatCount(counted.length, granularity)} since ${since}: ${parts.join(", ")}`;
+  const doubtful = counted.filter(hasFinding).length;
+  const findings = doubtful ? `. ${formatNumber(doubtful)} with a finding` : "";
+  return `${formatCount(counted.length, granularity)} since ${since}: ${parts.join(", ")}${findings}`;
 }
 
 function calendarCell(window) {
@@ -97,7 +105,9 @@ function calendarCell(window) {
   return createElement("td", {
     role: "gridcell",
     tabIndex: -1,
-    className: `mark ${window.state}${window.early ? " early" : ""}`,
+    className: ["mark", window.state, window.early && "early", hasFinding(window) && "finding"]
+      .filter(Boolean)
+      .join(" "),
     "data-start": window.start,
     "aria-label": describeWindow(window),
   });
@@ -127,7 +137,7 @@ function calendarTable(series, layout, windows) {
   );
 }
 
-function calendarGrid(series, layout, windows, readout) {
+function calendarGrid(series, layout, windows, { readout, reasons }) {
   const table = calendarTable(series, layout, windows);
   const cells = [...table.querySelectorAll("[data-start]")];
   const newest = [...windows.keys()].at(-1);
@@ -135,7 +145,9 @@ function calendarGrid(series, layout, windows, readout) {
   if (tabStop) tabStop.tabIndex = 0;
   const showReadout = ({ target }) => {
     const { start } = target.dataset;
-    if (start) readout.textContent = describeWindow(windows.get(start));
+    if (!start) return;
+    readout.textContent = describeWindow(windows.get(start), false);
+    reasons.textContent = findingsOf(windows.get(start)).join(" · ");
   };
   const openFile = ({ target }) => {
     const { start } = target.dataset;
@@ -191,15 +203,36 @@ function moveFocus(cell, key, cells) {
   return true;
 }
 
+// Returns a list of the findings of a series, in which each day is a link; or null without any.
+function findingList(findings) {
+  if (!findings.length) return null;
+  const item = ({ series, start, text }) => {
+    const href = routeToFile({ ...series, start });
+    const link = createElement("a", { href }, formatWindow(start));
+    const title = displayName(series.report);
+    return createElement("li", {}, link, ` · ${title}: ${text}`);
+  };
+  return createElement(
+    "details",
+    { className: "findings" },
+    createElement("summary", {}, formatCount(findings.length, "finding")),
+    createElement("ul", {}, findings.toReversed().map(item)),
+  );
+}
+
 // Creates the calendar of a series. Its `load` requests the coverage and fills it.
 function coverageCard(series, layout) {
   const { report, region, granularity } = series;
   const name = displayName(report);
+  // The reasons are below the calendar: they can be long, and must not move what is pointed at.
   const readout = createElement("p", { className: "readout", "aria-hidden": "true" });
+  const reasons = createElement("p", { className: "reasons", "aria-hidden": "true" });
+  const readouts = { readout, reasons };
   const summary = createElement("p", { className: "summary" }, "Loading…");
-  const placeholder = calendarGrid(series, layout, new Map(), readout);
+  const placeholder = calendarGrid(series, layout, new Map(), readouts);
   placeholder.classList.add("loading");
   const scroll = createElement("div", { className: "scroll" }, placeholder);
+  const findings = createElement("div", {});
   const heading = createElement(
     "h3",
     {},
@@ -220,6 +253,8 @@ function coverageCard(series, layout) {
     createElement("div", { className: "heading" }, heading, latest),
     createElement("div", { className: "status" }, summary, readout),
     scroll,
+    reasons,
+    findings,
   );
   const load = async (signal) => {
     const range = { from: layout.from, to: addDays(layout.to, 1) };
@@ -230,8 +265,12 @@ function coverageCard(series, layout) {
     );
     const windows = indexWindows(response.windows);
     summary.textContent = summarise(windows, granularity);
-    scroll.replaceChildren(calendarGrid(series, layout, windows, readout));
+    scroll.replaceChildren(calendarGrid(series, layout, windows, readouts));
     scroll.scrollLeft = scroll.scrollWidth;
+    const found = [...windows.values()].flatMap((window) =>
+      findingsOf(window).map((text) => ({ series, start: window.start, text })),
+    );
+    findings.replaceChildren(...[findingList(found)].filter(Boolean));
     card.removeAttribute("aria-busy");
   };
   return { card, load };

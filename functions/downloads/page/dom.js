@@ -1,5 +1,5 @@
 // Creating and finding elements.
-/* exported byId, createElement, showToast, stateMark */
+/* exported byId, createElement, createSvg, showToast, stateMark */
 
 const TOAST_DURATION = 8000;
 
@@ -13,6 +13,13 @@ function createElement(tag, properties = {}, ...children) {
     else if (value !== null) element.setAttribute(name, value);
   }
   element.append(...children.flat().filter((child) => child !== null && child !== ""));
+  return element;
+}
+
+function createSvg(tag, attributes, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children.flat());
   return element;
 }
 

@@ -1,8 +1,10 @@
 // The flow of the page: sign in with a key, then show what the route in the address names.
 /* global addDays, ANY, ApiError, apiKey, byId, calendarLayout, config, coverageCard,
-   createElement, dialog, displayName, fileList, forgetKey, formatDate, formatLinkLifetime,
-   matchingSeries, parseRoute, requestJson, routeToFilters, setUpRangeDialog, showDetail,
-   showExamples, showRangeDialog, showToast, stateMark, STATES, storedKey, storeKey, toDate, today, useKey, zoneFor */
+   createElement, dialog, displayName, fileList, FINDING_MEANING, forgetKey, forgetUsage, formatDate,
+   formatLinkLifetime, matchingSeries, parseRoute, requestJson, routeToFilters, routeToUsage,
+   selectView, setUpRangeDialog, setUpUsage, setUpViews, showDetail, showExamples, showRangeDialog,
+   showToast, shownUsage, showUsage, stateMark, STATES, storedKey, storeKey, toDate, today, useKey,
+   zoneFor */
 /* exported showError */
 
 let shown = null;
@@ -12,6 +14,7 @@ let loading = new AbortController();
 function showSignIn(problem = "") {
   loading.abort();
   shown = null;
+  forgetUsage();
   setSignedIn(false);
   byId("key").value = "";
   byId("key-problem").textContent = problem;
@@ -82,17 +85,35 @@ function showBanner(error) {
 
 function reload() {
   shown = null;
+  forgetUsage();
   showRoute();
 }
 
 function showRoute() {
   if (apiKey === null) return;
   setSignedIn(true);
-  const { filters, file } = parseRoute(location.hash);
+  const { view, usage, filters, file } = parseRoute(location.hash);
+  selectView(view);
+  if (view === "usage") {
+    if (dialog.open) dialog.close();
+    showUsage(usage);
+    return;
+  }
   // A file's route has no dates: the reports behind the dialog stay as they are.
   if (!file || !shown) showReports(filters);
   if (file) showDetail(file);
   else if (dialog.open) dialog.close();
+}
+
+// Opens a view as it was left, or in the region that the other one shows.
+function openView(view) {
+  if (view === "usage") {
+    const usage = { region: shown?.filters.region ?? ANY, by: "day", to: "" };
+    location.hash = shownUsage?.route ?? routeToUsage(usage);
+  } else {
+    const region = shownUsage?.region ?? ANY;
+    location.hash = shown?.route ?? routeToFilters({ ...parseRoute("").filters, region });
+  }
 }
 
 function showReports(filters) {
@@ -157,7 +178,11 @@ function showConfiguration() {
   byId("zone").textContent = `Days and times are in the time zone ${config.time_zone}.${hours}`;
   byId("ttl").textContent = formatLinkLifetime();
   const legendItem = ([state, { meaning }]) => createElement("li", {}, stateMark(state), meaning);
-  byId("legend").append(...Object.entries(STATES).map(legendItem));
+  const finding = createElement("i", { className: "key finding" });
+  byId("legend").append(
+    ...Object.entries(STATES).map(legendItem),
+    createElement("li", {}, finding, FINDING_MEANING),
+  );
 }
 
 function addListeners() {
@@ -189,6 +214,8 @@ function addListeners() {
 showConfiguration();
 addListeners();
 setUpRangeDialog();
+setUpUsage();
+setUpViews(openView);
 useKey(storedKey());
 if (apiKey === null) showSignIn();
 else showRoute();

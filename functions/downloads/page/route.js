@@ -1,9 +1,10 @@
-// The route after the # in the address: #/report/region/granularity/start?from=&to=, where * means
-// any report or region.
+// The route after the # in the address, where * means any report or region: of the files,
+// #/report/region/granularity/start?from=&to=, and of their usage, #/usage/region/day?to=
 /* global config */
-/* exported ANY, matchingSeries, parseRoute, routeToFile, routeToFilters */
+/* exported ANY, matchingSeries, parseRoute, routeToFile, routeToFilters, routeToUsage */
 
 const ANY = "*";
+const USAGE = "usage";
 const DATE = /^20\d\d-\d\d-\d\d$/;
 
 function decodePart(part) {
@@ -21,6 +22,15 @@ function parseRoute(hash) {
   const date = (name) => (DATE.test(parameters.get(name)) ? parameters.get(name) : "");
   const valid = (value, choices, fallback) => (choices.includes(value) ? value : fallback);
   const any = (choices) => (choices.length > 1 ? ANY : choices[0]);
+  if (report === USAGE) {
+    const by = valid(granularity, ["day", "week"], "day");
+    const usage = {
+      region: valid(region, config.regions, any(config.regions)),
+      by,
+      to: date("to"),
+    };
+    return { view: "usage", usage };
+  }
   const filters = {
     report: valid(report, config.reports, any(config.reports)),
     region: valid(region, config.regions, any(config.regions)),
@@ -28,14 +38,18 @@ function parseRoute(hash) {
     from: date("from"),
     to: date("to"),
   };
-  return { filters, file: start ? { report, region, granularity, start } : null };
+  return { view: "files", filters, file: start ? { report, region, granularity, start } : null };
 }
 
-function routeToFilters({ report, region, granularity, from, to }) {
-  const query = new URLSearchParams(Object.entries({ from, to }).filter(([, value]) => value));
-  const path = [report, region, granularity].map(encodeURIComponent).join("/");
-  return `#/${path}${query.size ? `?${query}` : ""}`;
+function routeTo(parts, parameters) {
+  const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value));
+  return `#/${parts.map(encodeURIComponent).join("/")}${query.size ? `?${query}` : ""}`;
 }
+
+const routeToFilters = ({ report, region, granularity, from, to }) =>
+  routeTo([report, region, granularity], { from, to });
+
+const routeToUsage = ({ region, by, to }) => routeTo([USAGE, region, by], { to });
 
 const routeToFile = ({ report, region, granularity, start }) =>
   `#/${[report, region, granularity, start].map(encodeURIComponent).join("/")}`;

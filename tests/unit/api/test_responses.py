@@ -49,7 +49,7 @@ def test_coverage_lists_the_state_of_each_window() -> None:
         ("2026-11-23", "open", 5),
     ], "the 24th has not ended, so it is not missing"
     assert found[0]["exported_at"] == "2026-11-23T00:00:00Z"
-    assert len(server.requests) == 1
+    assert server.requests == ["LIST", "GET"]
 
 
 def test_a_matching_etag_gets_304() -> None:

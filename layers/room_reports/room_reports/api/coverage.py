@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from room_reports.api.day_files import day_facts, nothing_known
 from room_reports.api.params import CoverageQuery
 from room_reports.model.freshness import state_at
-from room_reports.model.windows import iso
+from room_reports.model.windows import Granularity, iso
 from room_reports.storage.bucket import Bucket, latest_by_label
 
 MISSING = "missing"
@@ -22,6 +23,9 @@ def coverage(
     configured: bool = True,
 ) -> list[dict[str, Any]]:
     """Return each window that is exported or has ended, oldest first.
+
+    A day has also what the index of day files says of its file, or null and no findings if it says
+    nothing.
 
     Args:
         configured: Whether the region's report is exported, so that a window without a file is
@@ -41,14 +45,19 @@ def _windows(
     if not windows:
         return
     held = latest_by_label(bucket.exports(query.series, windows[0].dt, windows[-1].dt))
+    of_days = query.series.granularity is Granularity.DAY
+    facts = day_facts(bucket, query.series, held.values()) if of_days else {}
     for window in windows:
         stored = held.get(window.label)
+        known = facts.get(window.label, nothing_known()) if of_days else {}
         if stored:
             yield {
                 "start": window.label,
                 "state": state_at(window, settle, stored.last_modified).value,
                 "size": stored.size,
                 "exported_at": iso(stored.last_modified),
+                **known,
             }
         elif window.end <= now:
-            yield {"start": window.label, "state": MISSING, "size": None, "exported_at": None}
+            missing = {"state": MISSING, "size": None, "exported_at": None}
+            yield {"start": window.label, **missing, **known}

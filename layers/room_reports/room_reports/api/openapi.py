@@ -14,6 +14,7 @@ _TEXT = {"type": "string"}
 _SIZE = {"type": "integer", "minimum": 0}
 _STATES = [state.value for state in State]
 _GRANULARITIES = [granularity.value for granularity in Granularity]
+_NOT_ZERO = "Null is unknown, not zero"
 _DESCRIPTION = """Lists the exported reports and creates short-lived links to them.
 
 To put a range together: get its coverage, which names the windows that have no file; get each
@@ -152,9 +153,26 @@ def _schemas() -> dict[str, Any]:
         "Page": _object(
             {"exports": _array(_ref("Export")), "next_cursor": _or_null(_matching(grammar.CURSOR))}
         ),
-        "Coverage": _object({"windows": _array(_object(window))}),
+        "Coverage": _object({"windows": _array(_object(window, _of_a_day()))}),
         "Error": _object({"error": _object({"code": _TEXT, "message": _TEXT})}),
     }
+
+
+def _of_a_day() -> dict[str, Any]:
+    """Return the properties of a window of coverage that only a day has."""
+    sources = {
+        "rows": "Rows of the file, without the header",
+        "sessions": "Different sessions with a row in the file",
+        "users": "Different known users in the file; only attendees have it",
+        "minutes": "The sum of their view times, in minutes; only attendees have it",
+    }
+    counts = {
+        name: {**_or_null({"type": "number", "minimum": 0}), "description": f"{text}. {_NOT_ZERO}"}
+        for name, text in sources.items()
+    }
+    finding = _object({"code": _TEXT, "text": _TEXT})
+    findings = {**_array(finding), "description": "Why the file looks incomplete; mostly empty"}
+    return {**counts, "findings": findings}
 
 
 def _responses() -> dict[str, Any]:
@@ -224,8 +242,9 @@ def _matching(pattern: str) -> dict[str, Any]:
     return {"type": "string", "pattern": f"^{pattern}$"}
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties)}
+def _object(properties: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
+    named = {**properties, **(optional or {})}
+    return {"type": "object", "properties": named, "required": list(properties)}
 
 
 def _array(items: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,120 @@
+"""The index of day files: what each file holds, as the exporter counted it.
+
+One object for each region and month names every day file, with its counts and the findings of the
+quality checks. Reading it costs one request for a month; without it, each file would cost one.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from room_reports.model.errors import WindowError
+from room_reports.model.windows import iso, parse_timestamp
+from room_reports.storage.bucket import Bucket, StoredObject
+from room_reports.storage.errors import StorageError
+from room_reports.storage.keys import Series
+from room_reports.telemetry import logger
+
+COUNTS = ("rows", "sessions", "users", "minutes")
+"""What the index counts in each file; empty where the exporter did not count it."""
+_CONCURRENT_READS = 8
+_NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
+_BETWEEN_FINDINGS = re.compile(r" \| (?=[A-Z][A-Z0-9_]*: )", re.ASCII)
+_FINDING = re.compile(r"(?P<code>[A-Z][A-Z0-9_]*): (?P<text>.+)", re.ASCII)
+
+Facts = dict[str, Any]
+"""``COUNTS``, each a number or None, and ``findings``, a list of objects with code and text."""
+
+
+def index_key(region: str, month: str) -> str:
+    """Return the key of the index of a region's day files in a month, ``YYYY-MM``."""
+    return f"index/day_files/region={region}/month={month}/day_files_{region}_{month}.csv"
+
+
+def nothing_known() -> Facts:
+    """Return the facts of a file that the index does not have."""
+    return {**dict.fromkeys(COUNTS), "findings": []}
+
+
+def day_facts(bucket: Bucket, series: Series, stored: Collection[StoredObject]) -> dict[str, Facts]:
+    """Return what the index says of a series' files, by label.
+
+    A file is left out if the index does not have it, if the index has it as it was before it was
+    last written, or if its month cannot be read. This is no error: the index is derived from the
+    files, and the exporter writes it anew.
+
+    Args:
+        stored: The files, as a listing shows them now. S3 gets one request for each of their
+            months, eight at a time.
+    """
+    written = {each.parsed.label: iso(each.last_modified) for each in stored}
+    months = sorted({label[:7] for label in written})
+    if not months:
+        return {}
+    with ThreadPoolExecutor(min(_CONCURRENT_READS, len(months)), "index") as pool:
+        texts = list(pool.map(lambda month: _read(bucket, series.region, month), months))
+    unread = [month for month, text in zip(months, texts, strict=True) if text is None]
+    if unread:
+        logger.info("No index of day files", region=series.region, months=unread)
+    return {
+        label: facts
+        for text in texts
+        for label, last_modified, facts in _entries(text or "", series.slug)
+        if written.get(label) == last_modified
+    }
+
+
+def _read(bucket: Bucket, region: str, month: str) -> str | None:
+    """Return the index of one month, or None if it cannot be read.
+
+    The function may read the index but not list it, and S3 responds to such a read of a missing
+    key as to a forbidden one.
+    """
+    content = io.BytesIO()
+    try:
+        found = bucket.read(index_key(region, month), content)
+    except StorageError as error:
+        logger.debug("An index of day files cannot be read", error=str(error))
+        return None
+    return content.getvalue().decode(errors="replace") if found else None
+
+
+def _entries(text: str, slug: str) -> Iterator[tuple[str, str, Facts]]:
+    """Yield label, LastModified and facts of each file of a report that an index names."""
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        for row in rows:
+            if row.get("report") == slug:
+                yield row.get("dt") or "", _timestamp(row.get("last_modified")), _facts(row)
+    except csv.Error as error:
+        logger.info("The rest of an index of day files is not CSV", error=str(error))
+
+
+def _facts(row: dict[str, str | None]) -> Facts:
+    counts = {name: _number(row.get(name)) for name in COUNTS}
+    return {**counts, "findings": _findings(row.get("findings"))}
+
+
+def _number(text: str | None) -> float | None:
+    if not text or not _NUMBER.fullmatch(text):
+        return None
+    return float(text) if "." in text else int(text)
+
+
+def _findings(text: str | None) -> list[dict[str, str]]:
+    return [_finding(each) for each in _BETWEEN_FINDINGS.split(text) if each] if text else []
+
+
+def _finding(text: str) -> dict[str, str]:
+    match = _FINDING.fullmatch(text)
+    return match.groupdict() if match else {"code": "UNKNOWN", "text": text}
+
+
+def _timestamp(text: str | None) -> str:
+    try:
+        return iso(parse_timestamp(text or ""))
+    except WindowError:
+        return ""
