@@ -13,6 +13,7 @@ from room_reports_command.aws_errors import aws_errors
 from room_reports_command.doctor import doctor
 from room_reports_command.errors import CommandError, ExitCode, StackError
 from room_reports_command.output import Output
+from room_reports_command.reference import app as reference
 
 app = typer.Typer(
     name="room-reports",
@@ -29,6 +30,7 @@ app.command()(doctor)
 app.command()(get.get)
 app.add_typer(secret.app, name="secret")
 app.add_typer(key.app, name="key")
+app.add_typer(reference.app, name="reference")
 
 
 def _show_version(wanted: bool) -> None:

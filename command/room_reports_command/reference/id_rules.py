@@ -29,7 +29,7 @@ class IdRules:
     def normalised(self, user_id: str) -> str:
         """Return the form of an id by which people are matched.
 
-        Empty if nothing is left of it; an empty id matches nobody.
+        Empty if nothing is left of it; an empty id matches no other.
         """
         key = self._cased(user_id.strip(" "))
         for prefix in self.drop_prefixes:
