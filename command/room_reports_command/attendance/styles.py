@@ -99,7 +99,7 @@ class Sheet:
 
 def cell_text(text: str) -> str:
     """Return a text as a cell can have it: without what XML cannot hold, and not too long."""
-    kept = _NOT_IN_XML.sub("\ufffd", text)
+    kept = _NOT_IN_XML.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
     encoded = kept.encode("utf-16-le")
     if len(encoded) <= 2 * _LONGEST_TEXT:
         return kept

@@ -1,6 +1,6 @@
 """Rooms and rosters from Brightspace Data Sets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -120,9 +120,26 @@ def make(
             roster, without_id = roster_rows(members.found, users, options.user_id)
             rows[ROSTERS] = tuple(sorted(set(roster)))
             unmatched += without_id
+    for made_table, several in rows.items():
+        right, wrong = _readable(made_table, several)
+        rows[made_table] = right
+        unmatched += wrong
     if not rows and not candidates:
         raise InputError(
             "The data sets have neither rooms nor rosters.",
             "Give LTI Links for rooms, or Enrollments and Withdrawals or User Enrollments.",
         )
     return Made(rows, tuple(unmatched), candidates)
+
+
+def _readable(table: Table, rows: Iterable[Row]) -> tuple[tuple[Row, ...], list[Unmatched]]:
+    """Return the rows that Athena can read, and what is wrong with the others."""
+    right: list[Row] = []
+    wrong: list[Unmatched] = []
+    for row in rows:
+        problem = next(table.problems(row, ""), None)
+        if problem:
+            wrong.append(Unmatched(f"row of {table.name}", row[1], problem.text))
+        else:
+            right.append(row)
+    return tuple(right), wrong
