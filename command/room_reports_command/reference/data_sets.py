@@ -123,7 +123,11 @@ def nearest(header: Sequence[str]) -> tuple[DataSet, list[str]]:
         present = _names(data_set, header).values()
         return [name for name in COLUMNS[data_set] if name not in present]
 
-    best = min(COLUMNS, key=lambda each: len(missing(each)) / len(COLUMNS[each]))
+    def distance(data_set: DataSet) -> tuple[float, int]:
+        columns = COLUMNS[data_set]
+        return len(missing(data_set)) / len(columns), -len(set(columns) & set(header))
+
+    best = min(COLUMNS, key=distance)
     return best, missing(best)
 
 

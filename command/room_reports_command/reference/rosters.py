@@ -169,6 +169,11 @@ def _with_current(
         for record in data.records(DataSet.USER_ENROLLMENTS)
         if record["OrgUnitId"] in courses
     }
+    if not current:
+        raise InputError(
+            "The data set User Enrollments has no enrolment in any of the courses.",
+            "Give the full data set, not a differential one, or leave it out.",
+        )
     for place, several in logged.items():
         open_stay = bool(several) and several[-1].end is None
         if open_stay and place not in current:
