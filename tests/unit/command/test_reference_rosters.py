@@ -83,7 +83,7 @@ def test_only_documented_columns_are_used(data_set: DataSet) -> None:
 
 
 def test_columns_are_recognised_in_any_order_with_more_columns_and_other_capitals() -> None:
-    header = ["New", *(name.upper() for name in reversed(LAYOUTS["LTILinks"]))]
+    header = ["New", *(name.upper() for name in reversed([*LAYOUTS["LTILinks"]]))]
     assert data_set_of(header) is DataSet.LTI_LINKS
 
 
