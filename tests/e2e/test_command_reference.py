@@ -48,8 +48,13 @@ def data_sets(operator: Operator, recent: RecentIds) -> None:
 
 @pytest.fixture(autouse=True)
 def emptied(operator: Operator) -> Iterator[None]:
-    """Remove the reference data after each test."""
+    """Remove the reference data before and after each test."""
+    remove(operator)
     yield
+    remove(operator)
+
+
+def remove(operator: Operator) -> None:
     s3, bucket = operator.stack.aws.s3, operator.stack.bucket
     listed = s3.list_objects_v2(Bucket=bucket, Prefix="reference/")
     for each in listed.get("Contents", ()):
