@@ -7,6 +7,7 @@ import pytest
 
 from room_reports_command.athena import QueryFailedError, literal, run_query
 from room_reports_command.attendance.command import read_report
+from room_reports_command.attendance.rows import last_attendance_of
 from room_reports_command.stack import Connection, DeployedStack
 from tests.support.athena_server import AthenaServer, athena_text
 from tests.support.attendance import POLICY, AttendanceViews, term_of
@@ -57,15 +58,24 @@ def test_the_last_day_is_not_included(server: AthenaServer) -> None:
     assert {row.dt for row in report.rows} == set(days[:2])
 
 
-def test_the_last_attendance_is_that_of_the_view(server: AthenaServer) -> None:
-    report = read_report(stack_at(server.url), "2026-09-01", "2026-12-01", ())
-    expected: dict[tuple[str, str], str] = {}
+def test_the_last_attendance_of_all_days_is_that_of_the_view(server: AthenaServer) -> None:
+    """It can be later than the days that were asked for."""
+    stack = stack_at(server.url)
+    report = read_report(stack, "2026-09-07", "2026-09-08", ("BIO-101",), all_days=True)
+    expected: dict[str, str] = {row.user_key: "" for row in ROWS if row.course_id == "BIO-101"}
     for row in ROWS:
-        if row.minutes:
-            key = (row.course_id, row.user_id)
-            expected[key] = max(expected.get(key, ""), row.dt)
-    assert {key: day for key, (day, _) in report.last_attendance.items()} == expected
-    assert {final for _, final in report.last_attendance.values()} == {False}
+        if row.course_id == "BIO-101" and row.minutes:
+            expected[row.user_key] = max(expected[row.user_key], row.dt)
+    found = {key: day for (_, key), (day, _) in report.last_attendance.items()}
+    assert found == expected
+    assert max(found.values()) > "2026-09-08"
+    assert report.of_all_days
+
+
+def test_by_default_only_the_days_that_were_asked_for_are_read(server: AthenaServer) -> None:
+    report = read_report(stack_at(server.url), "2026-09-01", "2026-12-01", ("ART-2",))
+    assert report.last_attendance == last_attendance_of(report.rows)
+    assert not [each for each in server.executions if "last_attendance" in each.sql]
 
 
 def test_the_policy_is_that_of_the_view(server: AthenaServer) -> None:

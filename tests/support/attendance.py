@@ -110,9 +110,10 @@ class AttendanceViews:
         values = [[getattr(row, name) for name in COLUMNS] for row in rows]
         self._connection.executemany(f"INSERT INTO attendance_status VALUES ({places})", values)
         self._connection.execute(
-            "CREATE VIEW last_attendance AS SELECT region, course_id, user_id, "
-            "max(dt) FILTER (WHERE minutes > 0) AS last_dt, count(*) AS classes, "
-            "bool_and(final) AS final FROM attendance_status GROUP BY ALL"
+            "CREATE VIEW last_attendance AS SELECT course_id, min(user_id) AS user_id, user_key, "
+            "max(dt) FILTER (WHERE minutes > 0) AS last_dt, "
+            "count(*) FILTER (WHERE status IN ('provisional', 'no_data')) = 0 AS final "
+            "FROM attendance_status GROUP BY course_id, user_key"
         )
         settings = ", ".join(f"? AS {name}" for name in POLICY)
         self._connection.execute(f"CREATE TABLE policy AS SELECT {settings}", [*POLICY.values()])

@@ -17,6 +17,7 @@ from room_reports_command.attendance.rows import (
     attendance_rows,
     attendance_sql,
     last_attendance,
+    last_attendance_of,
     last_attendance_sql,
     policy,
     policy_sql,
@@ -42,6 +43,13 @@ def attendance(
     course: Annotated[
         list[str] | None, typer.Option(help="Id of a course; repeatable. Default: all.")
     ] = None,
+    all_days: Annotated[
+        bool,
+        typer.Option(
+            "--last-of-all-days",
+            help="Look for the last attendance in all days, which reads all files.",
+        ),
+    ] = False,
     output: Annotated[
         str | None,
         typer.Option(
@@ -54,7 +62,8 @@ def attendance(
     Without --output, this shows how often each status occurs.
     """
     _check(first, last, output, as_json=context.output.as_json)
-    report = read_report(context.stack, first, last, tuple(dict.fromkeys(course or ())))
+    courses = tuple(dict.fromkeys(course or ()))
+    report = read_report(context.stack, first, last, courses, all_days=all_days)
     if not report.rows:
         raise FindingsError(
             "There is no class of these courses in these days.",
@@ -73,26 +82,30 @@ def attendance(
 
 
 def read_report(
-    stack: DeployedStack, first: str, last: str, courses: Sequence[str]
+    stack: DeployedStack, first: str, last: str, courses: Sequence[str], *, all_days: bool = False
 ) -> AttendanceReport:
     """Return the attendance of some courses, from Athena.
 
     Args:
-        courses: Ids of courses; all if there are none.
         first: The first day.
         last: The day after the last one.
+        courses: Ids of courses; all if there are none.
+        all_days: Whether to look for the last attendance in all days, which reads all files.
 
     Raises:
         QueryFailedError: If a query fails.
     """
+    rows = attendance_rows(run_query(stack, attendance_sql(courses, first, last)))
+    found = run_query(stack, last_attendance_sql(courses)) if rows and all_days else None
     return AttendanceReport(
         made_at=datetime.now(UTC),
         first=first,
         last=last,
         # The settings of the exporter have it too, and need another permission.
         zone=ZoneInfo(stack.parameters.get("TimeZone") or "UTC"),
-        rows=attendance_rows(run_query(stack, attendance_sql(courses, first, last))),
-        last_attendance=last_attendance(run_query(stack, last_attendance_sql(courses))),
+        rows=rows,
+        last_attendance=last_attendance(found) if found else last_attendance_of(rows),
+        of_all_days=all_days,
         policy=policy(run_query(stack, policy_sql())),
         asked_for=tuple(courses),
     )

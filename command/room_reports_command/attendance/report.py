@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from room_reports.model.windows import iso
-from room_reports_command.attendance.rows import AttendanceRow
+from room_reports_command.attendance.rows import AttendanceRow, LastAttendance
 from room_reports_command.attendance.summary import CourseAttendance, by_course
 
 
@@ -22,8 +22,9 @@ class AttendanceReport:
     zone: tzinfo
     rows: Sequence[AttendanceRow]
     """In the order of courses, classes and people."""
-    last_attendance: Mapping[tuple[str, str], tuple[str, bool]]
-    """The last day on which a person was seen, and whether it is final, by course and person."""
+    last_attendance: LastAttendance
+    of_all_days: bool
+    """Whether ``last_attendance`` is of all days, and not of those from ``first`` to ``last``."""
     policy: Mapping[str, str]
     asked_for: tuple[str, ...]
     """Ids of the courses that were asked for; empty for all."""

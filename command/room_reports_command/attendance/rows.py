@@ -1,10 +1,12 @@
 """Attendance as the views give it: the queries, and the rows of their results."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from room_reports_command.athena import QueryResult, literal
+from room_reports_command.attendance.statuses import status_of
 
 COLUMNS = (
     *("region", "course_id", "course_name", "user_id", "user_key", "role", "class_id", "entry_id"),
@@ -18,6 +20,13 @@ _POLICY = (
     *("min_minutes", "min_share", "late_minutes", "early_minutes", "gap_minutes", "roles"),
     *("min_class_minutes", "min_class_users", "ignore_case", "drop_domains", "drop_prefixes"),
 )
+
+
+LastAttendance = Mapping[tuple[str, str], tuple[str, bool]]
+"""The last day on which a person was seen (empty if there is none), and whether that stays so.
+
+By the id of the course and ``person_key``.
+"""
 
 
 @dataclass(frozen=True)
@@ -63,9 +72,12 @@ def attendance_sql(courses: Sequence[str], first: str, last: str) -> str:
 
 
 def last_attendance_sql(courses: Sequence[str]) -> str:
-    """Return the query for the last attendance of the people of some courses."""
+    """Return the query for the last attendance of the people of some courses, of all days."""
     condition = _of_courses(courses).replace(" AND ", " WHERE ", 1)
-    return f"SELECT course_id, user_id, last_dt, final FROM last_attendance{condition}"  # noqa: S608
+    return (
+        "SELECT course_id, user_id, user_key, last_dt, final "  # noqa: S608 - literals
+        f"FROM last_attendance{condition}"
+    )
 
 
 def policy_sql() -> str:
@@ -82,14 +94,30 @@ def attendance_rows(result: QueryResult) -> list[AttendanceRow]:
     return sorted(set(found), key=_order)
 
 
-def last_attendance(result: QueryResult) -> dict[tuple[str, str], tuple[str, bool]]:
-    """Return the last day of attendance, and whether it is final, by course and person."""
-    found: dict[tuple[str, str], tuple[str, bool]] = {}
-    for course, user, day, final in result.rows:
-        if day:
-            key = course or "", user or ""
-            found[key] = max(found.get(key, ("", False)), (day, final == "true"))
+def last_attendance(result: QueryResult) -> LastAttendance:
+    """Return the last attendance in a result of ``last_attendance_sql``."""
+    return {
+        (course or "", person_key(key or "", user or "")): (day or "", final == "true")
+        for course, user, key, day, final in result.rows
+    }
+
+
+def last_attendance_of(rows: Iterable[AttendanceRow]) -> LastAttendance:
+    """Return the last attendance in some rows, as the view defines it for all days."""
+    people = defaultdict[tuple[str, str], list[AttendanceRow]](list)
+    for row in rows:
+        people[row.course_id, person_key(row.user_key, row.user_id)].append(row)
+    found = {}
+    for person, several in people.items():
+        last = max((row.dt for row in several if row.minutes), default="")
+        open_later = any(not status_of(row.status).decided and row.dt >= last for row in several)
+        found[person] = (last, not open_later)
     return found
+
+
+def person_key(user_key: str, user_id: str) -> str:
+    """Return what tells people apart: the id under the policy's rules, if any of it is left."""
+    return user_key or f"\0{user_id}"
 
 
 def policy(result: QueryResult) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from typing import IO
 from xlsxwriter import Workbook
 
 from room_reports_command.attendance.report import AttendanceReport
-from room_reports_command.attendance.rows import COLUMNS, AttendanceRow
+from room_reports_command.attendance.rows import COLUMNS, AttendanceRow, person_key
 from room_reports_command.attendance.sheet_names import sheet_names
 from room_reports_command.attendance.statuses import STATUSES, status_of
 from room_reports_command.attendance.styles import OPTIONS, Sheet, Styles
@@ -21,7 +21,7 @@ _SUMMARY, _POLICY, _ALL = "Summary", "Policy and open questions", "All rows"
 _MOST_CLASSES, _MOST_ROWS = 16_000, 1_048_000
 """What Excel's sheets hold, less some for headings."""
 _PERSON = ("User", "Role")
-_TOTALS = ("Present", "Partly", "Not seen", "Undecided", "Last seen")
+_TOTALS = ("Present", "Partly", "Not seen", "Undecided")
 _CONCLUSIONS = (
     "A room tells when an account was connected, not whether a person paid attention.",
     "Browsers and networks that block Kaltura's analytics make people invisible.",
@@ -134,7 +134,7 @@ def _policy(sheet: Sheet, report: AttendanceReport, courses: Sequence[CourseAtte
 
 
 def _course(sheet: Sheet, report: AttendanceReport, course: CourseAttendance) -> None:
-    sheet.widths(24, 16, *[15] * len(course.classes), *[11] * len(_TOTALS))
+    sheet.widths(24, 16, *[15] * len(course.classes), *[11] * len(_TOTALS), 24)
     sheet.add(f"{course.id} {course.name}".strip(), style=sheet.styles.title)
     sheet.add(f"{report.first} to {report.last}, without the last day; times in {report.zone}")
     for place, status in enumerate(STATUSES):
@@ -142,7 +142,8 @@ def _course(sheet: Sheet, report: AttendanceReport, course: CourseAttendance) ->
     sheet.row += 2
     header = sheet.row
     labels = [_class_label(report, each) for each in course.classes]
-    sheet.add(*_PERSON, *labels, *_TOTALS, style=sheet.styles.header)
+    last = f"Last seen, {'of all days' if report.of_all_days else 'in these days'}"
+    sheet.add(*_PERSON, *labels, *_TOTALS, last, style=sheet.styles.header)
     for person in course.people:
         _person(sheet, report, course, person)
     sheet.worksheet.freeze_panes(header + 1, len(_PERSON))
@@ -168,14 +169,16 @@ def _person(
         row = course.rows.get((person, each.id))
         if row:
             sheet.write(place, _cell(row), sheet.styles.status(row.status))
-    counts = Counter(row.status for row in course.of_person(person))
+    rows = course.of_person(person)
+    counts = Counter(row.status for row in rows)
     undecided = sum(number for name, number in counts.items() if not status_of(name).decided)
     place = len(_PERSON) + len(course.classes)
     for number in (counts["present"], counts["partial"], counts["not_seen"], undecided):
         sheet.write(place, number)
         place += 1
-    day, final = report.last_attendance.get((course.id, user), ("", True))
-    sheet.write(place, f"{day or 'not found'}{'' if final else ' (provisional)'}")
+    key = person_key(rows[0].user_key, user)
+    day, final = report.last_attendance.get((course.id, key), ("", True))
+    sheet.write(place, f"{day or 'not seen'}{'' if final else ', provisional'}")
     sheet.row += 1
 
 

@@ -20,7 +20,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from room_reports_command.attendance import workbook
 from room_reports_command.attendance.csv_output import write_attendance_csv
 from room_reports_command.attendance.report import AttendanceReport
-from room_reports_command.attendance.rows import COLUMNS, AttendanceRow
+from room_reports_command.attendance.rows import COLUMNS, AttendanceRow, last_attendance_of
 from room_reports_command.attendance.sheet_names import sheet_names
 from room_reports_command.attendance.statuses import STATUSES
 from room_reports_command.attendance.styles import cell_text
@@ -39,18 +39,14 @@ HOSTILE_TEXTS = [
 
 
 def report_of(rows: Sequence[AttendanceRow], asked_for: tuple[str, ...] = ()) -> AttendanceReport:
-    last = {
-        (row.course_id, row.user_id): (row.dt, row.final)
-        for row in rows
-        if row.minutes and row.user_id
-    }
     return AttendanceReport(
         made_at=datetime(2026, 10, 1, 12, tzinfo=UTC),
         first="2026-09-07",
         last="2026-10-01",
         zone=ZONE,
         rows=rows,
-        last_attendance=last,
+        last_attendance=last_attendance_of(rows),
+        of_all_days=False,
         policy={name: str(value) for name, value in POLICY.items()},
         asked_for=asked_for,
     )
@@ -104,6 +100,8 @@ def test_each_course_has_a_sheet_with_a_row_per_person_and_a_column_per_class() 
             decided = [counted.count(name) for name in ("present", "partial", "not_seen")]
             assert shown[-5:-2] == decided
             assert shown[-2] == len(counted) - sum(decided)
+            days = [row.dt for row in expected if row.user_id == shown[0] and row.minutes]
+            assert str(shown[-1]).startswith(max(days, default="not seen"))
 
 
 def test_a_class_is_named_by_its_day_time_and_room() -> None:
@@ -225,6 +223,31 @@ def test_a_report_that_excel_cannot_hold_is_refused(monkeypatch: pytest.MonkeyPa
 def test_a_duration_has_exact_seconds(minutes: float) -> None:
     whole, _, seconds = duration(minutes).partition(":")
     assert int(whole) * 60 + int(seconds) == round(minutes * 60)
+
+
+def test_the_last_attendance_is_final_if_no_later_class_is_open() -> None:
+    def row(day: str, minutes: float, status: str, user: str = "a") -> AttendanceRow:
+        return replace(ROWS[0], dt=day, minutes=minutes, status=status, user_id=user, user_key=user)
+
+    found = last_attendance_of(
+        [
+            row("2026-09-01", 0, "no_data"),
+            row("2026-09-02", 5, "partial"),
+            row("2026-09-03", 0, "not_seen"),
+            row("2026-09-02", 5, "partial", "b"),
+            row("2026-09-03", 0, "provisional", "b"),
+            row("2026-09-03", 5, "provisional", "c"),
+            row("2026-09-03", 0, "not_seen", "d"),
+            replace(row("2026-09-03", 0, "no_data", "E"), user_key=""),
+        ]
+    )
+    assert {key: value for (_, key), value in found.items()} == {
+        "a": ("2026-09-02", True),
+        "b": ("2026-09-02", False),
+        "c": ("2026-09-03", False),
+        "d": ("", True),
+        "\0E": ("", False),
+    }
 
 
 # Names of sheets
