@@ -1,6 +1,6 @@
 """``room-reports reference check``: what is wrong with the reference data in the bucket."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -8,16 +8,9 @@ from rich.text import Text
 from room_reports_command.context import Context, with_context
 from room_reports_command.errors import FindingsError
 from room_reports_command.output import counted, table
-from room_reports_command.reference.checking import (
-    check_policy,
-    check_table,
-    check_together,
-    is_wrong,
-)
-from room_reports_command.reference.policy import POLICY_PREFIX
+from room_reports_command.reference.checking import Checked, check_all
 from room_reports_command.reference.problems import Problem
 from room_reports_command.reference.store import ReferenceStore
-from room_reports_command.reference.tables import ROOMS, ROSTERS
 
 
 @with_context
@@ -26,33 +19,24 @@ def check(context: Context) -> None:
 
     Exit code 1: something is wrong, so that attendance would be wrong.
     """
-    store, output = ReferenceStore(context.stack), context.output
-    rooms = check_table(ROOMS, store.read_all(ROOMS.prefix))
-    rosters = check_table(ROSTERS, store.read_all(ROSTERS.prefix))
-    problems = [
-        *rooms.problems,
-        *rosters.problems,
-        *check_policy(store.read_all(POLICY_PREFIX)),
-        *check_together(rooms.rows, rosters.rows),
-    ]
-    wrong = is_wrong(problems)
+    found = check_all(ReferenceStore(context.stack))
     document = {
-        "rooms": len(rooms.rows),
-        "rosters": len(rosters.rows),
-        "wrong": len(wrong),
-        "problems": [each.to_dict() for each in problems],
+        "rooms": found.rooms,
+        "rosters": found.rosters,
+        "wrong": len(found.wrong),
+        "problems": [each.to_dict() for each in found.problems],
     }
-    output.result(document, lambda: _lines(len(rooms.rows), len(rosters.rows), problems))
-    if wrong:
+    context.output.result(document, lambda: _lines(found))
+    if found.wrong:
         raise FindingsError(
-            f"In the reference data, {counted(len(wrong), 'thing')} must be corrected.",
+            f"In the reference data, {counted(len(found.wrong), 'thing')} must be corrected.",
             "Correct the files, or import them again.",
         )
 
 
-def _lines(rooms: int, rosters: int, problems: Sequence[Problem]) -> Iterator[RenderableType]:
-    yield f"{counted(rooms, 'row')} of rooms, {counted(rosters, 'row')} of rosters."
-    if problems:
+def _lines(found: Checked) -> Iterator[RenderableType]:
+    yield f"{counted(found.rooms, 'row')} of rooms, {counted(found.rosters, 'row')} of rosters."
+    if found.problems:
         yield table(
             ("", "where", "what", "what to do"),
             [
@@ -62,7 +46,7 @@ def _lines(rooms: int, rosters: int, problems: Sequence[Problem]) -> Iterator[Re
                     each.text,
                     each.cure,
                 )
-                for each in problems
+                for each in found.problems
             ],
         )
     else:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 from room_reports_command.reference.policy import (
     POLICY_KEY,
+    POLICY_PREFIX,
     json_object,
     policy_problems,
 )
 from room_reports_command.reference.problems import Problem
-from room_reports_command.reference.store import Stored
+from room_reports_command.reference.store import ReferenceStore, Stored
 from room_reports_command.reference.tables import (
     ROOMS,
     ROSTERS,
@@ -32,6 +33,35 @@ class CheckedTable:
     rows: tuple[Row, ...]
     """The rows that are right, each once."""
     problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """All reference data in the bucket."""
+
+    rooms: int
+    """Rows of rooms that are right."""
+    rosters: int
+    """Rows of rosters that are right."""
+    problems: tuple[Problem, ...]
+
+    @property
+    def wrong(self) -> list[Problem]:
+        """The problems that make results wrong."""
+        return is_wrong(self.problems)
+
+
+def check_all(store: ReferenceStore) -> Checked:
+    """Return what is wrong with the reference data in the bucket."""
+    rooms = check_table(ROOMS, store.read_all(ROOMS.prefix))
+    rosters = check_table(ROSTERS, store.read_all(ROSTERS.prefix))
+    problems = (
+        *rooms.problems,
+        *rosters.problems,
+        *check_policy(store.read_all(POLICY_PREFIX)),
+        *check_together(rooms.rows, rosters.rows),
+    )
+    return Checked(len(rooms.rows), len(rosters.rows), problems)
 
 
 def check_table(table: Table, files: Iterable[Stored]) -> CheckedTable:
