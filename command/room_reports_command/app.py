@@ -9,10 +9,12 @@ import typer
 from room_reports.errors import RoomReportsError
 from room_reports.telemetry import logger
 from room_reports_command import backfill, get, key, secret, status
+from room_reports_command.attendance.command import attendance
 from room_reports_command.aws_errors import aws_errors
 from room_reports_command.doctor import doctor
 from room_reports_command.errors import CommandError, ExitCode, StackError
 from room_reports_command.output import Output
+from room_reports_command.reference import app as reference
 
 app = typer.Typer(
     name="room-reports",
@@ -27,8 +29,10 @@ app.command()(status.status)
 app.command()(backfill.backfill)
 app.command()(doctor)
 app.command()(get.get)
+app.command()(attendance)
 app.add_typer(secret.app, name="secret")
 app.add_typer(key.app, name="key")
+app.add_typer(reference.app, name="reference")
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""docs/command.md: every example is run, in the order of the page, and its pictures are made."""
+"""docs/command.md and docs/attendance.md: every example is run in order, and pictures are made."""
 
 import io
 import json
@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,41 +20,78 @@ from room_reports_command.doctor.check import carry_out
 from room_reports_command.doctor.command import CHECKS, rendered
 from room_reports_command.doctor.examination import Examination
 from room_reports_command.errors import ExitCode
+from room_reports_command.reference.recent import recent_ids
 from room_reports_command.status import read_status
 from room_reports_command.status import rendered as rendered_status
 from tests.e2e.operator import Operator, failing_report, slow_kaltura
+from tests.support.athena_server import AthenaServer
+from tests.support.attendance import AttendanceViews, term_of
+from tests.support.brightspace import Brightspace
 
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "command.md").read_text(encoding="utf-8")
+ATTENDANCE = (ROOT / "docs" / "attendance.md").read_text(encoding="utf-8")
 EXAMPLES = [
     line
-    for block in re.findall(r"^```sh\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    for block in re.findall(r"^```sh\n(.+?)^```", PAGE + ATTENDANCE, re.MULTILINE | re.DOTALL)
     for line in block.splitlines()
 ]
 BY_HAND = {
     *("pipx install .", "room-reports secret set", "room-reports secret set --regions eu"),
 }
 """Examples that install, or that ask; tests of the package and of the secret run those."""
+FLAGS = re.MULTILINE | re.DOTALL
 WIDTH = 112
+MARCH = [replace(row, dt=row.dt.replace("-09-", "-03-")) for row in term_of(("BIO-101",), people=4)]
+"""Attendance on the days that the examples name."""
 
 
 @pytest.fixture(scope="module")
-def environment(operator: Operator) -> dict[str, str]:
-    """Return the environment that the page describes, with the file that it names."""
+def environment(operator: Operator) -> Iterator[dict[str, str]]:
+    """Return the environment that the pages describe, with the files that they name."""
     secret = json.dumps(operator.stack.kaltura.secret)
     (operator.folder / "secret.json").write_text(secret, encoding="utf-8")
-    return {
-        "API_URL": operator.stack.api_url,
-        "ROOM_REPORTS_API_KEY": operator.stack.api_key,
-        "SHELL": "/bin/bash",
-    }
+    write_reference_files(operator)
+    with AthenaServer(AttendanceViews(MARCH)) as athena:
+        yield {
+            "API_URL": operator.stack.api_url,
+            "ROOM_REPORTS_API_KEY": operator.stack.api_key,
+            "SHELL": "/bin/bash",
+            "ATHENA_OF_VIEWS": athena.url,
+        }
+    s3, bucket = operator.stack.aws.s3, operator.stack.bucket
+    for each in s3.list_objects_v2(Bucket=bucket, Prefix="reference/").get("Contents", ()):
+        s3.delete_object(Bucket=bucket, Key=each["Key"])
+
+
+def write_reference_files(operator: Operator) -> None:
+    """Write the data sets, the tables and the policy that the examples name."""
+    stack = operator.deployed()
+    recent = recent_ids(stack.bucket, stack.settings, datetime.now(UTC), 30)
+    campus = Brightspace()
+    campus.course(101, "BIO-101", "Biology")
+    campus.role(110, "Student")
+    for number, user in enumerate(sorted(recent.users), 1):
+        campus.user(number, user)
+        campus.log(101, number, 110, "Enroll", "2026-03-01T12:00:00.000Z")
+        campus.enrolled(101, number, "Student", "2026-03-01T12:00:00.000Z")
+    for number, room in enumerate(sorted(recent.rooms), 1):
+        campus.link(number, 101, f"https://kaf.example.edu/hosted/index/entryid/{room}")
+        campus.launch(number, 101)
+    campus.write(operator.folder)
+    blocks = re.findall(r"^```text\n(.+?)^```", ATTENDANCE, FLAGS)
+    for name, block in zip(("rooms.csv", "rosters.csv"), blocks, strict=True):
+        (operator.folder / name).write_text(block, encoding="utf-8")
+    (operator.folder / "policy.json").write_text('{"min_share": 0.9}', encoding="utf-8")
 
 
 def test_the_page_has_examples_of_every_subcommand() -> None:
     used = {line.split()[1] for line in EXAMPLES if line.startswith("room-reports ")}
-    assert used >= {"status", "doctor", "backfill", "secret", "key", "get"}
+    assert used >= {
+        *("status", "doctor", "backfill", "secret", "key", "get", "reference", "attendance"),
+    }
 
 
 def test_examples_that_are_not_run_here_are_known() -> None:
@@ -64,6 +102,8 @@ def test_examples_that_are_not_run_here_are_known() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_works(operator: Operator, environment: dict[str, str], example: str) -> None:
+    if example.startswith("room-reports attendance"):  # the local AWS has no views
+        environment = {**environment, "AWS_ENDPOINT_URL_ATHENA": environment["ATHENA_OF_VIEWS"]}
     ran = operator.shell(example, environment)
     assert ran.code == 0, ran.err
     assert ran.out or "-o -" in example

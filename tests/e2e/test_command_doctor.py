@@ -442,6 +442,7 @@ FAULTS = {
     "link-age/a week": Fault(week_long_links, "links of up to 604800 s", local=False),
     "quarantine": Fault(left_object("quarantine/dt=2026-03-02/r/a.json"), "1 response of"),
     "notifications": Fault(left_object("state/unsent/r.json"), "all those of 1 run, since"),
+    "reference-data": Fault(left_object("reference/rosters/a.csv"), "The header is [1]."),
     "missing-key/presigner": Fault(presigner_may_not_list, "a link gets 403"),
     "bucket-cors": Fault(bucket_cors("https://other.example"), "does not allow"),
     "bucket-cors/any page": Fault(bucket_cors("*"), "allows https://example.com"),

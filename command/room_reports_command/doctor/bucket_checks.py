@@ -11,7 +11,10 @@ from room_reports.storage.keys import QUARANTINE_PREFIX
 from room_reports_command.doctor.check import Area, Check, Outcome, finding, ok
 from room_reports_command.doctor.examination import Examination
 from room_reports_command.output import counted
+from room_reports_command.reference.checking import check_all
+from room_reports_command.reference.store import ReferenceStore
 
+_PROBLEMS_NAMED = 5
 _DEFAULT_LIFETIME = 900
 """The template's default of LinkTtlSeconds."""
 
@@ -143,6 +146,15 @@ def _notifications(given: Examination) -> Iterator[Outcome]:
         yield ok("none waits to be sent")
 
 
+def _reference(given: Examination) -> Iterator[Outcome]:
+    found = check_all(ReferenceStore(given.stack))
+    for problem in found.wrong[:_PROBLEMS_NAMED]:
+        yield finding(problem.text, problem.file)
+    if not found.wrong:
+        rows = f"{counted(found.rooms, 'row')} of rooms, {counted(found.rosters, 'row')} of rosters"
+        yield ok(rows)
+
+
 CHECKS = (
     Check(
         "bucket-policy",
@@ -203,5 +215,13 @@ CHECKS = (
         "Programs that act on new files do not hear of some of them.",
         "docs/operating.md#acting-on-new-files",
         _notifications,
+    ),
+    Check(
+        "reference-data",
+        Area.STACK,
+        "The files of rooms and rosters, and the policy, can be used.",
+        "Attendance of courses is wrong, or its views fail.",
+        "room-reports reference check",
+        _reference,
     ),
 )

@@ -1,15 +1,14 @@
 """What the checks look at: the stack, Kaltura's accounts and the runs, each read once."""
 
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import Any
 
 from room_reports.errors import ConfigurationError
 from room_reports.kaltura.credentials import Credentials, parse_secret
-from room_reports_command.errors import CommandError, InputError
+from room_reports_command.athena import QueryResult, run_query
+from room_reports_command.errors import InputError
 from room_reports_command.kaltura import KalturaAccount
 from room_reports_command.run_records import RunRecord, latest_runs
 from room_reports_command.secret import read_secret
@@ -91,45 +90,10 @@ class Examination:
         date = response["ResponseMetadata"]["HTTPHeaders"].get("date")
         return parsedate_to_datetime(date) - before if date else timedelta()
 
-    def query(self, sql: str) -> "QueryResult":
+    def query(self, sql: str) -> QueryResult:
         """Run a query in Athena, in the stack's workgroup.
 
         Raises:
-            CommandError: If the query fails; the cause is what Athena says.
+            QueryFailedError: If the query fails; the cause is what Athena says.
         """
-        athena = self.stack.athena
-        query_id = athena.start_query_execution(
-            QueryString=sql,
-            QueryExecutionContext={"Database": self.stack.outputs["GlueDatabase"]},
-            WorkGroup=self.stack.outputs["AthenaWorkgroup"],
-        )["QueryExecutionId"]
-        deadline = time.monotonic() + _QUERY_SECONDS
-        while True:
-            execution = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
-            state = execution["Status"]["State"]
-            if state == "SUCCEEDED":
-                break
-            if state in {"FAILED", "CANCELLED"} or time.monotonic() > deadline:
-                reason = execution["Status"].get("StateChangeReason", "it took too long")
-                raise CommandError(f"the query {state}: {reason}")
-            time.sleep(0.2)
-        results = athena.get_query_results(QueryExecutionId=query_id)["ResultSet"]
-        return QueryResult(dict(execution["Statistics"]), dict(results))
-
-
-class QueryResult:
-    """The result of a query."""
-
-    def __init__(self, statistics: Mapping[str, Any], results: Mapping[str, Any]) -> None:
-        self.scanned = int(statistics.get("DataScannedInBytes", 0))
-        """Bytes."""
-        self.planning = timedelta(milliseconds=statistics.get("QueryPlanningTimeInMillis", 0))
-        self.rows: list[list[str | None]] = [
-            [cell.get("VarCharValue") for cell in row["Data"]] for row in results["Rows"][1:]
-        ]
-        """Without the header."""
-        self.types: dict[str, str] = {
-            column["Name"]: column["Type"]
-            for column in results.get("ResultSetMetadata", {}).get("ColumnInfo", ())
-        }
-        """The type of each column by its name."""
+        return run_query(self.stack, sql, seconds=_QUERY_SECONDS)

@@ -1,0 +1,1 @@
+"""Attendance of courses under the policy, as a workbook, as CSV or as JSON."""

@@ -1,0 +1,90 @@
+"""What the rules for ids do to the ids of the rosters and of the reports."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from room_reports_command.reference.id_rules import IdRules
+
+_AS_THEY_ARE = IdRules(ignore_case=False)
+
+
+@dataclass(frozen=True)
+class Step:
+    """How many ids match when some of the rules are applied."""
+
+    rules: str
+    roster_ids: int
+    """Ids of rosters that a user of the reports has."""
+    report_ids: int
+    """Ids of users of the reports that are on a roster."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The effect of rules, one after another."""
+
+    roster_ids: int
+    """Different ids of the rosters."""
+    report_ids: int
+    """Different ids of users in the reports."""
+    steps: tuple[Step, ...]
+    merged: tuple[tuple[str, ...], ...]
+    """Ids of rosters that differ in more than case, and become the same by the rules."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the effect as JSON holds it."""
+        return {
+            "roster_ids": self.roster_ids,
+            "report_ids": self.report_ids,
+            "steps": [
+                {"rules": each.rules, "roster_ids": each.roster_ids, "report_ids": each.report_ids}
+                for each in self.steps
+            ],
+            "merged": [list(each) for each in self.merged],
+        }
+
+
+def effect(rosters: Iterable[str], reports: Iterable[str], rules: IdRules) -> Effect:
+    """Return the effect of the rules, each added to those before it."""
+    roster_ids, report_ids = set(rosters), set(reports)
+    steps = tuple(
+        Step(name, *_matches(roster_ids, report_ids, applied)) for name, applied in _applied(rules)
+    )
+    return Effect(len(roster_ids), len(report_ids), steps, merged(roster_ids, rules))
+
+
+def merged(ids: Iterable[str], rules: IdRules) -> tuple[tuple[str, ...], ...]:
+    """Return groups of ids that become the same, and differ in more than case and spaces."""
+    groups = defaultdict[str, set[str]](set)
+    for each in ids:
+        groups[rules.normalised(each)].add(each)
+    plain = IdRules(ignore_case=rules.ignore_case)
+    return tuple(
+        tuple(sorted(group))
+        for _, group in sorted(groups.items())
+        if len({plain.normalised(each) for each in group}) > 1
+    )
+
+
+def _applied(rules: IdRules) -> Iterator[tuple[str, IdRules]]:
+    """Yield the rules, one more each time, with what was added; first without any."""
+    yield "ids as they are", _AS_THEY_ARE
+    current = _AS_THEY_ARE
+    if rules.ignore_case:
+        current = replace(current, ignore_case=True)
+        yield "without case", current
+    if rules.drop_prefixes:
+        current = replace(current, drop_prefixes=rules.drop_prefixes)
+        yield f"without the prefixes {', '.join(rules.drop_prefixes)}", current
+    if rules.drop_domains:
+        current = replace(current, drop_domains=rules.drop_domains)
+        yield f"without the domains {', '.join(rules.drop_domains)}", current
+
+
+def _matches(rosters: Collection[str], reports: Collection[str], rules: IdRules) -> tuple[int, int]:
+    of_rosters = [rules.normalised(each) for each in rosters]
+    of_reports = [rules.normalised(each) for each in reports]
+    both = (set(of_rosters) & set(of_reports)) - {""}
+    return sum(key in both for key in of_rosters), sum(key in both for key in of_reports)

@@ -1,0 +1,31 @@
+"""What an import could not match, and why."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Unmatched:
+    """Something in the input that is not in the result."""
+
+    what: str
+    """The kind of thing, such as ``user`` or ``LTI link``."""
+    id: str
+    reason: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it as JSON holds it."""
+        return {"what": self.what, "id": self.id, "reason": self.reason}
+
+
+def grouped(found: Iterable[Unmatched]) -> Iterator[tuple[str, int, str, str]]:
+    """Yield each kind and reason with a number and examples, the most frequent first."""
+    groups = defaultdict[tuple[str, str], list[str]](list)
+    for each in found:
+        groups[each.what, each.reason].append(each.id)
+    for (what, reason), ids in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
+        more = ", …" if len(ids) > _NAMED else ""
+        yield what, len(ids), reason, ", ".join(ids[:_NAMED]) + more
