@@ -55,7 +55,7 @@ def verify(world: ChaosWorld) -> None:
     keys = {
         key
         for key in store.keys("")
-        if not key.startswith(("runs/", "quarantine/", "state/", "pieces/"))
+        if not key.startswith(("runs/", "quarantine/", "state/", "pieces/", "index/"))
     }
     windows = expected(world, world.exporter_time().replace(microsecond=0))
     assert windows

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from local.stack.stack import Stack
+from room_reports.storage.keys import day_index_key, day_index_of
 from tests.support.world import SLUGS
 
 Call = tuple[str, str, dict[str, Any]]
 REPORTS = (*SLUGS, "report_4021")
 PORTIONS = "backfill/probe/us/round-001.json"
+DAY_INDEX = day_index_key("us", "2020-02")
 
 
 def export(slug: str) -> str:
@@ -38,10 +40,12 @@ def logs(stack: Stack, function: str) -> list[Call]:
 def calls_of_the_exporter(stack: Stack) -> list[Call]:
     exports = [export(slug) for slug in REPORTS]
     state = ["state/settings.json", "pieces/attendees_us_2020-02-03/probe", PORTIONS]
+    state.append(DAY_INDEX)
     entry = {"Source": "kaltura-room-reports", "DetailType": "probe", "Detail": "{}"}
     return [
         *listings(stack, *(f"{key.partition('dt=')[0]}dt=" for key in exports)),
         *listings(stack, "state/active/", "state/unsent/", "pieces/", "backfill/active/"),
+        *listings(stack, day_index_of("us")),
         *s3(stack, "put_object", *exports, *state, "runs/dt=2020-02-03/probe.json"),
         *s3(stack, "put_object", "quarantine/dt=2020-02-03/run/probe.json"),
         *s3(stack, "head_object", *exports),
