@@ -24,5 +24,5 @@ FROM runs AS r
 CROSS JOIN UNNEST(r.exported) AS e (
   task, report, region, granularity, start, reason, state, rows, size, sha256, pieces,
   unknown_columns, replaced_bytes, change, same, fewer_rows_than, window_start, window_end, time_zone,
-  filters, source
+  filters, source, sessions, users, minutes
 )

@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from room_reports.api.day_files import index_key
 from room_reports.model.windows import Calendar, Granularity, Window, iso
-from room_reports.storage.keys import Series
+from room_reports.storage.keys import Series, day_index_key
 from tests.bench.bodies import REPORTS
 from tests.bench.servers import BUCKET, s3_client
 
@@ -79,7 +78,7 @@ def _index(client: "S3Client", wanted: list[tuple[Series, Window]]) -> None:
         months.setdefault(window.label[:7], []).append(line)
     for month, lines in months.items():
         body = f"{_INDEX_HEADER}\n{''.join(lines)}".encode()
-        client.put_object(Bucket=BUCKET, Key=index_key(REGION, month), Body=body)
+        client.put_object(Bucket=BUCKET, Key=day_index_key(REGION, month), Body=body)
 
 
 def link_path(slug: str, day: str, suffix: str = "") -> str:

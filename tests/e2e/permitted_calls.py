@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from local.stack.stack import Stack
+from room_reports.storage.keys import DAY_INDEX_PREFIX, day_index_key
 from tests.support.world import SLUGS
 
 Call = tuple[str, str, dict[str, Any]]
 REPORTS = (*SLUGS, "report_4021")
 PORTIONS = "backfill/probe/us/round-001.json"
-INDEX = "index/day_files/region=us/month=2020-02/day_files_us_2020-02.csv"
+DAY_INDEX = day_index_key("us", "2020-02")
 
 
 def export(slug: str) -> str:
@@ -39,10 +40,12 @@ def logs(stack: Stack, function: str) -> list[Call]:
 def calls_of_the_exporter(stack: Stack) -> list[Call]:
     exports = [export(slug) for slug in REPORTS]
     state = ["state/settings.json", "pieces/attendees_us_2020-02-03/probe", PORTIONS]
+    state.append(DAY_INDEX)
     entry = {"Source": "kaltura-room-reports", "DetailType": "probe", "Detail": "{}"}
     return [
         *listings(stack, *(f"{key.partition('dt=')[0]}dt=" for key in exports)),
         *listings(stack, "state/active/", "state/unsent/", "pieces/", "backfill/active/"),
+        *listings(stack, DAY_INDEX_PREFIX),
         *s3(stack, "put_object", *exports, *state, "runs/dt=2020-02-03/probe.json"),
         *s3(stack, "put_object", "quarantine/dt=2020-02-03/run/probe.json"),
         *s3(stack, "head_object", *exports),
@@ -57,7 +60,7 @@ def calls_of_the_downloads(stack: Stack) -> list[Call]:
     presigner = {"RoleArn": presigner_arn(stack), "RoleSessionName": "downloads"}
     return [
         *listings(stack, *(f"{export(slug).partition('dt=')[0]}dt=" for slug in REPORTS)),
-        *s3(stack, "get_object", INDEX),
+        *s3(stack, "get_object", DAY_INDEX),
         ("sts", "assume_role", presigner),
         *logs(stack, "downloads"),
     ]

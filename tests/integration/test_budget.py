@@ -19,11 +19,15 @@ from room_reports.storage.bucket import Bucket
 from tests.support.listing_server import ListingServer, listing_server
 from tests.support.world import SLUGS, World, export_key
 
-PER_FILE = {"Kaltura": 1, "LIST": 1, "PUT": 1}
-"""Requests for each file that is exported for the first time."""
-PER_RUN = {"Kaltura": 1, "LIST": 3 + len(SLUGS), "PUT": 4}
+PER_FILE = {"Kaltura": 1, "LIST": 1, "PUT": 1, "HEAD": 1}
+"""Requests for each file that is exported for the first time. The HEAD is for its row in the index
+of day files: only S3 knows which write was the last, and when it was."""
+PER_RUN = {"Kaltura": 1, "LIST": 4 + len(SLUGS), "PUT": 5, "HEAD": 0}
 """Requests for a run beside those for its files: the Kaltura session (KS), a listing for each
-series, the settings in force, what other runs do, and the run record."""
+series, the settings in force, what other runs do, the index of day files, and the run record."""
+PER_IDLE_RUN = {"LIST": 4 + len(SLUGS), "PUT": 3, "GET": 2}
+"""Requests of a run with nothing to do, which reads the settings and the index and writes neither.
+"""
 PER_LINK = Counter(LIST=1, HEAD=1)
 """Requests for a link, whatever its age. Signing needs none."""
 PER_COVERAGE = {"LIST": 1, "GET": 13}
@@ -50,6 +54,19 @@ def test_a_run_sends_few_requests_for_each_file() -> None:
     assert dict(many - few) == {name: files * count for name, count in PER_FILE.items()}
     files = DAYS[0] * len(SLUGS)
     assert dict(few) == {name: files * PER_FILE[name] + PER_RUN[name] for name in PER_FILE}
+
+
+def test_a_run_without_work_sends_few_requests() -> None:
+    with World() as world:
+        world.run_scheduled()
+        world.now += timedelta(hours=1)
+        world.s3.requests.clear()
+        world.regions["us"].calls.clear()
+        assert world.run_scheduled()["exported"] == []
+        counted = Counter(method for method, _ in world.s3.requests)
+        del counted["HEAD"]  # for the settings in force; there is one for each file at first
+        assert counted == PER_IDLE_RUN
+        assert not world.regions["us"].calls.all()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from local.kaltura.campus import Size
 from tests.support.world import SLUGS, Result, World
 from tools.athena.duck_athena import DuckAthena
 from tools.athena.sources import queries
-from tools.athena.tables import CHANGE, EXPORTED, FAILED, FRESHNESS, OTHER_FILTERS, RUNS
+from tools.athena.tables import CHANGE, EXPORTED, FAILED, FRESHNESS, OTHER_FILTERS, QUALITY, RUNS
 
 FIRST = datetime(2026, 9, 16, 0, 7, tzinfo=UTC)
 NOW = FIRST + timedelta(days=4)
@@ -80,6 +80,8 @@ def test_table_fields_match_the_run_records(records: list[Result]) -> None:
             assert list(item) == [field.name for field in FRESHNESS]
         for item in record["other_filters"]:
             assert list(item) == [field.name for field in OTHER_FILTERS]
+        for item in record["quality"]:
+            assert list(item) == [field.name for field in QUALITY]
     assert records[-1]["failed"]
     assert records[-1]["freshness"]
     assert any(exported["change"] for exported in records[1]["exported"])

@@ -252,11 +252,11 @@ def exporter_statement(template: dict[str, Any], sid: str) -> dict[str, Any]:
 
 def test_the_exporter_may_list_read_and_write_its_state(template: dict[str, Any]) -> None:
     listed = exporter_statement(template, "ListReports")["Condition"]["StringLike"]["s3:prefix"]
-    assert {"state/*", "pieces/*", "backfill/*"} <= set(listed)
+    assert {"state/*", "pieces/*", "backfill/*", "index/*"} <= set(listed)
     statement = exporter_statement(template, "ReadAndWriteState")
     assert statement["Action"] == ["s3:GetObject", "s3:PutObject"]
     assert statement["Resource"] == [
-        {"Fn::Sub": f"{BUCKET_ARN}/{prefix}*"} for prefix in ("state/", PIECES, BACKFILL)
+        {"Fn::Sub": f"{BUCKET_ARN}/{prefix}*"} for prefix in ("state/", PIECES, BACKFILL, "index/")
     ]
 
 

@@ -101,7 +101,7 @@ def test_the_alarms_on_own_metrics_watch_what_is_emitted(emitted: Emitted) -> No
     own = {name: alarm for name, alarm in ALARMS.items() if alarm["Namespace"] == NAMESPACE}
     assert set(own) == {
         *("ExportsLateAlarm", "ExportsStoppedAlarm"),
-        *("KalturaSessionExpiresAlarm", "QuarantineAlarm"),
+        *("KalturaSessionExpiresAlarm", "QuarantineAlarm", "QualityAlarm"),
     }
     for name, alarm in own.items():
         (dimension,) = alarm["Dimensions"]

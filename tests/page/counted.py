@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 
 from local.stack.stack import Stack
-from room_reports.api.day_files import index_key
 from room_reports.model.windows import iso
-from room_reports.storage.keys import parse_key
+from room_reports.storage.keys import day_index_key, parse_key
 from tests.page.year import Year
 
 COLUMNS = (
@@ -66,7 +65,7 @@ def _rows(stack: Stack, year: Year) -> Iterator[tuple[str, Mapping[str, object]]
         rewritten = day == year.ago(REWRITTEN)
         found = findings.get(day, "") if (series.slug, series.region) == ("attendees", "us") else ""
         yield (
-            index_key(series.region, day[:7]),
+            day_index_key(series.region, day[:7]),
             {
                 "report": series.slug,
                 "dt": day,

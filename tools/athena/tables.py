@@ -50,6 +50,9 @@ EXPORTED = (
     Field("time_zone", "string"),
     Field("filters", "string"),
     Field("source", "string"),
+    Field("sessions", "bigint"),
+    Field("users", "bigint"),
+    Field("minutes", "double"),
 )
 """New fields are appended, because a view names all of them in this order."""
 
@@ -72,6 +75,17 @@ OTHER_FILTERS = (
     Field("windows", "bigint"),
     Field("oldest", "string"),
     Field("newest", "string"),
+)
+
+QUALITY = (
+    Field("code", "string"),
+    Field("report", "string"),
+    Field("region", "string"),
+    Field("granularity", "string"),
+    Field("start", "string"),
+    Field("text", "string"),
+    Field("value", "double"),
+    Field("expected", "double"),
 )
 
 
@@ -107,6 +121,11 @@ RUNS = (
         "other_filters",
         _structs(OTHER_FILTERS),
         "Windows whose files were made with other filters than those of the run.",
+    ),
+    Field(
+        "quality",
+        _structs(QUALITY),
+        "What looks wrong about the files that the run wrote, by the quality checks.",
     ),
 )
 """The fields of a run record.

@@ -4,34 +4,26 @@ One object for each region and month names every day file, with its counts and t
 quality checks. Reading it costs one request for a month; without it, each file would cost one.
 """
 
-import csv
 import io
 import re
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from room_reports.model.errors import WindowError
-from room_reports.model.windows import iso, parse_timestamp
+from room_reports.model.day_files import DayFile, parse_findings, parse_rows
+from room_reports.model.windows import iso
 from room_reports.storage.bucket import Bucket, StoredObject
 from room_reports.storage.errors import StorageError
-from room_reports.storage.keys import Series
+from room_reports.storage.keys import Series, day_index_key
 from room_reports.telemetry import logger
 
 COUNTS = ("rows", "sessions", "users", "minutes")
 """What the index counts in each file; empty where the exporter did not count it."""
 _CONCURRENT_READS = 8
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
-_BETWEEN_FINDINGS = re.compile(r" \| (?=[A-Z][A-Z0-9_]*: )", re.ASCII)
-_FINDING = re.compile(r"(?P<code>[A-Z][A-Z0-9_]*): (?P<text>.+)", re.ASCII)
 
 Facts = dict[str, Any]
 """``COUNTS``, each a number or None, and ``findings``, a list of objects with code and text."""
-
-
-def index_key(region: str, month: str) -> str:
-    """Return the key of the index of a region's day files in a month, ``YYYY-MM``."""
-    return f"index/day_files/region={region}/month={month}/day_files_{region}_{month}.csv"
 
 
 def nothing_known() -> Facts:
@@ -75,7 +67,7 @@ def _read(bucket: Bucket, region: str, month: str) -> str | None:
     """
     content = io.BytesIO()
     try:
-        found = bucket.read(index_key(region, month), content)
+        found = bucket.read(day_index_key(region, month), content)
     except StorageError as error:
         logger.debug("An index of day files cannot be read", error=str(error))
         return None
@@ -84,37 +76,18 @@ def _read(bucket: Bucket, region: str, month: str) -> str | None:
 
 def _entries(text: str, slug: str) -> Iterator[tuple[str, str, Facts]]:
     """Yield label, LastModified and facts of each file of a report that an index names."""
-    rows = csv.DictReader(io.StringIO(text, newline=""))
-    try:
-        for row in rows:
-            if row.get("report") == slug:
-                yield row.get("dt") or "", _timestamp(row.get("last_modified")), _facts(row)
-    except csv.Error as error:
-        logger.info("The rest of an index of day files is not CSV", error=str(error))
+    for row in parse_rows(text).values():
+        if row.report == slug:
+            yield row.dt, row.last_modified, _facts(row)
 
 
-def _facts(row: dict[str, str | None]) -> Facts:
-    counts = {name: _number(row.get(name)) for name in COUNTS}
-    return {**counts, "findings": _findings(row.get("findings"))}
+def _facts(row: DayFile) -> Facts:
+    counts = {name: _number(getattr(row, name)) for name in COUNTS}
+    findings = [{"code": code, "text": text} for code, text in parse_findings(row.findings)]
+    return {**counts, "findings": findings}
 
 
-def _number(text: str | None) -> float | None:
-    if not text or not _NUMBER.fullmatch(text):
+def _number(text: str) -> float | None:
+    if not _NUMBER.fullmatch(text):
         return None
     return float(text) if "." in text else int(text)
-
-
-def _findings(text: str | None) -> list[dict[str, str]]:
-    return [_finding(each) for each in _BETWEEN_FINDINGS.split(text) if each] if text else []
-
-
-def _finding(text: str) -> dict[str, str]:
-    match = _FINDING.fullmatch(text)
-    return match.groupdict() if match else {"code": "UNKNOWN", "text": text}
-
-
-def _timestamp(text: str | None) -> str:
-    try:
-        return iso(parse_timestamp(text or ""))
-    except WindowError:
-        return ""

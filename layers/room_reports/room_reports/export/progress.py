@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from room_reports.export.day_index import IndexUpdate
 from room_reports.export.lateness import SeriesFreshness
 from room_reports.export.planner import Plan, Task
 from room_reports.export.publish import ExportedTask
@@ -45,12 +46,13 @@ class Progress:
                 self.failed.append(_failed(task, error))
                 self.quarantined += self._quarantine(task, error)
 
-    def result(self, plan: Plan, now: datetime) -> RunResult:
+    def result(self, plan: Plan, now: datetime, checked: IndexUpdate) -> RunResult:
         """Return the result of the run.
 
         Args:
             plan: What is left of it.
             now: The run's "now".
+            checked: What the quality checks have found.
         """
         unfinished: dict[Series, list[Task]] = {series: [] for series in plan}
         for task in (*self.deferred, *(failed.task for failed in self.failed)):
@@ -80,6 +82,8 @@ class Progress:
                 for series, planned in plan.items()
                 if planned.other_filters
             },
+            findings=tuple(checked.findings),
+            new_findings=checked.new,
         )
 
     def _quarantine(self, task: Task, error: BaseException) -> bool:

@@ -84,6 +84,7 @@ class TaskPublisher:
             "time-zone": self.settings.zone.key,
             "filters": self.settings.filters_digest(task.report.slug),
             "source": done.region.base_url,
+            **fetched.summary.figures.metadata(),
         }
         if fetched.pieces > 1:
             metadata["pieces"] = str(fetched.pieces)

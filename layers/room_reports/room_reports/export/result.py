@@ -12,6 +12,7 @@ from room_reports.export.planner import Task
 from room_reports.export.publish import ExportedTask
 from room_reports.export.scope import Scope
 from room_reports.kaltura.errors import KalturaError
+from room_reports.model.quality import Finding
 from room_reports.model.windows import iso
 from room_reports.storage.keys import Series
 
@@ -54,6 +55,10 @@ class RunResult:
     """Keys of objects that were emptied, because another object is of the same window."""
     other_filters: Mapping[Series, tuple[str, ...]] = field(default_factory=dict)
     """Labels of the windows whose files were made with other filters than today's."""
+    findings: tuple[Finding, ...] = ()
+    """What looks wrong about the files that were exported."""
+    new_findings: int = 0
+    """How many of these the index of day files did not have yet."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the response to the caller. Tasks are named by their objects' keys."""
@@ -90,12 +95,14 @@ class RunResult:
                 }
                 for series, labels in self.other_filters.items()
             ],
+            "quality": [finding.to_dict() for finding in self.findings],
         }
         return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def _exported(done: ExportedTask) -> dict[str, Any]:
     series, window, summary = done.task.series, done.task.window, done.fetched.summary
+    figures = summary.figures
     return {
         "task": done.task.key,
         "report": series.slug,
@@ -118,4 +125,7 @@ def _exported(done: ExportedTask) -> dict[str, Any]:
         "time_zone": done.metadata.get("time-zone"),
         "filters": done.metadata.get("filters"),
         "source": done.metadata.get("source"),
+        "sessions": figures.sessions,
+        "users": figures.users,
+        "minutes": round(figures.minutes, 2) if figures.minutes is not None else None,
     }

@@ -1,10 +1,12 @@
 """One run: everything that is due, several tasks at once, and no failure stops the others."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from room_reports.deadline import Deadline
+from room_reports.export.day_index import DayIndex, DayListings, IndexUpdate
 from room_reports.export.errors import RunFailedError
 from room_reports.export.notifications import Notifier, Send
 from room_reports.export.other_runs import OtherRuns, announce
@@ -72,12 +74,13 @@ class Run:
         """
         started = self.clock()
         seen = announce(self.run_id, self.bucket, self.settings, self.runtime, started)
-        plan = self.plan(scope, seen)
+        listings = DayListings()
+        plan = self.plan(scope, seen, listings)
         if (wait := self._wait(plan, scope)) and not scope.dry_run:
             logger.info("Waiting for windows to settle", seconds=wait.total_seconds())
             self.runtime.sleep(wait.total_seconds())
             scope = replace(scope, now=scope.now + wait)
-            plan = self.plan(scope, seen)
+            plan = self.plan(scope, seen, listings)
         due = sum(map(len, plan.values()))
         skipped = sum(planned.skipped for planned in plan.values())
         logger.info("Planned", due=due, skipped=skipped, trigger=scope.trigger)
@@ -88,10 +91,13 @@ class Run:
             self._retire_duplicates(plan, progress)
         # Before the run record, which may fail to be written: these would be lost for good.
         unsent = notifier.finish()
-        result = progress.result(plan, scope.now)
+        index = DayIndex(self.bucket, self.settings, self.runtime, self.deadline)
+        checked = IndexUpdate() if scope.dry_run else index.examine(listings, progress.exported)
+        result = progress.result(plan, scope.now, checked)
         record = result.run_record(scope, started, self.clock())
         self.bucket.write_json(run_record_key(started, self.run_id), record)
         end_run(self.bucket, self.run_id)
+        index.write(checked)
         scheduled = scope.trigger == "schedule"
         measure(
             result,
@@ -121,11 +127,17 @@ class Run:
         left = self.deadline.remaining() - wait.total_seconds()
         return wait if left >= _LEFT_AFTER_WAITING else timedelta()
 
-    def plan(self, scope: Scope, seen: OtherRuns | None = None) -> Plan:
+    def plan(
+        self,
+        scope: Scope,
+        seen: OtherRuns | None = None,
+        listings: DayListings | None = None,
+    ) -> Plan:
         """Return what is due within ``scope``, by series.
 
         Args:
             seen: What other runs have left; by default, their work is not left out.
+            listings: Remembers the day files that the bucket holds.
 
         Raises:
             StorageError: If the bucket cannot be listed.
@@ -139,11 +151,12 @@ class Run:
 
         def planned(wanted: tuple[Report, Series]) -> SeriesPlan:
             report, series = wanted
-            return plan_series(
+            stored = self._stored(scope, series, listings or DayListings())
+            plan = plan_series(
                 scope,
                 report,
                 series,
-                self._stored(scope, series),
+                stored,
                 self.settings.settle,
                 gzip=self.settings.gzip,
                 inspect=lambda item, window: in_force.inspect(
@@ -151,6 +164,8 @@ class Run:
                 ),
                 share=share,
             )
+            deque(stored, maxlen=0)  # the listing goes on after the last window
+            return plan
 
         wanted = [
             (report, Series(report.slug, region, granularity))
@@ -159,9 +174,13 @@ class Run:
         plans = map_concurrently(self.runtime, planned, wanted, _CONCURRENT_LISTINGS)
         return {plan.series: plan for plan in plans}
 
-    def _stored(self, scope: Scope, series: Series) -> Iterable[StoredObject]:
+    def _stored(
+        self, scope: Scope, series: Series, listings: DayListings
+    ) -> Iterator[StoredObject]:
         days = scope.days(series.granularity)
-        return self.bucket.exports(series, *days) if days else ()
+        if days is None:
+            return iter(())
+        return listings.watched(series, days, self.bucket.exports(series, *days))
 
     def _work(
         self,

@@ -44,6 +44,7 @@ def measure(
         "TasksDeferred": result.deferred,
         "RowsExported": sum(done.fetched.summary.rows for done in result.exported),
         "ResponsesQuarantined": result.quarantined,
+        "QualityFindings": result.new_findings,
         "NotificationsUnsent": unsent,
     }
     if scheduled:

@@ -55,6 +55,10 @@ class Report:
     """The columns that identify a row."""
     filters: tuple[str, ...] | None = None
     """The optional parameters in the spelling of this report; None if they are not known."""
+    session_key: tuple[str, ...] = ()
+    """The columns that tell sessions apart; empty if the report has none."""
+    user_column: str | None = None
+    """The column with the user, if each row is of one."""
     room_column: str | None = None
     """The column with the room that a row belongs to."""
     room_filter: str | None = None
@@ -63,6 +67,11 @@ class Report:
     """The filter on ``cue_point_id``, for requesting still smaller pieces."""
     date_parameters: tuple[tuple[str, str], ...] = (("from_date", "to_date"),)
     """Each spelling of the window's start and end to send; Kaltura ignores unknown names."""
+
+    @property
+    def minutes_column(self) -> str | None:
+        """The name of the column with the minutes of a row, if there is one."""
+        return next((column.name for column in self.columns if column.kind is Kind.MINUTES), None)
 
     @property
     def numbers(self) -> frozenset[str]:
@@ -105,6 +114,7 @@ ROOM_DATA = Report(
         ),
     ),
     primary_key=("entry_id", "cue_point_id"),
+    session_key=("entry_id", "cue_point_id"),
     filters=("entry_ids", "virtual_event_ids"),
     room_column="entry_id",
     room_filter="entry_ids",
@@ -138,6 +148,8 @@ ATTENDEES = Report(
         ),
     ),
     primary_key=("entry_id", "cue_point_id", "user_id"),
+    session_key=("entry_id", "cue_point_id"),
+    user_column="user_id",
     filters=("entry_ids", "virtual_event_ids", "user_ids", "cue_point_ids"),
     room_column="entry_id",
     room_filter="entry_ids",
@@ -161,6 +173,7 @@ BREAKOUT_SESSIONS = Report(
         Column("engagement_rate", Kind.RATIO, "Share of the time that users were engaged.", _SHARE),
     ),
     primary_key=("parent_entry_id", "breakout_entry_id", "cue_point_id"),
+    session_key=("cue_point_id",),
     filters=("parentEntryIds", "virtual_event_ids"),
     room_column="parent_entry_id",
     room_filter="parentEntryIds",

@@ -72,6 +72,8 @@ class SmallObject:
     size: int
     text: str = ""
     """Its content, if it was read."""
+    etag: str = ""
+    """Its ETag, if it was read."""
 
 
 class Bucket:
@@ -275,8 +277,14 @@ class Bucket:
         Raises:
             StorageError: If S3 refuses or fails.
         """
-        if key not in self.keys(key):
-            return None
+        return self.read_listed(key) if key in self.keys(key) else None
+
+    def read_listed(self, key: str) -> SmallObject | None:
+        """Return a small text object that a listing has shown, or None when it is gone.
+
+        Raises:
+            StorageError: If S3 refuses or fails.
+        """
         try:
             with _storage_errors("reading", key):
                 found = self._client.get_object(Bucket=self.name, Key=key)
@@ -285,7 +293,7 @@ class Bucket:
             if error.code in _NOT_FOUND:
                 return None
             raise
-        return SmallObject(key, found["LastModified"], found["ContentLength"], text)
+        return SmallObject(key, found["LastModified"], found["ContentLength"], text, found["ETag"])
 
     def small_objects(self, prefix: str) -> list[SmallObject]:
         """Return the objects under a prefix that is not one of exports, without their content.

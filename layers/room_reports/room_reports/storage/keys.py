@@ -10,6 +10,7 @@ from room_reports.model.windows import Granularity, Window, parse_date
 
 SLUG = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 QUARANTINE_PREFIX = "quarantine/"
+DAY_INDEX_PREFIX = "index/day_files/"
 _KEY = re.compile(
     rf"(?P<slug>{SLUG.pattern})/granularity=(?P<granularity>day|hour)"
     rf"/region=(?P<region>{REGION_NAME.pattern})/dt=(?P<dt>\d{{4}}-\d{{2}}-\d{{2}})"
@@ -33,7 +34,14 @@ class Series:
 
     def key(self, window: Window, *, gzip: bool) -> str:
         """Return the key of one window's object."""
-        return f"{self.prefix}{window.dt}/{self.file_name(window.label)}{'.gz' if gzip else ''}"
+        return self._key(window.dt, window.label, gzip=gzip)
+
+    def key_of_day(self, dt: str, *, gzip: bool) -> str:
+        """Return the key of a day's object, by its ``dt`` alone."""
+        return self._key(dt, dt, gzip=gzip)
+
+    def _key(self, dt: str, label: str, *, gzip: bool) -> str:
+        return f"{self.prefix}{dt}/{self.file_name(label)}{'.gz' if gzip else ''}"
 
     def file_name(self, label: str) -> str:
         """Return the name of the uncompressed file of the window with this label."""
@@ -81,3 +89,8 @@ def quarantine_key(started: datetime, run_id: str, series: Series, window: Windo
     """Return the key of the sample of an unrecognised response; ``started`` is in UTC."""
     name = f"{series.slug}_{series.region}_{window.label}.json"
     return f"{QUARANTINE_PREFIX}dt={started.date().isoformat()}/{run_id}/{name}"
+
+
+def day_index_key(region: str, month: str) -> str:
+    """Return the key of the index of a region's day files in a month, such as ``2026-11``."""
+    return f"{DAY_INDEX_PREFIX}region={region}/month={month}/day_files_{region}_{month}.csv"

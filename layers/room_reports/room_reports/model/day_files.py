@@ -1,0 +1,156 @@
+"""The index of day files: one row for each day file of a region, a month at a time.
+
+The index is derived from the files and decides nothing. It tells readers in one request what else
+would take one for each file, and it is the history that the quality checks compare a file with.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass, fields
+
+from room_reports.model.errors import WindowError
+from room_reports.model.windows import parse_date
+
+_BETWEEN_FINDINGS = " | "
+_SPLIT = re.compile(r" \| (?=[A-Z][A-Z0-9_]*: )", re.ASCII)
+
+
+@dataclass(frozen=True)
+class DayFile:
+    """One row; every value is a text as it stands in the file, empty if it is not known."""
+
+    report: str
+    """The report's slug."""
+    dt: str
+    state: str
+    exported_at: str
+    window_start: str
+    window_end: str
+    rows: str
+    sessions: str
+    users: str
+    minutes: str
+    findings: str
+    """The findings of the quality checks, as ``findings_text`` writes them."""
+    last_modified: str
+    """S3's LastModified of the file that the row describes."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What the rows are ordered by, and told apart."""
+        return self.dt, self.report
+
+
+COLUMNS = tuple(field.name for field in fields(DayFile))
+Rows = Mapping[tuple[str, str], DayFile]
+"""Rows by their ``key``."""
+
+
+def month_of(dt: str) -> str:
+    """Return the month of a day, such as ``2026-11``."""
+    return dt[:7]
+
+
+def months_before(month: str, count: int) -> list[str]:
+    """Return as many months before a month, oldest first."""
+    year, number = int(month[:4]), int(month[5:])
+    places = range(12 * year + number - 1 - count, 12 * year + number - 1)
+    return [f"{place // 12:04}-{place % 12 + 1:02}" for place in places if place >= 12]
+
+
+def format_rows(rows: Rows) -> bytes:
+    """Return the index file with these rows, as strict CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(astuple(rows[key]) for key in sorted(rows))
+    return text.getvalue().encode()
+
+
+def parse_rows(text: str) -> dict[tuple[str, str], DayFile]:
+    """Return the rows of an index file.
+
+    What is no row of it is left out, so that it is made again: an unreadable index heals itself.
+    """
+    return {row.key: row for row in _rows(text)}
+
+
+def _rows(text: str) -> Iterator[DayFile]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), restval="")
+    try:
+        for values in reader:
+            row = DayFile(*(values.get(name) or "" for name in COLUMNS))
+            if row.report and row.last_modified and is_date(row.dt):
+                yield row
+    except csv.Error:
+        return
+
+
+def is_date(text: str) -> bool:
+    """Return whether a text is a date, such as ``2026-11-22``."""
+    try:
+        parse_date(text)
+    except WindowError:
+        return False
+    return True
+
+
+def outdated(
+    rows: Rows, stored: Mapping[tuple[str, str], str], scope: Mapping[str, tuple[str, str]]
+) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+    """Return which rows have to be made again, and which have no file any more.
+
+    Args:
+        rows: The rows of one month.
+        stored: The LastModified of each day file that was listed, by the key of its row.
+        scope: The first and the last day that were listed, by report.
+    """
+    make = {key for key, moment in stored.items() if _moment(rows, key) != moment}
+    gone = {
+        key
+        for key, row in rows.items()
+        if key not in stored and row.report in scope and _lies_in(row.dt, scope[row.report])
+    }
+    return make, gone
+
+
+def _moment(rows: Rows, key: tuple[str, str]) -> str | None:
+    return rows[key].last_modified if key in rows else None
+
+
+def _lies_in(dt: str, days: tuple[str, str]) -> bool:
+    return days[0] <= dt <= days[1]
+
+
+def merged(
+    rows: Rows, made: Iterable[DayFile], gone: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], DayFile]:
+    """Return the rows with those that were made, and without those that are gone.
+
+    Of two rows of one file, that of the later write counts: another run may have made it.
+    """
+    left_out = set(gone)
+    result = {key: row for key, row in rows.items() if key not in left_out}
+    for row in made:
+        other = result.get(row.key)
+        if other is None or other.last_modified <= row.last_modified:
+            result[row.key] = row
+    return result
+
+
+def findings_text(findings: Iterable[tuple[str, str]]) -> str:
+    """Return findings, each a code and a sentence, as one value."""
+    return _BETWEEN_FINDINGS.join(f"{code}: {text}" for code, text in findings)
+
+
+def parse_findings(text: str) -> list[tuple[str, str]]:
+    """Return the code and the sentence of each finding in such a value."""
+    parts = [part.partition(": ") for part in _SPLIT.split(text) if part]
+    return [(code, rest) if rest else ("UNKNOWN", code) for code, _, rest in parts]
+
+
+def finding_codes(text: str) -> set[str]:
+    """Return the codes of such a value."""
+    return {code for code, _ in parse_findings(text)}

@@ -1,0 +1,249 @@
+"""The figures of a file: sessions, users and minutes, counted while it is written.
+
+The file is counted in pieces of complete lines of strict CSV. Most lines have no quote, so a piece
+is split into values by one call, and a column is a slice of them: nothing is called for each row.
+
+Distinct values are counted by 64-bit hashes, so that memory does not grow with the length of the
+values, and hardly beyond some number of them.
+"""
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import xor
+
+from room_reports.model.reports import Report
+from room_reports.model.user_ids import UNKNOWN_USERS, form_shares, shares_text
+
+MOST_SESSIONS, MOST_USERS = 1 << 14, 1 << 15
+"""The most distinct sessions and users of a file that are counted exactly."""
+MOST_ROWS = 1 << 17
+"""The most rows of which every duplicate is found, more than Kaltura's row cap."""
+AT_ONCE = 1 << 14
+_SAMPLE = 250
+"""Distinct user ids that are kept from the first rows, and as many from all the others."""
+_STRIDE = 64
+_UNKNOWN = tuple(each.encode() for each in UNKNOWN_USERS)
+_UNKNOWN_HASHES = frozenset(map(hash, _UNKNOWN))
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of one file; None where the report has no such column."""
+
+    sessions: int | None = None
+    """Distinct sessions."""
+    users: int | None = None
+    """Distinct users whom Kaltura knows."""
+    minutes: float | None = None
+    """The sum of the minutes of all rows."""
+    unknown_rows: int | None = None
+    """Rows of users whom Kaltura does not know."""
+    duplicates: int | None = None
+    """Rows with the primary key of an earlier row, those of unknown users left out."""
+    user_forms: Mapping[str, int] = field(default_factory=dict)
+    """The share of each form of user ids, in percent."""
+
+    def metadata(self) -> dict[str, str]:
+        """Return the figures as metadata of the object."""
+        texts = {
+            "sessions": _text(self.sessions),
+            "users": _text(self.users),
+            "minutes": "" if self.minutes is None else minutes_text(self.minutes),
+            "unknown-rows": _text(self.unknown_rows),
+            "duplicates": _text(self.duplicates),
+            "user-forms": shares_text(self.user_forms),
+        }
+        return {name: text for name, text in texts.items() if text}
+
+
+def minutes_text(minutes: float) -> str:
+    """Return minutes with at most two decimals, and never with an exponent."""
+    return f"{minutes:.2f}".rstrip("0").rstrip(".")
+
+
+def _text(number: int | None) -> str:
+    return "" if number is None else str(number)
+
+
+class Distinct:
+    """Counts distinct hashes, exactly while there are at most ``most``.
+
+    If there are more, only those are kept whose last bits are 0, one bit more each time that there
+    are too many. The number of all is then estimated from theirs, within about 1 %.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: set[int] = set()
+        self._mask = 0
+
+    def add(self, hashes: list[int]) -> None:
+        """Add the hashes of some values."""
+        self._kept.update(self._some(hashes) if self._mask else hashes)
+        while len(self._kept) > self._most:
+            self._mask = 2 * self._mask + 1
+            self._kept = set(self._some(self._kept))
+
+    def count(self, without: Iterable[int] = ()) -> int:
+        """Return the number of distinct hashes, some left out."""
+        return len(self._kept.difference(without)) * (self._mask + 1)
+
+    def _some(self, hashes: Iterable[int]) -> list[int]:
+        mask = self._mask
+        return [each for each in hashes if not each & mask]
+
+
+class Repeated:
+    """Counts hashes that are added again.
+
+    All are compared with the first ``most``; those that come later, among each other only within
+    one call.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: set[int] = set()
+        self.count = 0
+        """How many hashes were added again."""
+
+    def add(self, hashes: list[int]) -> None:
+        """Add some hashes."""
+        before = len(self._kept)
+        if before < self._most:
+            self._kept.update(hashes)
+            self.count += before + len(hashes) - len(self._kept)
+        else:
+            self.count += len(hashes) - len(set(hashes).difference(self._kept))
+
+
+class FigureCounter:
+    """Counts the figures of one file from its pieces."""
+
+    def __init__(self, columns: Sequence[str], report: Report) -> None:
+        """Count the figures of a report's file.
+
+        Args:
+            columns: The file's columns, in their order.
+        """
+        self._width = len(columns)
+        self._session = [columns.index(name) for name in report.session_key]
+        self._user = columns.index(report.user_column) if report.user_column else None
+        self._minute = columns.index(report.minutes_column) if report.minutes_column else None
+        self._rest = [
+            columns.index(name) for name in report.primary_key if name not in report.session_key
+        ]
+        others = [place for place in (self._user, self._minute) if place is not None]
+        self._places = sorted({*self._session, *self._rest, *others})
+        self._keys = Repeated(MOST_ROWS)
+        self._sessions, self._users = Distinct(MOST_SESSIONS), Distinct(MOST_USERS)
+        self._minutes = 0.0
+        self._unknown = 0
+        self._sample: set[bytes] = set()
+        self._has_header = True
+
+    def add(self, piece: bytes) -> None:
+        """Count some complete lines; the first one of the file is its header."""
+        if self._has_header:
+            self._has_header = False
+            piece = piece[piece.find(b"\n") + 1 :]
+        if not piece or not self._places:
+            return
+        start = 0
+        while start < len(piece):
+            end = piece.find(b"\n", start + AT_ONCE) + 1 or len(piece)
+            self._add(piece[start:end])
+            start = end
+
+    def _add(self, piece: bytes) -> None:
+        columns = self._quoted(piece) if b'"' in piece else self._plain(piece[:-1])
+        sessions = _hashes([columns[place] for place in self._session])
+        self._sessions.add(sessions)
+        if self._user is not None:
+            self._add_users(columns[self._user], sessions)
+        elif self._rest:
+            self._keys.add(_hashes([sessions, *(columns[place] for place in self._rest)]))
+        else:
+            self._keys.add(sessions)
+        if self._minute is not None:
+            self._minutes += _total(columns[self._minute])
+
+    def figures(self) -> Figures:
+        """Return the figures of all pieces."""
+        if not self._places:
+            return Figures()
+        has_users = self._user is not None
+        sample = (each.decode() for each in self._sample.difference(_UNKNOWN))
+        return Figures(
+            sessions=self._sessions.count(),
+            users=self._users.count(_UNKNOWN_HASHES) if has_users else None,
+            minutes=self._minutes if self._minute is not None else None,
+            unknown_rows=self._unknown if has_users else None,
+            duplicates=self._keys.count,
+            user_forms=form_shares(sample) if has_users else {},
+        )
+
+    def _add_users(self, column: list[bytes], sessions: list[int]) -> None:
+        users = list(map(hash, column))
+        self._users.add(users)
+        keys = list(map(xor, sessions, users))
+        if not _UNKNOWN_HASHES.isdisjoint(users):
+            self._unknown += sum(map(column.count, _UNKNOWN))
+            pairs = zip(keys, users, strict=True)
+            keys = [key for key, user in pairs if user not in _UNKNOWN_HASHES]
+        self._keys.add(keys)
+        if len(self._sample) < _SAMPLE:
+            self._sample.update(column)
+        elif len(self._sample) < 2 * _SAMPLE:
+            self._sample.update(column[::_STRIDE])
+
+    def _plain(self, lines: bytes) -> dict[int, list[bytes]]:
+        """Return the columns that are counted, of lines without a quote."""
+        values = lines.replace(b"\n", b",").split(b",")
+        return {place: values[place :: self._width] for place in self._places}
+
+    def _quoted(self, piece: bytes) -> dict[int, list[bytes]]:
+        """Return the columns that are counted; only lines with a quote need a parser."""
+        place, kept, quoted = 0, list[bytes](), list[bytes]()
+        while (found := piece.find(b'"', place)) >= 0:
+            start = piece.rfind(b"\n", place, found) + 1 or place
+            end = piece.find(b"\n", found) + 1
+            kept.append(piece[place:start])
+            quoted.append(piece[start : end - 1])
+            place = end
+        kept.append(piece[place:])
+        plain = b"".join(kept)[:-1]
+        columns = self._plain(plain) if plain else {place: [] for place in self._places}
+        lines = b"\n".join(quoted).decode().split("\n")
+        parsed = list(zip(*csv.reader(lines, strict=True), strict=True))
+        for place in self._places:
+            # A value has no line end in it.
+            columns[place] += "\n".join(parsed[place]).encode().split(b"\n")
+        return columns
+
+
+def _hashes(columns: Sequence[Sequence[object]]) -> list[int]:
+    """Return a hash of each row of some columns."""
+    if len(columns) == 1:
+        return list(map(hash, columns[0]))
+    return list(map(hash, zip(*columns, strict=True)))
+
+
+def _total(values: Iterable[bytes]) -> float:
+    """Return the sum of some numbers; what is no number counts as 0."""
+    try:
+        total = sum(map(float, values))
+    except ValueError:
+        total = math.nan
+    if math.isfinite(total):
+        return total
+    return math.fsum(map(_number, values))
+
+
+def _number(value: bytes) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        return 0.0
+    return number if math.isfinite(number) else 0.0
