@@ -21,7 +21,7 @@ from room_reports.telemetry import logger
 COUNTS = ("rows", "sessions", "users", "minutes")
 """What the index counts in each file; empty where the exporter did not count it."""
 _CONCURRENT_READS = 8
-_NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
+_NUMBER = re.compile(r"\d{1,15}(\.\d{1,20})?", re.ASCII)
 _BETWEEN_FINDINGS = re.compile(r" \| (?=[A-Z][A-Z0-9_]*: )", re.ASCII)
 _FINDING = re.compile(r"(?P<code>[A-Z][A-Z0-9_]*): (?P<text>.+)", re.ASCII)
 
