@@ -20,7 +20,7 @@ from room_reports.telemetry import logger
 COUNTS = ("rows", "sessions", "users", "minutes")
 """What the index counts in each file; empty where the exporter did not count it."""
 _CONCURRENT_READS = 8
-_NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
+_NUMBER = re.compile(r"\d{1,15}(\.\d{1,20})?", re.ASCII)
 
 Facts = dict[str, Any]
 """``COUNTS``, each a number or None, and ``findings``, a list of objects with code and text."""
