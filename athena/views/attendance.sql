@@ -1,69 +1,39 @@
 -- One row per user in a session.
 --
--- A row in Kaltura's report covers only the part of a session that lies within one day. A session
--- that crosses midnight has rows in both days, and this view assigns both to the day on which the
--- session started. It therefore reads each day twice: for the sessions that started on it, and for
--- the rest of the sessions that started on the day before. Both are selected by dt alone, so that a
--- condition on dt of this view limits the files that are read.
-WITH shares AS (
+-- Minutes are added up over the days of the session; see the view session_shares.
+WITH named AS (
   SELECT
-    a.region,
-    a.dt,
-    a.entry_id,
-    a.cue_point_id,
-    CASE
-      WHEN a.user_id IN ('', '0', 'Unknown', 'Error') THEN NULL
-      WHEN regexp_like(a.user_id, '^''[-=+@\t ]') THEN substr(a.user_id, 2)
-      ELSE a.user_id
-    END AS user_id,
-    a.user_name,
-    a.user_email,
-    a.user_type,
-    TRY_CAST(a.meeting_view_time AS double) AS minutes,
-    TRY_CAST(a.meeting_engaged_play_time_ratio AS double) AS engagement,
-    r.entry_name,
-    nullif(TRY_CAST(r.session_start_time AS double), 0) AS started
-  FROM attendees AS a
-  LEFT JOIN room_data AS r
-    ON r.region = a.region
-    AND r.dt = a.dt
-    AND r.entry_id = a.entry_id
-    AND r.cue_point_id = a.cue_point_id
-    AND r.granularity = 'day'
-  WHERE a.granularity = 'day'
-),
-placed AS (
-  SELECT dt AS day, s.*
-  FROM shares AS s
-  WHERE coalesce(date_format(from_unixtime(started, '${TimeZone}'), '%Y-%m-%d'), dt) >= dt
-  UNION ALL
-  SELECT date_format(date_add('day', -1, CAST(dt AS date)), '%Y-%m-%d') AS day, s.*
-  FROM shares AS s
-  WHERE date_format(from_unixtime(started, '${TimeZone}'), '%Y-%m-%d') < dt
+    s.*,
+    max_by(entry_name, CASE WHEN is_session THEN day END) OVER (PARTITION BY region, dt, entry_id, cue_point_id) AS latest_name
+  FROM session_shares AS s
 ),
 merged AS (
   SELECT
     region,
-    day,
+    dt,
     entry_id,
     cue_point_id,
     user_id,
-    max_by(entry_name, dt) FILTER (WHERE entry_name IS NOT NULL) AS entry_name,
-    max_by(user_name, dt) AS user_name,
-    max_by(user_email, dt) AS user_email,
-    max_by(user_type, dt) AS user_type,
+    max(latest_name) AS entry_name,
+    max_by(user_name, day) AS user_name,
+    max_by(user_email, day) AS user_email,
+    max_by(user_type, day) AS user_type,
     min(started) AS started,
-    sum(minutes) AS minutes,
-    sum(minutes * engagement)
-      / nullif(sum(minutes) FILTER (WHERE engagement IS NOT NULL), 0) AS engagement,
-    min(dt) AS first_day,
-    max(dt) AS last_day
-  FROM placed
-  GROUP BY region, day, entry_id, cue_point_id, user_id
+    sum(view_minutes) AS minutes,
+    sum(view_minutes * engagement)
+      / nullif(sum(view_minutes) FILTER (WHERE engagement IS NOT NULL), 0) AS engagement,
+    min(day) AS first_day,
+    max(day) AS last_day,
+    bool_and(final) AS final,
+    min(exported_at) AS exported_at,
+    bool_or(missing_day) AS missing_day
+  FROM named
+  WHERE NOT is_session
+  GROUP BY region, dt, entry_id, cue_point_id, user_id
 )
 SELECT
   region AS region, -- Kaltura data centre.
-  day AS dt, -- Day on which the session started. A condition on it limits what is scanned.
+  dt AS dt, -- Day on which the session started. A condition on it limits what is scanned.
   entry_id AS entry_id, -- Room.
   nullif(CASE WHEN regexp_like(entry_name, '^''[-=+@\t ]') THEN substr(entry_name, 2) ELSE entry_name END, '')
     AS entry_name, -- Name of the room, as it was at the latest export.
@@ -85,5 +55,8 @@ SELECT
   minutes AS view_minutes, -- Minutes in the session, over all days.
   engagement AS engagement, -- Share of view_minutes in which the user was engaged.
   first_day AS first_day, -- First day window in which the user was seen in the session.
-  last_day AS last_day -- Last such day window; differs from first_day if the session crosses midnight.
+  last_day AS last_day, -- Last such day window; differs from first_day if the session crosses midnight.
+  final AS final, -- true if every file in which the session can have a row was exported after it settled.
+  exported_at AS exported_at, -- Oldest export among the files of the session's days.
+  missing_day AS missing_day -- true if a day of the session has no file, or lacks attendees although Kaltura counts users.
 FROM merged

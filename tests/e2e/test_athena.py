@@ -13,7 +13,7 @@ from local.kaltura.university import University
 from local.stack.stack import Stack
 from room_reports.model.reports import REPORTS, Report
 from tools.athena.duck_athena import DuckAthena
-from tools.athena.sources import Source, queries, views
+from tools.athena.sources import Source, deployed, queries, views
 from tools.athena.tables import RUNS
 from tools.athena.template import view_columns
 
@@ -80,7 +80,7 @@ def test_each_deployed_view_holds_its_sql_and_presto_types(stack: Stack, view: S
     definition = json.loads(base64.b64decode(encoded, validate=True))
     columns = view_columns()[view.name]
     assert definition == {
-        "originalSql": view.sql.replace("${TimeZone}", "UTC"),
+        "originalSql": deployed(view.sql),
         "catalog": "awsdatacatalog",
         "schema": stack.outputs["GlueDatabase"],
         "columns": [{"name": field.name, "type": presto} for field, presto in columns],
@@ -123,6 +123,12 @@ def test_partition_projection_starts_at_the_parameter(stack: Stack) -> None:
         assert parameters["projection.dt.range"] == "2020-01-01,NOW+1DAYS"
         if name != "runs":
             assert parameters["projection.region.values"] == "us,eu"
+
+
+def test_the_index_is_projected_by_month(stack: Stack) -> None:
+    parameters = _table(stack, "day_files")["Parameters"]
+    assert parameters["projection.month.range"] == "2020-01,NOW+1MONTHS"
+    assert parameters["projection.region.values"] == "us,eu"
 
 
 def test_run_records_can_be_queried_as_a_table(exported: Stack) -> None:

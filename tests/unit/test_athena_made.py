@@ -16,7 +16,7 @@ from tools.athena import template as generated_template
 from tools.athena.__main__ import DICTIONARY, main
 from tools.athena.dictionary import dictionary as made_dictionary
 from tools.athena.sources import queries, views
-from tools.athena.tables import CHANGE, EXPORTED, FAILED, PARTITIONS, RUN_PARTITIONS, RUNS
+from tools.athena.tables import CHANGE, EXPORTED, FAILED, PARTITIONS, QUALITY, RUNS, TEXT_TABLES
 from tools.athena.template import athena_template, view_columns
 
 
@@ -75,8 +75,8 @@ def test_the_nested_stack_needs_no_capability(template: dict[str, Any]) -> None:
 
 
 def test_there_are_no_other_tables(tables: dict[str, Any]) -> None:
-    declared = {*(report.slug for report in REPORTS), *(view.name for view in views()), "runs"}
-    assert set(tables) == declared
+    declared = {*(report.slug for report in REPORTS), *(view.name for view in views())}
+    assert set(tables) == declared | {table.name for table in TEXT_TABLES}
 
 
 def test_each_view_in_the_template_holds_its_sql_and_presto_types(tables: dict[str, Any]) -> None:
@@ -105,7 +105,7 @@ def test_the_types_of_the_views() -> None:
     }
     moment = "timestamp(3) with time zone"
     assert {name for name, type_ in types["sessions"].items() if type_ == moment} == {
-        *("start_time", "end_time")
+        *("start_time", "end_time", "exported_at")
     }
     assert types["sessions"]["unique_users"] == "bigint"
     assert types["sessions"]["estimated"] == "boolean"
@@ -113,7 +113,11 @@ def test_the_types_of_the_views() -> None:
     assert types["attendance"]["view_minutes"] == "double"
     assert types["breakouts"]["participants_at_most"] == "bigint"
     assert types["exports"]["exported_at"] == moment
-    assert all(types[name]["dt"] == "varchar" for name in types)
+    assert types["sessions"]["final"] == types["sessions"]["missing_day"] == "boolean"
+    assert types["policy"]["roles"] == "array(varchar)"
+    without_days = {"last_attendance", "policy", "roster_entries"}
+    assert {name for name in types if "dt" not in types[name]} == without_days
+    assert all(types[name]["dt"] == "varchar" for name in types if name not in without_days)
 
 
 def test_each_example_query_is_a_named_query_in_the_stacks_workgroup(
@@ -129,7 +133,7 @@ def test_each_example_query_is_a_named_query_in_the_stacks_workgroup(
         assert query["Database"] == {"Ref": "DatabaseName"}
         assert query["WorkGroup"] == {"Ref": "WorkGroupName"}
         assert len(query["Name"]) <= 128
-    assert len({query["Name"] for query in named}) == len(named) == 10
+    assert len({query["Name"] for query in named}) == len(named) == len(queries())
 
 
 def test_projections_begin_at_the_start_date(tables: dict[str, Any]) -> None:
@@ -137,6 +141,11 @@ def test_projections_begin_at_the_start_date(tables: dict[str, Any]) -> None:
         parameters = tables[name]["Parameters"]
         assert parameters["projection.enabled"] == "true"
         assert parameters["projection.dt.range"] == {"Fn::Sub": "${StartDate},NOW+1DAYS"}
+    month = tables["day_files"]["Parameters"]
+    text, parts = month["projection.month.range"]["Fn::Sub"]
+    assert (text, month["projection.month.format"]) == ("${Year}-${Month},NOW+1MONTHS", "yyyy-MM")
+    split = {"Fn::Split": ["-", {"Ref": "StartDate"}]}
+    assert parts == {"Year": {"Fn::Select": [0, split]}, "Month": {"Fn::Select": [1, split]}}
 
 
 def test_the_dictionary_names_every_column_with_a_meaning() -> None:
@@ -145,7 +154,7 @@ def test_the_dictionary_names_every_column_with_a_meaning() -> None:
     columns = {report.slug: [c.name for c in report.columns] for report in REPORTS}
     columns = {name: [*found, *(f.name for f in PARTITIONS)] for name, found in columns.items()}
     columns |= {view.name: list(view.column_meanings) for view in views()}
-    columns["runs"] = [field.name for field in (*RUNS, *RUN_PARTITIONS)]
+    columns |= {t.name: [f.name for f in (*t.fields, *t.partitions)] for t in TEXT_TABLES}
     assert set(sections) == set(columns)
     for name, names in columns.items():
         assert re.findall(r"^\| `(\w+)` \|", sections[name], re.M) == names
@@ -162,7 +171,7 @@ def test_the_dictionary_follows_the_catalogue(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_types_of_the_runs_table_contain_their_parts() -> None:
     types = {field.name: field.type for field in RUNS}
-    for name, parts in (("exported", EXPORTED), ("failed", FAILED)):
+    for name, parts in (("exported", EXPORTED), ("failed", FAILED), ("quality", QUALITY)):
         assert all(f"{field.name}:{field.type}" in types[name] for field in parts)
     assert all(f"{field.name}:{field.type}" in types["exported"] for field in CHANGE)
 

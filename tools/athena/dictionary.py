@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 
 from room_reports.model.reports import REPORTS, Column, Kind, Report
+from tools.athena.facts import facts_section
 from tools.athena.origins import origins_of
 from tools.athena.sources import views
-from tools.athena.tables import PARTITIONS, RUN_PARTITIONS, RUNS
+from tools.athena.tables import PARTITIONS, TEXT_TABLES
 from tools.athena.template import view_columns
 
 _UNITS = {
@@ -16,7 +17,14 @@ _UNITS = {
     Kind.MINUTES: ("decimal", "minutes"),
     Kind.RATIO: ("decimal", "ratio"),
 }
-_VIEW_UNITS = {"minutes": "minutes", "time": "timestamp", "engagement": "ratio"}
+_VIEW_UNITS = {
+    "minutes": "minutes",
+    "engagement": "ratio",
+    "share": "ratio",
+    "rate": "ratio",
+    "started": "Unix time, seconds",
+    "ended": "Unix time, seconds",
+}
 _INTRODUCTION = """\
 # Data dictionary
 
@@ -28,14 +36,14 @@ when it is out of date. For how to query the data, see [querying.md](querying.md
 column is text.
 
 Names and email addresses are as they were at the time of the export, not of the session. User
-counts that come from Kaltura are estimates. The data of a window is final when its export is
-`settled`; until then, values can change.
+counts that come from Kaltura are estimates. A row of a view is final when its column `final` says
+so; until then, its values can change.
 """
 
 
 def dictionary() -> str:
     """Return the text of docs/data-dictionary.md."""
-    parts = [_INTRODUCTION]
+    parts = [_INTRODUCTION, facts_section()]
     columns = view_columns()
     for view in views():
         origins = origins_of(view)
@@ -46,10 +54,11 @@ def dictionary() -> str:
         parts.append(f"## View `{view.name}`\n\n{view.description}\n")
         parts.append(_table(("Column", "Type", "Unit", "Meaning", "From"), rows))
     parts += [part for report in REPORTS for part in _report(report)]
-    parts.append("## Table `runs`\n\nOne row per run of the exporter, from the run records.\n")
-    fields = (*RUNS, *RUN_PARTITIONS)
-    types = ((f.name, f.type.replace(",", ", "), f.meaning) for f in fields)
-    parts.append(_table(("Column", "Type", "Meaning"), types))
+    for table in TEXT_TABLES:
+        parts.append(f"## Table `{table.name}`\n\n{table.description}.\n")
+        fields = (*table.fields, *table.partitions)
+        types = ((f.name, f.type.replace(",", ", "), f.meaning) for f in fields)
+        parts.append(_table(("Column", "Type", "Meaning"), types))
     return "\n".join(parts)
 
 
@@ -70,8 +79,10 @@ def _column(column: Column) -> tuple[str, ...]:
 
 
 def _view_unit(name: str, presto: str) -> str:
-    if presto in {"varchar", "boolean"}:
+    if presto in {"varchar", "boolean", "array(varchar)"}:
         return ""
+    if presto.startswith("timestamp"):
+        return "timestamp"
     return _VIEW_UNITS.get(name.rpartition("_")[2], "bytes" if "bytes" in name else "number")
 
 

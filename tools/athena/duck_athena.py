@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,16 @@ import sqlglot
 from sqlglot import exp
 
 from room_reports.model.reports import REPORTS
-from tools.athena.sources import Source, views
-from tools.athena.tables import PARTITIONS, RUN_PARTITIONS, RUNS, Field
+from tools.athena.sources import MOST_SESSION_DAYS, SESSION_DAYS, Source, deployed, views
+from tools.athena.tables import JSON_SERDE, PARTITIONS, TEXT_TABLES, Field
 
-_ZONE = "${TimeZone}"
-_DAY_BEFORE = "date_format(date_add('day', -1, CAST(dt AS date)), '%Y-%m-%d')"
+_DAYS_BEFORE = re.compile(r"date_format\(date_add\('day', -(\d+), CAST\(dt AS date\)\), '%Y-%m-%d'\)")
+_BRANCH = re.compile(r"\n  UNION ALL\n  SELECT [^\n]* AND (\d+) <= (\d+)(?=\n)")
+_MAP_AGG = (
+    "CREATE MACRO map_agg(k, v) AS "
+    "map_from_entries(list(struct_pack(k := k, v := v)) FILTER (WHERE k IS NOT NULL))"
+)
+_WEEK_OF = "date_format(date_trunc('week', CAST(dt AS date)), '%Y-%m-%d')"
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class DuckAthena:
         zone: the deployment's time zone.
         now: the current time of the queries; must be timezone-aware.
         loaded: read the files once instead of for each query.
+        session_days: the deployment's SessionDays.
     """
 
     def __init__(
@@ -54,69 +61,75 @@ class DuckAthena:
         now: datetime | None = None,
         *,
         loaded: bool = False,
+        session_days: int = SESSION_DAYS,
     ) -> None:
         self._kind = "TABLE" if loaded else "VIEW"
         self._zone = zone
+        self._session_days = session_days
         self._now = now
         self._days: set[str] = set()
         self._connection = duckdb.connect()
         self._connection.execute(f"SET TimeZone = '{zone}'")
         for report in REPORTS:
             fields = [Field(column.name, "string") for column in report.columns]
-            self._create_table(report.slug, (*fields, *PARTITIONS), root, "csv")
-        self._create_table("runs", (*RUNS, *RUN_PARTITIONS), root, "json")
+            self._create_table(report.slug, fields, PARTITIONS, root and root / report.slug)
+        for table in TEXT_TABLES:
+            folder = root and root / table.prefix
+            kind = "json" if table.serde == JSON_SERDE else "csv"
+            self._create_table(table.name, table.fields, table.partitions, folder, kind)
+        self._create_macros()
         for view in views():
             self._connection.execute(f"CREATE VIEW {view.name} AS {self.transpile(view.sql)}")
 
     def _create_table(
-        self, name: str, fields: Iterable[Field], root: Path | None, kind: str
+        self,
+        name: str,
+        fields: Iterable[Field],
+        partitions: Iterable[Field],
+        folder: Path | None,
+        kind: str = "csv",
     ) -> None:
-        types = {field.name: _duck_type(field.type) for field in fields}
-        found = sorted((root / name).rglob(f"*.{kind}*")) if root else []
+        in_file = {field.name: _duck_type(field.type) for field in fields}
+        in_path = {field.name: "VARCHAR" for field in partitions}
+        found = sorted(folder.rglob(f"*.{kind}*")) if folder else []
         # Trino reads no rows from an empty file, whatever its name; DuckDB refuses an empty .gz.
         files = [str(file) for file in found if file.stat().st_size or file.suffix != ".gz"]
-        self._days.update(Path(file).parent.name.removeprefix("dt=") for file in files)
+        if "dt" in in_path:
+            self._days.update(Path(file).parent.name.removeprefix("dt=") for file in files)
         if not files:
-            columns = ", ".join(f'"{column}" {type_}' for column, type_ in types.items())
+            columns = ", ".join(f'"{column}" {type_}' for column, type_ in (in_file | in_path).items())
             self._connection.execute(f"CREATE TABLE {name} ({columns})")
             return
-        partitions = {field.name for field in (*PARTITIONS, *RUN_PARTITIONS)}
-        in_file = {k: v for k, v in types.items() if k not in partitions}
-        in_path = ", ".join(f"'{k}': VARCHAR" for k in types if k in partitions)
+        types = ", ".join(f"'{column}': {type_}" for column, type_ in in_path.items())
         options = "header = true, quote = '\"', escape = '\"', delim = ',', auto_detect = false, "
+        folders = f"hive_partitioning = true, hive_types = {{{types}}}" if in_path else ""
         self._connection.execute(
             f"CREATE {self._kind} {name} AS FROM read_{kind}({files!r}, columns = {in_file!r}, "
-            f"{options if kind == 'csv' else ''}"
-            f"hive_partitioning = true, hive_types = {{{in_path}}})"
+            f"{options if kind == 'csv' else ''}{folders or 'hive_partitioning = false'})"
         )
 
-    def transpile(self, sql: str) -> str:
-        """Translate Athena's SQL to DuckDB's, for the given time zone and current time."""
-        sql = sql.replace(_ZONE, self._zone).replace(_DAY_BEFORE, self._day_before())
-        tree = sqlglot.parse_one(sql, read="athena")
-        return _inlined(tree.transform(self._translate)).sql("duckdb", comments=False)
-
-    def _day_before(self) -> str:
-        """Return SQL for the day before ``dt`` that DuckDB can evaluate per folder.
+    def _create_macros(self) -> None:
+        """Create functions of days that DuckDB can evaluate per folder.
 
         Trino evaluates every condition on partition columns before it opens a file. DuckDB skips
         conditions that might raise, such as a cast to a date.
         """
-        if not self._days:
-            return _DAY_BEFORE
-        cases = (
-            f"WHEN '{day}' THEN '{date.fromisoformat(day) - timedelta(days=1)}'"
-            for day in sorted(self._days)
-        )
-        return f"CASE dt {' '.join(cases)} END"
+        for back in range(MOST_SESSION_DAYS + 1):
+            shift = timedelta(days=back)
+            self._create_macro(f"day_before_{back}", lambda day, shift=shift: day - shift)
+        self._connection.execute(_MAP_AGG)
+        self._create_macro("week_of", lambda day: day - timedelta(days=day.weekday()))
 
-    def _translate(self, node: exp.Expression) -> exp.Expression:
-        if isinstance(node, exp.CurrentDate | exp.CurrentTimestamp) and self._now:
-            kind = "DATE" if isinstance(node, exp.CurrentDate) else "TIMESTAMPTZ"
-            return exp.cast(exp.Literal.string(self._now.isoformat()), kind)
-        if isinstance(node, exp.Join) and isinstance(node.this, exp.Unnest):
-            return _unnested(node)
-        return node
+    def _create_macro(self, name: str, function: Callable[[date], date]) -> None:
+        first = {date.fromisoformat(day) for day in self._days}
+        days = {day - timedelta(days=back) for day in first for back in range(MOST_SESSION_DAYS + 1)}
+        cases = " ".join(f"WHEN '{day}' THEN '{function(day)}'" for day in sorted(days))
+        body = f"CASE dt {cases} END" if cases else "CAST(NULL AS VARCHAR)"
+        self._connection.execute(f"CREATE MACRO {name}(dt) AS {body}")
+
+    def transpile(self, sql: str) -> str:
+        """Translate Athena's SQL to DuckDB's, for the given parameters and current time."""
+        return _transpiled(deployed(sql, self._zone, self._session_days), self._now)
 
     def run(self, source: Source) -> list[dict[str, Any]]:
         """Return the rows of a stored query."""
@@ -147,6 +160,25 @@ class DuckAthena:
     def _describe(self, sql: str) -> list[OutputColumn]:
         rows = self._connection.execute(f"DESCRIBE {sql}").fetchall()
         return [OutputColumn(name, type_) for name, type_, *_ in rows]
+
+
+@cache
+def _transpiled(sql: str, now: datetime | None) -> str:
+    # Neither engine reads anything for a branch that is constantly false. Translating takes long.
+    sql = _BRANCH.sub(lambda match: match[0] if int(match[1]) <= int(match[2]) else "", sql)
+    sql = _DAYS_BEFORE.sub(r"day_before_\1(dt)", sql).replace(_WEEK_OF, "week_of(dt)")
+    tree = sqlglot.parse_one(sql, read="athena")
+    translated = tree.transform(partial(_translate, now=now))
+    return _inlined(translated).sql("duckdb", comments=False)
+
+
+def _translate(node: exp.Expression, now: datetime | None) -> exp.Expression:
+    if isinstance(node, exp.CurrentDate | exp.CurrentTimestamp) and now:
+        kind = "DATE" if isinstance(node, exp.CurrentDate) else "TIMESTAMPTZ"
+        return exp.cast(exp.Literal.string(now.isoformat()), kind)
+    if isinstance(node, exp.Join) and isinstance(node.this, exp.Unnest):
+        return _unnested(node)
+    return node
 
 
 def _duck_type(hive_type: str) -> str:

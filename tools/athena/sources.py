@@ -2,11 +2,18 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 
+import sqlglot
+from sqlglot import exp
+
 from local.stack.servers import ROOT
 
+SESSION_DAYS = 5
+"""The default of the parameter SessionDays."""
+MOST_SESSION_DAYS = 14
 _FOLDER = ROOT / "athena"
 _OUTPUT_COLUMN = re.compile(r"\bAS (\w+),? -- (.+)$", re.MULTILINE)
 
@@ -32,9 +39,29 @@ class Source:
         return {match[1]: match[2] for match in _OUTPUT_COLUMN.finditer(outermost)}
 
 
+@cache
 def views() -> tuple[Source, ...]:
-    """Return the views, each after the views that it reads."""
-    return _read(_FOLDER / "views")
+    """Return the views, each after the views that it reads, and otherwise ordered by name."""
+    left = {view.name: view for view in _read(_FOLDER / "views")}
+    reads = {name: tables_of(view.sql) & (set(left) - {name}) for name, view in left.items()}
+    ordered: list[Source] = []
+    while left:
+        done = {view.name for view in ordered}
+        name = next(name for name in left if reads[name] <= done)
+        ordered.append(left.pop(name))
+    return tuple(ordered)
+
+
+def tables_of(sql: str) -> set[str]:
+    """Return the names of the tables and views that a query reads itself."""
+    tree = sqlglot.parse_one(deployed(sql), read="athena")
+    clauses = {clause.alias for clause in tree.find_all(exp.CTE)}
+    return {table.name for table in tree.find_all(exp.Table)} - clauses
+
+
+def deployed(sql: str, zone: str = "UTC", session_days: int = SESSION_DAYS) -> str:
+    """Return SQL with the parameters of a stack in the place of its placeholders."""
+    return sql.replace("${TimeZone}", zone).replace("${SessionDays}", str(session_days))
 
 
 def queries() -> tuple[Source, ...]:

@@ -136,6 +136,99 @@ fields, and those of their parts above, with the records of real runs.
 
 RUN_PARTITIONS = (Field("dt", "string", "Day of the run, in UTC."),)
 
+DAY_FILES = (
+    Field("report", "string", "Report, named like its table."),
+    Field("dt", "string", "Day of the file's window."),
+    Field("state", "string", "open, settling or settled, when the file was exported."),
+    Field("exported_at", "string", "Time of the export, ISO 8601 in UTC."),
+    Field("window_start", "string", "Start of the window, ISO 8601 in UTC."),
+    Field("window_end", "string", "End of the window, exclusive, ISO 8601 in UTC."),
+    Field("rows", "string", "Rows in the file."),
+    Field("sessions", "string", "Sessions in the file; empty if it was not counted."),
+    Field("users", "string", "Identified users in the file; only of attendees."),
+    Field("minutes", "string", "Minutes of all users in the file; only of attendees."),
+    Field("findings", "string", "Findings of the quality checks, each CODE: sentence, between bars."),
+    Field("last_modified", "string", "Time at which S3 received the file, ISO 8601 in UTC."),
+)
+"""The columns of an index file, in their order."""
+
+DAY_FILES_PARTITIONS = (
+    Field("region", "string", "Kaltura data centre."),
+    Field("month", "string", "Month of the windows, YYYY-MM."),
+)
+
+_VALIDITY = (
+    Field("valid_from", "string", "First day, YYYY-MM-DD, inclusive; empty for no bound."),
+    Field("valid_to", "string", "First day after, YYYY-MM-DD, exclusive; empty for no bound."),
+)
+ROOMS = (
+    Field("entry_id", "string", "Room."),
+    Field("course_id", "string", "Course."),
+    Field("course_name", "string", "Name of the course."),
+    *_VALIDITY,
+)
+"""The columns of reference/rooms/*.csv, in their order; the last two are called from and to there."""
+
+ROSTERS = (
+    Field("course_id", "string", "Course."),
+    Field("user_id", "string", "User, as the learning management system writes the id."),
+    Field("role", "string", "Role in the course, such as student."),
+    *_VALIDITY,
+)
+"""The columns of reference/rosters/*.csv, in their order."""
+
+POLICY_FILE = (
+    Field("min_minutes", "double", "Minutes that a person needs to be present."),
+    Field("min_share", "double", "Share of the class that a person needs to be present."),
+    Field("late_minutes", "double", "Grace at the beginning of a class."),
+    Field("early_minutes", "double", "Grace at the end of a class."),
+    Field("gap_minutes", "double", "How close sessions of a room are that are one class."),
+    Field("roles", "array<string>", "Roles of the roster that count; all if there are none."),
+    Field("min_class_minutes", "double", "Shorter classes do not count."),
+    Field("min_class_users", "bigint", "Classes with fewer users do not count."),
+    Field("ignore_case", "boolean", "Whether ids match without regard to case."),
+    Field("drop_domains", "array<string>", "Domains that are removed from the end of ids."),
+    Field("drop_prefixes", "array<string>", "Texts that are removed from the beginning of ids."),
+)
+"""The settings in reference/policy/policy.json; the view policy adds the defaults."""
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table over text files that is no report."""
+
+    name: str
+    fields: tuple[Field, ...]
+    partitions: tuple[Field, ...]
+    prefix: str
+    """Where its files are in the bucket, without the partitions."""
+    serde: str
+    description: str
+
+
+TEXT_TABLES = (
+    TextTable(
+        *("runs", RUNS, RUN_PARTITIONS, "runs/", JSON_SERDE),
+        "One row per run of the exporter, from the run records",
+    ),
+    TextTable(
+        *("day_files", DAY_FILES, DAY_FILES_PARTITIONS, "index/day_files/", OPEN_CSV_SERDE),
+        "One row per day file, from the index that the exporter keeps",
+    ),
+    TextTable(
+        *("rooms", ROOMS, (), "reference/rooms/", OPEN_CSV_SERDE),
+        "One row per room and course, from the reference data",
+    ),
+    TextTable(
+        *("rosters", ROSTERS, (), "reference/rosters/", OPEN_CSV_SERDE),
+        "One row per course and user, from the reference data",
+    ),
+    TextTable(
+        *("policy_file", POLICY_FILE, (), "reference/policy/", JSON_SERDE),
+        "The attendance policy as it was set; the view policy adds the defaults",
+    ),
+)
+
 
 def create_table(report: Report, location: str) -> str:
     """Return the Hive DDL of a report's table on the files under ``location``.

@@ -12,11 +12,11 @@ from tools.athena.tables import (
     JSON_SERDE,
     OPEN_CSV_SERDE,
     PARTITIONS,
-    RUN_PARTITIONS,
-    RUNS,
     TEXT_INPUT,
     TEXT_OUTPUT,
+    TEXT_TABLES,
     Field,
+    TextTable,
 )
 
 _WIDTH = 110
@@ -27,6 +27,7 @@ _GLUE_TYPES = {
     "HUGEINT": ("bigint", "bigint"),
     "TIMESTAMP WITH TIME ZONE": ("timestamp", "timestamp(3) with time zone"),
     "VARCHAR": ("string", "varchar"),
+    "VARCHAR[]": ("array<string>", "array(varchar)"),
 }
 """The Glue type and the Presto type of each DuckDB type that a view returns.
 
@@ -59,8 +60,37 @@ Parameters:
   TimeZone:
     Type: String
     Description: IANA time zone of the day windows
-
+  SessionDays:
+    Type: String
+    Description: Days after its first day up to which a session is put together
 Resources:
+"""
+_PROJECTIONS = {
+    "dt": (
+        "projection.dt.type: date",
+        "projection.dt.format: yyyy-MM-dd",
+        'projection.dt.range: !Sub "${StartDate},NOW+1DAYS"',
+    ),
+    "region": (
+        "projection.region.type: enum",
+        "projection.region.values: !Ref RegionNames",
+    ),
+    "month": (
+        "projection.month.type: date",
+        "projection.month.format: yyyy-MM",
+        'projection.month.interval: "1"',
+        "projection.month.interval.unit: MONTHS",
+        "projection.month.range: !Sub",
+        '  - "${Year}-${Month},NOW+1MONTHS"',
+        '  - Year: !Select [0, !Split ["-", !Ref StartDate]]',
+        '    Month: !Select [1, !Split ["-", !Ref StartDate]]',
+    ),
+}
+_CSV_PARAMETERS = f"""\
+            Parameters:
+              separatorChar: ","
+              quoteChar: '"'
+              escapeChar: "\\u{ord(HIVE_ESCAPE):04X}"
 """
 _TABLES_COMMENT = """\
   # The default escape character of OpenCSVSerDe is the backslash, which it would remove from names.
@@ -74,7 +104,7 @@ def athena_template() -> str:
     """Return the text of athena/template.yaml."""
     columns = view_columns()
     resources = [_report_table(report) for report in REPORTS]
-    resources.append(_runs_table())
+    resources += [_text_table(table) for table in TEXT_TABLES]
     resources += [_view(view, columns[view.name]) for view in views()]
     resources += [_query(query) for query in queries()]
     return _HEADER + _TABLES_COMMENT + "\n".join(resources)
@@ -96,13 +126,16 @@ def _columns(view: Source, athena: DuckAthena) -> Iterable[tuple[Field, str]]:
         yield Field(column.name, glue, meanings[column.name]), presto
 
 
+def _resource_name(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
 def _report_table(report: Report) -> str:
-    name = "".join(word.capitalize() for word in report.slug.split("_"))
     folders = "/".join(f"{field.name}=${{!{field.name}}}" for field in PARTITIONS)
     partitions = "".join(f"          - {{Name: {f.name}, Type: {f.type}}}\n" for f in PARTITIONS)
     columns = "".join(f"            - {{Name: {c.name}, Type: string}}\n" for c in report.columns)
     return f"""\
-  {name}Table:
+  {_resource_name(report.slug)}Table:
     Type: AWS::Glue::Table
     Properties:
       CatalogId: !Ref AWS::AccountId
@@ -138,35 +171,46 @@ def _report_table(report: Report) -> str:
 {columns}"""
 
 
-def _runs_table() -> str:
+def _text_table(table: TextTable) -> str:
+    folders = "".join(f"{f.name}=${{!{f.name}}}/" for f in table.partitions)
+    projected = "".join(f"          {line}\n" for line in _projection(table, folders))
+    keys = f"\n{_glue_columns(table.partitions, 10)}" if table.partitions else " []"
+    classification = "json" if table.serde == JSON_SERDE else "csv"
     return f"""\
-  RunsTable:
+  {_resource_name(table.name)}Table:
     Type: AWS::Glue::Table
     Properties:
       CatalogId: !Ref AWS::AccountId
       DatabaseName: !Ref DatabaseName
       TableInput:
-        Name: runs
-        Description: The run records, one row per run of the exporter
+        Name: {table.name}
+        Description: {_quoted(table.description)}
         TableType: EXTERNAL_TABLE
         Parameters:
-          classification: json
-          projection.enabled: "true"
-          projection.dt.type: date
-          projection.dt.format: yyyy-MM-dd
-          projection.dt.range: !Sub "${{StartDate}},NOW+1DAYS"
-          storage.location.template: !Sub "s3://${{BucketName}}/runs/dt=${{!dt}}/"
-        PartitionKeys:
-{_glue_columns(RUN_PARTITIONS, 10)}
+          classification: {classification}
+{projected}\
+        PartitionKeys:{keys}
         StorageDescriptor:
-          Location: !Sub "s3://${{BucketName}}/runs/"
+          Location: !Sub "s3://${{BucketName}}/{table.prefix}"
           InputFormat: {TEXT_INPUT}
           OutputFormat: {TEXT_OUTPUT}
           SerdeInfo:
-            SerializationLibrary: {JSON_SERDE}
+            SerializationLibrary: {table.serde}
+{_CSV_PARAMETERS if table.serde == OPEN_CSV_SERDE else ""}\
           Columns:
-{_glue_columns(RUNS, 12)}
+{_glue_columns(table.fields, 12)}
 """
+
+
+def _projection(table: TextTable, folders: str) -> Iterable[str]:
+    if table.serde == OPEN_CSV_SERDE:
+        yield 'skip.header.line.count: "1"'
+    if not table.partitions:
+        return
+    yield 'projection.enabled: "true"'
+    for field in table.partitions:
+        yield from _PROJECTIONS[field.name]
+    yield f'storage.location.template: !Sub "s3://${{BucketName}}/{table.prefix}{folders}"'
 
 
 def _view(view: Source, columns: list[tuple[Field, str]]) -> str:
@@ -177,7 +221,7 @@ def _view(view: Source, columns: list[tuple[Field, str]]) -> str:
         "columns": [{"name": field.name, "type": presto} for field, presto in columns],
     }
     return f"""\
-  {view.name.capitalize()}View:
+  {_resource_name(view.name)}View:
     Type: AWS::Glue::Table
     Properties:
       CatalogId: !Ref AWS::AccountId

@@ -1,0 +1,99 @@
+-- One row per user in a session and course of its room.
+--
+-- A room that has several courses on a day has a row for each; one that has none has a row without a
+-- course. Users are found in the roster by their ids under the rules of the policy: surrounding
+-- spaces are removed, then case is ignored, then a prefix and a domain are removed. Never by name.
+WITH taught AS (
+  SELECT
+    a.*,
+    nullif(r.course_id, '') AS course_id,
+    nullif(r.course_name, '') AS course_name
+  FROM attendance AS a
+  LEFT JOIN rooms AS r
+    ON r.entry_id = a.entry_id
+    AND coalesce(r.valid_from, '') <= a.dt
+    AND a.dt < coalesce(nullif(r.valid_to, ''), '9999-12-31')
+),
+cased AS (
+  SELECT
+    s.*,
+    p.ignore_case,
+    p.drop_domains,
+    p.drop_prefixes,
+    CASE
+      WHEN p.ignore_case THEN lower(regexp_replace(s.user_id, '^ +| +$', ''))
+      ELSE regexp_replace(s.user_id, '^ +| +$', '')
+    END AS cased_id
+  FROM taught AS s
+  CROSS JOIN policy AS p
+),
+unprefixed AS (
+  SELECT
+    c.*,
+    substr(
+      cased_id,
+      1 + coalesce(
+        length(
+          element_at(
+            filter(drop_prefixes, prefix -> starts_with(cased_id, CASE WHEN ignore_case THEN lower(prefix) ELSE prefix END)),
+            1
+          )
+        ),
+        0
+      )
+    ) AS bare_id
+  FROM cased AS c
+),
+keyed AS (
+  SELECT
+    u.*,
+    nullif(
+      CASE
+        WHEN regexp_like(bare_id, '@') AND (
+          contains(drop_domains, '*')
+          OR contains(
+            transform(drop_domains, domain -> CASE WHEN ignore_case THEN lower(domain) ELSE domain END),
+            regexp_extract(bare_id, '@([^@]*)$', 1)
+          )
+        ) THEN regexp_replace(bare_id, '@[^@]*$', '')
+        ELSE bare_id
+      END,
+      ''
+    ) AS user_key
+  FROM unprefixed AS u
+),
+found AS (
+  SELECT
+    k.*,
+    e.role AS entry_role,
+    e.course_id IS NOT NULL AS on_roster
+  FROM keyed AS k
+  LEFT JOIN roster_entries AS e
+    ON e.course_id = k.course_id
+    AND e.user_key = k.user_key
+    AND coalesce(e.valid_from, '') <= k.dt
+    AND k.dt < coalesce(e.valid_to, '9999-12-31')
+)
+SELECT
+  region AS region, -- Kaltura data centre.
+  dt AS dt, -- Day on which the session started. A condition on it limits what is scanned.
+  course_id AS course_id, -- Course of the room on that day; NULL if it has none.
+  max(course_name) AS course_name, -- Name of the course, as in the reference data.
+  entry_id AS entry_id, -- Room.
+  max(entry_name) AS entry_name, -- Name of the room, as it was at the latest export.
+  cue_point_id AS cue_point_id, -- Session.
+  max(start_time) AS start_time, -- Start of the session, in the deployment's time zone.
+  user_id AS user_id, -- User, as in the report; NULL for users that Kaltura does not identify, who share one row.
+  max(user_key) AS user_key, -- The id under the rules of the policy; NULL if there is none.
+  max(user_name) AS user_name, -- Name of the user, as it was at the latest export.
+  max(user_email) AS user_email, -- Email address, as it was at the latest export.
+  max(user_type) AS user_type, -- Role in the session, such as host or attendee.
+  bool_or(on_roster) AS on_roster, -- true if the user is on the course's roster on that day.
+  min(entry_role) AS role, -- Role in the course, as in the roster; the first by name if there are several.
+  max(view_minutes) AS view_minutes, -- Minutes in the session, over all days. The same in the rows of all courses of the room.
+  max(engagement) AS engagement, -- Share of view_minutes in which the user was engaged.
+  bool_and(final) AS final, -- true if every file in which the session can have a row was exported after it settled.
+  min(exported_at) AS exported_at, -- Oldest export among the files of the session's days.
+  bool_or(missing_day) AS missing_day -- true if a day of the session has no file, or lacks attendees although Kaltura counts users.
+FROM found
+GROUP BY region, dt, entry_id, cue_point_id, user_id, course_id
