@@ -11,6 +11,8 @@ from tests.chaos.network import NetworkFault
 HOUR = 3600.0
 DAY = 24 * HOUR
 SMALL_CAP = 40
+_SAMPLED = 0.1
+"""The share of scenarios in which samples are taken: their requests take the suite's time."""
 
 KALTURA_FAULTS: tuple[Fault, ...] = (
     *(Fault("api_error", code=code) for code in REFUSALS),
@@ -158,6 +160,8 @@ def scenario(seed: int) -> Scenario:
         "CONCURRENCY": "1" if slow else str(rng.choice((2, 4))),
         "ROW_CAPS": str(SMALL_CAP) if capped else "100000",
         "READ_TIMEOUT_SECONDS": rng.choice(("5", "60", "600")),
+        # A source of its own, so that the rest of a scenario is what it is without samples.
+        "SAMPLE_DAYS": "30" if Random(f"samples {seed}").random() < _SAMPLED else "0",
     }
     lasting = _lasting(rng, regions, reports) if rng.random() < 0.4 else None
     steps = tuple(

@@ -50,6 +50,7 @@ EXPORTED = (
     Field("time_zone", "string"),
     Field("filters", "string"),
     Field("source", "string"),
+    Field("previous_exported_at", "string"),
 )
 """New fields are appended, because a view names all of them in this order."""
 
@@ -74,9 +75,20 @@ OTHER_FILTERS = (
     Field("newest", "string"),
 )
 
+SAMPLES = (
+    Field("asked", "bigint"),
+    Field("changed", "bigint"),
+    Field("not_asked", "bigint"),
+    Field("failed", f"array<struct<{','.join(f'{f.name}:{f.type}' for f in FAILED)}>>"),
+)
+
+
+def _struct(fields: tuple[Field, ...]) -> str:
+    return f"struct<{','.join(f'{field.name}:{field.type}' for field in fields)}>"
+
 
 def _structs(fields: tuple[Field, ...]) -> str:
-    return f"array<struct<{','.join(f'{field.name}:{field.type}' for field in fields)}>>"
+    return f"array<{_struct(fields)}>"
 
 
 RUNS = (
@@ -107,6 +119,11 @@ RUNS = (
         "other_filters",
         _structs(OTHER_FILTERS),
         "Windows whose files were made with other filters than those of the run.",
+    ),
+    Field(
+        "samples",
+        _struct(SAMPLES),
+        "Settled windows that were asked for again, to notice data that came late.",
     ),
 )
 """The fields of a run record.

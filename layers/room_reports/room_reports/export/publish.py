@@ -37,6 +37,8 @@ class ExportedTask:
     """The number of rows of the previous export, if an event accepted that there are fewer."""
     former_state: str | None = None
     """The state of the previous export, if there was one that says it."""
+    former_exported_at: str | None = None
+    """When the previous export began to be fetched, if there was one that says it."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,17 @@ class TaskPublisher:
             sha256 = done.fetched.summary.stored_sha256
             if not self._publish(task, file, sha256, metadata, found, same=same):
                 return Superseded()
-            former = found.metadata.get("state") if found and found.size else None
+            former = found.metadata if found and found.size else {}
             return ExportedTask(
-                task, state, done.fetched, change, same, metadata, done.fewer_rows_than, former
+                task,
+                state,
+                done.fetched,
+                change,
+                same,
+                metadata,
+                done.fewer_rows_than,
+                former.get("state"),
+                former.get("exported-at"),
             )
 
     def _metadata(self, done: FetchedTask, state: State) -> dict[str, str]:

@@ -46,6 +46,9 @@ def measure(
         "ResponsesQuarantined": result.quarantined,
         "NotificationsUnsent": unsent,
     }
+    if result.samples.asked:
+        # Only then: CloudWatch charges for a metric by the hours in which it has a value.
+        counts["SamplesChanged"] = result.samples.changed
     if scheduled:
         counts["TasksDue"] = sum(item.due for item in result.freshness)
         counts["KalturaSessionsExpiring"] = expiring
