@@ -20,7 +20,7 @@ from room_reports_command.doctor.command import CHECKS, rendered
 from room_reports_command.doctor.examination import Examination
 from room_reports_command.errors import ExitCode
 from room_reports_command.status import read_status
-from room_reports_command.status import rendered as rendered_status
+from room_reports_command.status_display import rendered as rendered_status
 from tests.e2e.operator import Operator, failing_report, slow_kaltura
 
 pytestmark = pytest.mark.e2e
