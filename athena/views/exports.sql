@@ -16,6 +16,7 @@ SELECT
   e.change.added AS rows_added, -- Rows that the previous export did not have; NULL if there was none.
   e.change.removed AS rows_removed, -- Rows that only the previous export had.
   e.change.altered AS rows_altered, -- Rows whose values differ from the previous export.
+  e.change.renamed AS rows_renamed, -- Those of rows_altered that differ in names of rooms and users only.
   e.fewer_rows_than AS fewer_rows_than, -- Rows of the previous export, if a forced export accepted fewer; otherwise NULL.
   e.time_zone AS window_time_zone, -- Time zone that the window was cut in.
   e.filters AS filters_digest, -- Digest of the filters that the file was made with; none without filters.

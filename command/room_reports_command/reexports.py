@@ -107,10 +107,12 @@ def _late_rows(run: RunRecord, exported: Mapping[str, Any]) -> LateRows:
     before = exported.get("previous_exported_at")
     after = parse_timestamp(before) - end if before else timedelta()
     change = exported["change"]
+    # A row whose key changed, as when an LMS sends user ids in another form, is not a late one.
+    added = max(change["added"] - change["removed"], 0)
     hour = timedelta(hours=1)
     return LateRows(
         after=max(after / hour, 0.0),
         by=max((run.finished - end) / hour, 0.0),
-        added=change["added"],
-        altered=change["altered"],
+        added=added,
+        altered=change["altered"] - change.get("renamed", 0),
     )

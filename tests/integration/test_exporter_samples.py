@@ -11,6 +11,7 @@ import pytest
 
 from local.kaltura.campus import Size
 from local.kaltura.faults import Fault
+from local.kaltura.truth import Filters, Row, Truth
 from room_reports.export.notifications import Kind, Notification
 from room_reports.export.samples import bands, sampled_days
 from room_reports.export.sampling import MOST_NEIGHBOURS
@@ -86,7 +87,9 @@ def test_late_data_are_found_replaced_told_and_their_neighbours_too() -> None:
             record = world.latest_run_record()
             for each in samples_of(record):
                 change = each["change"]
-                assert each["same"] is (change == {"added": 0, "removed": 0, "altered": 0})
+                assert each["same"] is (
+                    change == {"added": 0, "removed": 0, "altered": 0, "renamed": 0}
+                )
                 assert each["state"] == "settled"
                 assert each["previous_exported_at"] < record["started_at"]
                 if not each["same"]:
@@ -316,6 +319,40 @@ def test_a_run_follows_a_bounded_number_of_neighbours() -> None:
         reasons = Counter(each["reason"] for each in samples_of(world.latest_run_record()))
         assert 0 < reasons["neighbour"] <= MOST_NEIGHBOURS
         assert reasons["sample"] <= 3
+
+
+class Renamed:
+    """The truth, with another name of each user."""
+
+    def __init__(self, truth: Truth) -> None:
+        self._truth = truth
+
+    def rows(
+        self,
+        report: int,
+        start: int,
+        end: int,
+        *,
+        filters: Filters | None = None,
+        as_of: float | None = None,
+    ) -> list[Row]:
+        found = self._truth.rows(report, start, end, filters=filters, as_of=as_of)
+        return [(*row[:3], f"{row[3]} II", *row[4:]) for row in found]
+
+
+def test_names_that_changed_are_published_but_are_no_late_data() -> None:
+    with older_files(variables={"REPORT_IDS": "6001"}) as world:
+        api = world.regions["us"].api
+        api.truth = Renamed(api.truth)
+        world.run_scheduled()
+        record = world.latest_run_record()
+        changed = [each for each in samples_of(record) if not each["same"]]
+        assert changed
+        for each in changed:
+            assert each["change"]["renamed"] == each["change"]["altered"] == each["rows"]
+            assert "II" in world.item(each["task"]).body.decode()
+        assert {each["reason"] for each in samples_of(record)} == {"sample"}
+        assert record["samples"]["changed"] == 0
 
 
 def test_a_file_of_other_bounds_is_no_sample() -> None:

@@ -109,7 +109,7 @@ def test_exports_view_has_one_row_per_export(athena: DuckAthena, records: list[R
             "unchanged": done["same"],
             **{
                 f"rows_{name}": (done["change"] or {}).get(name)
-                for name in ("added", "removed", "altered")
+                for name in ("added", "removed", "altered", "renamed")
             },
             "fewer_rows_than": done["fewer_rows_than"],
             "window_time_zone": done["time_zone"],

@@ -26,7 +26,12 @@ PARTITIONS = (
     Field("dt", "string", "Day of the window, YYYY-MM-DD: local for days, UTC for hours."),
 )
 
-CHANGE = (Field("added", "bigint"), Field("removed", "bigint"), Field("altered", "bigint"))
+CHANGE = (
+    Field("added", "bigint"),
+    Field("removed", "bigint"),
+    Field("altered", "bigint"),
+    Field("renamed", "bigint"),
+)
 
 EXPORTED = (
     Field("task", "string"),

@@ -106,6 +106,17 @@ def test_a_sample_of_an_age_that_no_band_has_today_waits_for_the_next_one() -> N
     assert [late.added for late in found.late] == [3, 0]
 
 
+def test_names_and_keys_that_changed_are_not_late() -> None:
+    renamed = run(49, "settle", 9, 5, previous=at(1))
+    renamed.fields["exported"][0]["change"] |= {"removed": 7, "renamed": 4}
+    gone = run(24 * 9, "sample", 3, previous=at(49))
+    gone.fields["exported"][0]["change"] |= {"removed": 7}
+    assert [each.late for each in reexports([renamed, gone], STAGES)[US]] == [
+        (LateRows(1, 48, 2, 1),),
+        (LateRows(49, 24 * 9, 0),),
+    ]
+
+
 def test_records_of_older_versions_have_fewer_fields() -> None:
     old = run(49, "settle", 4)
     for name in ("filters", "source", "previous_exported_at"):

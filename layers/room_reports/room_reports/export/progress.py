@@ -103,7 +103,7 @@ class Progress:
         answered = [done for done in self.exported if done.task.is_sample]
         return SampleResult(
             asked=len(answered) + len(self.failed_samples),
-            changed=sum(not done.same for done in answered),
+            changed=sum(not done.in_names_only for done in answered),
             not_asked=self.samples_not_asked,
             failed=tuple(self.failed_samples),
         )

@@ -40,6 +40,11 @@ class ExportedTask:
     former_exported_at: str | None = None
     """When the previous export began to be fetched, if there was one that says it."""
 
+    @property
+    def in_names_only(self) -> bool:
+        """Whether nothing changed in the previous export but names of rooms and users."""
+        return self.same or (self.change is not None and self.change.in_names_only)
+
 
 @dataclass(frozen=True)
 class TaskPublisher:
@@ -110,7 +115,15 @@ class TaskPublisher:
         with spool() as old:
             try:
                 if self.bucket.read(task.key, old):
-                    return compare(old, file, task.report.primary_key, compressed=task.gzip), False
+                    report = task.report
+                    change = compare(
+                        old,
+                        file,
+                        report.primary_key,
+                        compressed=task.gzip,
+                        names=report.names,
+                    )
+                    return change, False
             except (UnreadableCsvError, StorageError) as error:
                 logger.warning(
                     "Replacing a file that is not strict CSV", task=task.key, error=str(error)

@@ -39,7 +39,7 @@ class SampleResult:
     asked: int = 0
     """Windows that Kaltura was asked for."""
     changed: int = 0
-    """Windows whose file was different, and was replaced."""
+    """Windows whose file was different in more than names, and was replaced."""
     not_asked: int = 0
     """Windows that were left to the next run of the date, or to their next turn."""
     failed: tuple[FailedTask, ...] = ()

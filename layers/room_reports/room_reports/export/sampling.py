@@ -91,7 +91,7 @@ class Sampling:
         def take_note(task: Task, result: TaskResult) -> None:
             record(task, result)
             match result:
-                case ExportedTask(same=False):
+                case ExportedTask(in_names_only=False):
                     self._add_neighbours(task)
                 case Failed(error=FewerRowsError() as error):
                     self._mark(task, error)
