@@ -46,7 +46,7 @@ def measure(
         "ResponsesQuarantined": result.quarantined,
         "NotificationsUnsent": unsent,
     }
-    if result.samples.asked:
+    if result.samples.changed:
         # Only then: CloudWatch charges for a metric by the hours in which it has a value.
         counts["SamplesChanged"] = result.samples.changed
     if scheduled:
