@@ -16,13 +16,15 @@ SELECT
   e.change.added AS rows_added, -- Rows that the previous export did not have; NULL if there was none.
   e.change.removed AS rows_removed, -- Rows that only the previous export had.
   e.change.altered AS rows_altered, -- Rows whose values differ from the previous export.
+  e.change.renamed AS rows_renamed, -- Those of rows_altered that differ in names of rooms and users only.
   e.fewer_rows_than AS fewer_rows_than, -- Rows of the previous export, if a forced export accepted fewer; otherwise NULL.
   e.time_zone AS window_time_zone, -- Time zone that the window was cut in.
   e.filters AS filters_digest, -- Digest of the filters that the file was made with; none without filters.
-  e.source AS source_url -- Address that the file was fetched from.
+  e.source AS source_url, -- Address that the file was fetched from.
+  from_iso8601_timestamp(e.previous_exported_at) AS previous_exported_at -- When the previous export began to be fetched; NULL if there was none.
 FROM runs AS r
 CROSS JOIN UNNEST(r.exported) AS e (
   task, report, region, granularity, start, reason, state, rows, size, sha256, pieces,
   unknown_columns, replaced_bytes, change, same, fewer_rows_than, window_start, window_end, time_zone,
-  filters, source, sessions, users, minutes
+  filters, source, sessions, users, minutes, previous_exported_at
 )

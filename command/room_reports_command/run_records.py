@@ -14,6 +14,7 @@ from room_reports.storage.keys import run_records_of
 
 _DAYS_BACK = 7
 _CONCURRENT_READS = 8
+_MANY_READS = 32
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,16 @@ class RunRecord:
         """The rows that it exported."""
         return sum(each["rows"] for each in self.fields["exported"])
 
+    @property
+    def samples(self) -> dict[str, int]:
+        """How many samples it took, how many files had changed, and how many samples failed."""
+        found = self.fields.get("samples") or {}
+        return {
+            "asked": found.get("asked", 0),
+            "changed": found.get("changed", 0),
+            "failed": len(found.get("failed", ())),
+        }
+
     def summary(self) -> dict[str, Any]:
         """Return the run without its lists."""
         return {
@@ -48,6 +59,7 @@ class RunRecord:
             "skipped": self.fields["skipped"],
             "deferred": self.fields["deferred"],
             "failed": len(self.fields["failed"]),
+            "samples": self.samples,
         }
 
 
@@ -80,10 +92,19 @@ def latest_runs(
     return runs
 
 
-def _read(bucket: Bucket, keys: Sequence[str]) -> list[RunRecord]:
-    found = map_concurrently(
-        ThreadRuntime(_CONCURRENT_READS), bucket.read_small, keys, _CONCURRENT_READS
-    )
+def runs_of_days(bucket: Bucket, now: datetime, days: int) -> list[RunRecord]:
+    """Return all runs of the last days, in any order.
+
+    Raises:
+        StorageError: If S3 refuses or fails.
+    """
+    prefixes = [run_records_of((now - timedelta(days=back)).date()) for back in range(days + 1)]
+    keys = map_concurrently(ThreadRuntime(_MANY_READS), bucket.keys, prefixes, _MANY_READS)
+    return _read(bucket, [key for of_day in keys for key in of_day], _MANY_READS)
+
+
+def _read(bucket: Bucket, keys: Sequence[str], threads: int = _CONCURRENT_READS) -> list[RunRecord]:
+    found = map_concurrently(ThreadRuntime(threads), bucket.read_small, keys, threads)
     return list(_parsed([each.text for each in found if each]))
 
 

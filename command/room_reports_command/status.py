@@ -2,29 +2,26 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.live import Live
-from rich.text import Text
 
 from room_reports.model.windows import iso
 from room_reports.storage.keys import Series
 from room_reports_command.context import Context, with_context
 from room_reports_command.errors import FindingsError, InputError
-from room_reports_command.output import counted, duration, printable, table
+from room_reports_command.late_data_display import LateDataOfAccount, read_late_data
 from room_reports_command.plan import SeriesState, scheduled_event, scope_of, survey
 from room_reports_command.run_records import RunRecord, last_errors, latest_runs
 from room_reports_command.schedule import parse_schedule
 from room_reports_command.stack import DeployedStack
+from room_reports_command.status_display import RUNS_SHOWN, rendered
 
 _RUNS_READ = 48
-_RUNS_SHOWN = 5
-_MISSING_SHOWN = 10
-_UNTRIED = "none: no run has tried it yet"
 
 
 @dataclass(frozen=True)
@@ -54,6 +51,8 @@ class Status:
     schedule: str
     next_windows: Mapping[str, int]
     """What the next run will export, by reason."""
+    late_data: tuple[LateDataOfAccount, ...] | None = None
+    """How late data come; None if it was not asked for."""
 
     @property
     def late(self) -> tuple[Series, ...]:
@@ -94,12 +93,15 @@ class Status:
                 }
                 for each in self.missing
             ],
-            "runs": [run.summary() for run in self.runs[:_RUNS_SHOWN]],
+            "runs": [run.summary() for run in self.runs[:RUNS_SHOWN]],
             "next_run": {
                 "schedule": self.schedule,
                 "at": iso(self.next_run) if self.next_run else None,
                 "windows": dict(self.next_windows),
             },
+            "late_data": None
+            if self.late_data is None
+            else [each.to_dict() for each in self.late_data],
         }
 
 
@@ -111,6 +113,12 @@ def status(
     interval: Annotated[
         float, typer.Option(help="Seconds between two looks with --watch.", min=1)
     ] = 30.0,
+    late_data: Annotated[
+        bool, typer.Option("--late-data", help="Say how late data come, from the run records.")
+    ] = False,
+    days: Annotated[
+        int, typer.Option(help="Days of run records to read with --late-data.", min=1, max=3650)
+    ] = 90,
 ) -> None:
     """Show how fresh the data are, what is missing and why, and what the next run will do.
 
@@ -118,7 +126,10 @@ def status(
     """
     stack, output = context.stack, context.output
     if not watch:
-        found = read_status(stack, datetime.now(UTC))
+        now = datetime.now(UTC)
+        found = read_status(stack, now)
+        if late_data:
+            found = replace(found, late_data=read_late_data(stack, now, days))
         output.result(found.to_dict(), lambda: rendered(found))
         if found.late:
             raise FindingsError(
@@ -127,6 +138,8 @@ def status(
                 "The errors above name the cause; docs/operating.md#error-messages has the cures.",
             )
         return
+    if late_data:
+        raise InputError("--watch and --late-data exclude each other.", "Leave one of them out.")
     if output.as_json:
         raise InputError("--watch and --json exclude each other.", "Repeat the command instead.")
     if not output.interactive:
@@ -197,91 +210,3 @@ def _next_run(expression: str, now: datetime, runs: list[RunRecord]) -> datetime
         return None
     last = next((run.started for run in runs if run.trigger == "schedule"), None)
     return schedule.next_after(now, last)
-
-
-def rendered(found: Status) -> Iterator[RenderableType]:
-    """Yield the tables of a status, for people."""
-    yield table(
-        ("report", "region", "granularity", "newest", "state", "due", "oldest due", "late"),
-        [
-            (
-                series.slug,
-                series.region,
-                series.granularity,
-                state.newest.parsed.label if state.newest else None,
-                state.newest_state,
-                state.freshness.due,
-                state.freshness.oldest.window.label if state.freshness.oldest else None,
-                _lateness(state, series in found.late),
-            )
-            for series, state in found.series.items()
-        ],
-        title=f"Freshness at {iso(found.now)}",
-        numbers="due",
-    )
-    if found.missing:
-        yield Text()
-        yield from _missing_table(found)
-    yield Text()
-    yield _runs_table(found)
-    yield Text()
-    yield _next_text(found)
-
-
-def _lateness(state: SeriesState, late: bool) -> Text:
-    hours = state.freshness.hours_late
-    if not hours:
-        return Text("on time", "green")
-    return Text(duration(timedelta(hours=hours)), "red" if late else "yellow")
-
-
-def _missing_table(found: Status) -> Iterator[RenderableType]:
-    # Those with an error first: they say why.
-    ordered = sorted(found.missing, key=lambda each: (each.error is None, each.due_since))
-    yield table(
-        ("report", "region", "start", "why it is due", "due for", "last error"),
-        [
-            (
-                each.series.slug,
-                each.series.region,
-                each.start,
-                each.reason,
-                duration(found.now - each.due_since),
-                each.error or ("none: the last run deferred it" if each.deferred else _UNTRIED),
-            )
-            for each in ordered[:_MISSING_SHOWN]
-        ],
-        title=f"Missing or to be exported again: {counted(len(found.missing), 'window')}",
-    )
-    if len(ordered) > _MISSING_SHOWN:
-        yield Text(f"… and {len(ordered) - _MISSING_SHOWN} more; --json has all of them", "dim")
-
-
-def _runs_table(found: Status) -> RenderableType:
-    return table(
-        ("started", "trigger", "exported", "rows", "failed", "deferred", "took"),
-        [
-            (
-                run.fields["started_at"],
-                run.trigger,
-                len(run.fields["exported"]),
-                f"{run.rows:,}",
-                Text(str(len(run.fields["failed"])), "red" if run.fields["failed"] else ""),
-                run.fields["deferred"],
-                duration(timedelta(seconds=run.seconds)),
-            )
-            for run in found.runs[:_RUNS_SHOWN]
-        ],
-        title="Last runs" if found.runs else "Last runs: none in the last seven days",
-        numbers="exported,rows,failed,deferred,took",
-    )
-
-
-def _next_text(found: Status) -> RenderableType:
-    if found.next_run is None:
-        return printable(f"Next run: the schedule {found.schedule!r} has none")
-    windows = ", ".join(f"{number} {reason}" for reason, number in found.next_windows.items())
-    wait = duration(found.next_run - found.now)
-    return printable(
-        f"Next run: {iso(found.next_run)}, in {wait}; due then: {windows or 'nothing'}"
-    )

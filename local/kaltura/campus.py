@@ -17,6 +17,8 @@ class Size:
     """The share of names with characters that break programs."""
     lag_hours: float = 0.0
     """Events become visible up to this many hours late, by session."""
+    late: Mapping[str, float] = field(default_factory=dict)
+    """Local days (ISO dates), and how many hours after the day its sessions have become visible."""
     busy: Mapping[str, int] = field(default_factory=dict)
     """Local days (ISO dates) and how many more attendees they have, spread over all rooms."""
 

@@ -127,9 +127,18 @@ class University:
             host=host,
             size=min(size, self.population),
             key=f"{day}/{number}",
-            lag=round(rng.random() * self.size.lag_hours * 3600),
+            lag=self._lag(day, end, rng),
             breakouts=breakouts,
         )
+
+    def _lag(self, day: date, end: int, rng: Random) -> int:
+        """Return the seconds from the end of a session until all of it is visible."""
+        lag = round(rng.random() * self.size.lag_hours * 3600)
+        hours = self.size.late.get(day.isoformat())
+        if hours is None:
+            return lag
+        after = datetime(day.year, day.month, day.day, tzinfo=self.zone) + timedelta(days=1)
+        return max(0, round(after.timestamp() + hours * 3600) - end)
 
     def _breakouts(
         self, room: Room, code: str, start: int, end: int, rng: Random

@@ -11,6 +11,7 @@ from collections import Counter
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -21,6 +22,7 @@ from room_reports.api.exports import describe
 from room_reports.api.listing import result_page
 from room_reports.api.params import coverage_query, exports_query
 from room_reports.api.settings import ApiSettings, read_api_settings
+from room_reports.export.samples import sampled_days
 from room_reports.model.windows import Granularity
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.keys import Series
@@ -29,6 +31,7 @@ from tests.support.listing_server import listing_server
 from tests.support.world import SLUGS, World
 from tools.cost.measured import MEASURED
 from tools.cost.profiles import PROFILES, Profile
+from tools.cost.resources import default
 
 START = datetime(2026, 10, 4, 0, 7, tzinfo=UTC)
 """A Sunday in term. The days before it are exported first, and not counted."""
@@ -61,8 +64,9 @@ def measure(profile: Profile, days: int = DAYS) -> dict[str, Any]:
     size = Size(
         rooms=profile.rooms, attendees=profile.attendees, weekly_sessions=profile.weekly_sessions
     )
-    variables = {"CATCH_UP_DAYS": str(DAYS_BEFORE)}
+    variables = {"CATCH_UP_DAYS": str(DAYS_BEFORE), "SAMPLE_DAYS": str(default("SampleDays"))}
     with World(now=START, regions=profile.regions, size=size, variables=variables) as world:
+        _export_samples(world, days)
         _count(world, Counted())
         stored_before = _stored(world)
         records_before = len(world.s3.store.keys("runs/"))
@@ -100,6 +104,25 @@ def measure(profile: Profile, days: int = DAYS) -> dict[str, Any]:
             "all": round(sum(counted.seconds), 2),
         },
     }
+
+
+def _export_samples(world: World, days: int) -> None:
+    """Export the older days that the runs will take samples of, as if the stack were a year old."""
+    world.now = START - timedelta(days=1)
+    settle = timedelta(hours=float(default("SettleHours")))
+    oldest_due = START.date() - timedelta(days=DAYS_BEFORE)
+    for region, slug in product(world.regions, SLUGS):
+        series = Series(slug, region, Granularity.DAY)
+        dates = [START.date() + timedelta(days=n) for n in range(days + 1)]
+        sampled = {
+            day
+            for on in dates
+            for day in sampled_days(series, on, int(default("SampleDays")), settle)
+        }
+        for day in sorted(day for day in sampled if day < oldest_due):
+            ends = {"from": day.isoformat(), "to": (day + timedelta(days=1)).isoformat()}
+            world.run({**ends, "regions": [region], "reports": [slug]})
+    world.now = START
 
 
 def _stored(world: World) -> dict[str, int]:

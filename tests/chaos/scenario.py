@@ -11,6 +11,8 @@ from tests.chaos.network import NetworkFault
 HOUR = 3600.0
 DAY = 24 * HOUR
 SMALL_CAP = 40
+_SAMPLED, _SAMPLED_BEYOND = 0.03, 0.1
+"""The share of scenarios with samples: few of the 200 usual ones, because samples take time."""
 
 KALTURA_FAULTS: tuple[Fault, ...] = (
     *(Fault("api_error", code=code) for code in REFUSALS),
@@ -158,6 +160,7 @@ def scenario(seed: int) -> Scenario:
         "CONCURRENCY": "1" if slow else str(rng.choice((2, 4))),
         "ROW_CAPS": str(SMALL_CAP) if capped else "100000",
         "READ_TIMEOUT_SECONDS": rng.choice(("5", "60", "600")),
+        "SAMPLE_DAYS": _sample_days(seed),
     }
     lasting = _lasting(rng, regions, reports) if rng.random() < 0.4 else None
     steps = tuple(
@@ -193,6 +196,12 @@ def scenario(seed: int) -> Scenario:
         boto_attempts=2 if rng.random() < 0.1 else 1,
         reports=reports,
     )
+
+
+def _sample_days(seed: int) -> str:
+    # A source of its own, so that the rest of a scenario is what it is without samples.
+    share = _SAMPLED if seed < 200 else _SAMPLED_BEYOND
+    return "6" if Random(f"samples {seed}").random() < share else "0"
 
 
 def _step(rng: Random, regions: tuple[str, ...], *, slow: bool, calm: bool) -> Step:

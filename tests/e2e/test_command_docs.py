@@ -22,7 +22,7 @@ from room_reports_command.doctor.examination import Examination
 from room_reports_command.errors import ExitCode
 from room_reports_command.reference.recent import recent_ids
 from room_reports_command.status import read_status
-from room_reports_command.status import rendered as rendered_status
+from room_reports_command.status_display import rendered as rendered_status
 from tests.e2e.operator import Operator, failing_report, slow_kaltura
 from tests.support.athena_server import AthenaServer
 from tests.support.attendance import AttendanceViews, term_of

@@ -80,6 +80,24 @@ def test_status_writes_nothing(operator: Operator) -> None:
     assert operator.stack.versions() == before
 
 
+def test_how_late_data_come(operator: Operator) -> None:
+    found = operator.run("status", "--late-data", "--days", "2", "--json").document["late_data"]
+    assert [(each["region"], each["granularity"]) for each in found] == [
+        ("eu", "day"),
+        ("us", "day"),
+    ]
+    for each in found:
+        # A stack that was deployed today cannot know.
+        assert each["settle_hours"] is None
+        first, *bands = [stage["ages"] for stage in each["stages"]]
+        assert first == "when they settle"
+        assert len(bands) == 3
+        assert bands[-1].endswith("to 365 days")
+    shown = operator.run("status", "--late-data").out
+    assert "Not enough data to say anything about SettleHours" in shown
+    assert operator.run("status", "--json").document["late_data"] is None
+
+
 def test_watching_shows_it_again(operator: Operator) -> None:
     shown = operator.interrupted(["status", "--watch", "--interval", "1"], after="Next run")
     assert shown.code == 130
@@ -119,6 +137,7 @@ def test_without_credentials(operator: Operator) -> None:
     assert "no AWS credentials" in ran.err
 
 
-def test_watching_is_not_for_scripts(operator: Operator) -> None:
-    ran = operator.run("status", "--watch", "--json")
+@pytest.mark.parametrize("option", ["--json", "--late-data"])
+def test_watching_is_not_for_scripts(operator: Operator, option: str) -> None:
+    ran = operator.run("status", "--watch", option)
     assert (ran.code, ran.out) == (2, "")

@@ -21,7 +21,7 @@ import pytest
 from local.stack.stack import Stack
 from tests.e2e.deployed import simulation
 from tests.e2e.permitted_calls import (
-    INDEX,
+    DAY_INDEX,
     PORTIONS,
     REPORTS,
     Call,
@@ -62,7 +62,7 @@ def objects(stack: Stack) -> Iterator[Stack]:
     """Put an object where each call reads one; remove everything that the calls leave."""
     keys = [*map(export, REPORTS), "runs/dt=2020-02-03/probe.json"]
     keys += ["pieces/attendees_us_2020-02-03/probe", "quarantine/dt=2020-02-03/run/probe.json"]
-    keys += [PORTIONS, INDEX]
+    keys += [PORTIONS, DAY_INDEX]
     for key in keys:
         stack.aws.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"")
     had_settings = "state/settings.json" in stack.versions("state/")
@@ -193,10 +193,10 @@ def test_only_the_downloads_role_may_become_the_presigner(stack: Stack) -> None:
 def test_the_downloads_read_the_index_and_no_other_object(objects: Stack) -> None:
     principal = with_role_of(objects, downloads(objects))
     read = {"Bucket": objects.bucket}
-    assert principal.call("s3", "get_object", **read, Key=INDEX) == "allowed"
+    assert principal.call("s3", "get_object", **read, Key=DAY_INDEX) == "allowed"
     for key in (export("attendees"), "runs/dt=2020-02-03/probe.json", PORTIONS):
         assert principal.is_denied("s3", "get_object", **read, Key=key)
-    assert principal.is_denied("s3", "put_object", **read, Key=INDEX)
+    assert principal.is_denied("s3", "put_object", **read, Key=DAY_INDEX)
     assert principal.is_denied("s3", "list_objects_v2", **read, Prefix="index/")
 
 

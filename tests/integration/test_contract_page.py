@@ -64,8 +64,10 @@ def exported() -> Any:
 
 def test_the_metadata_are_those_of_an_object(exported: tuple[World, Any]) -> None:
     world, _ = exported
-    # "pieces" is there only for a report that was fetched in pieces.
-    assert set(named(section("Metadata"))) == {*world.item(FILE).metadata, "pieces"}
+    # "pieces" is there only for a report that was fetched in pieces, and "fewer-rows" after a
+    # sample with fewer rows.
+    expected = {*world.item(FILE).metadata, "pieces", "fewer-rows"}
+    assert set(named(section("Metadata"))) == expected
 
 
 def test_the_response_has_the_fields_of_the_page(exported: tuple[World, Any]) -> None:
@@ -81,7 +83,8 @@ def test_the_run_record_has_the_fields_of_the_page(exported: tuple[World, Any]) 
     assert set(named(of_run)) == set(record)
     assert set(named(of_export)) == set(record["exported"][0])
     assert described(of_export, "reason") == [reason.name.lower() for reason in Reason]
-    assert described(of_export, "change") == list(get_type_hints(Change))
+    assert described(of_export, "change")[:4] == list(get_type_hints(Change))
+    assert described(of_run, "samples")[:4] == list(record["samples"])
 
 
 def test_a_backfill_keeps_the_documents_of_the_page() -> None:

@@ -95,7 +95,9 @@ def test_the_run_record_counts_changes_of_settled_exports() -> None:
             change = entry["change"]
             assert change["added"] - change["removed"] == grown
             assert entry["same"] is (old.body == new.body)
-            assert (change == {"added": 0, "removed": 0, "altered": 0}) is entry["same"]
+            assert (change == {"added": 0, "removed": 0, "altered": 0, "renamed": 0}) is entry[
+                "same"
+            ]
         assert any(entry["change"]["added"] for entry in records)
         assert any(entry["change"]["altered"] for entry in records)
 

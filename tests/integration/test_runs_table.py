@@ -13,7 +13,16 @@ from local.kaltura.campus import Size
 from tests.support.world import SLUGS, Result, World
 from tools.athena.duck_athena import DuckAthena
 from tools.athena.sources import queries
-from tools.athena.tables import CHANGE, EXPORTED, FAILED, FRESHNESS, OTHER_FILTERS, QUALITY, RUNS
+from tools.athena.tables import (
+    CHANGE,
+    EXPORTED,
+    FAILED,
+    FRESHNESS,
+    OTHER_FILTERS,
+    QUALITY,
+    RUNS,
+    SAMPLES,
+)
 
 FIRST = datetime(2026, 9, 16, 0, 7, tzinfo=UTC)
 NOW = FIRST + timedelta(days=4)
@@ -82,6 +91,7 @@ def test_table_fields_match_the_run_records(records: list[Result]) -> None:
             assert list(item) == [field.name for field in OTHER_FILTERS]
         for item in record["quality"]:
             assert list(item) == [field.name for field in QUALITY]
+        assert list(record["samples"]) == [field.name for field in SAMPLES]
     assert records[-1]["failed"]
     assert records[-1]["freshness"]
     assert any(exported["change"] for exported in records[1]["exported"])
@@ -102,12 +112,17 @@ def test_exports_view_has_one_row_per_export(athena: DuckAthena, records: list[R
             "unchanged": done["same"],
             **{
                 f"rows_{name}": (done["change"] or {}).get(name)
-                for name in ("added", "removed", "altered")
+                for name in ("added", "removed", "altered", "renamed")
             },
             "fewer_rows_than": done["fewer_rows_than"],
             "window_time_zone": done["time_zone"],
             "filters_digest": done["filters"],
             "source_url": done["source"],
+            "previous_exported_at": (
+                datetime.fromisoformat(done["previous_exported_at"]).timestamp()
+                if done["previous_exported_at"]
+                else None
+            ),
         }
         for record in records
         for done in record["exported"]

@@ -36,6 +36,7 @@ CONTRACT_PARAMETERS = {
     "SettleHours",
     "CatchUpDays",
     "ExportOpenWindow",
+    "SampleDays",
     "ReportFilters",
     "Concurrency",
     "BackfillConcurrency",

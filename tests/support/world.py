@@ -71,7 +71,8 @@ class World:
         size: how large the universities are.
         settings: how the simulated Kaltura renders its reports.
         secret_forms: the form of each region's entry in the secret; an admin secret by default.
-        variables: environment variables of the exporter; the last day is exported by default.
+        variables: environment variables of the exporter; by default, the last day is exported, and
+            no sample is taken.
         skew: how far the clocks of the parts differ from ``now``.
         runtime: the exporter's time and threads; by default real threads that never wait.
         send: what sends the notifications of a run; by default none are sent.
@@ -112,6 +113,7 @@ class World:
             "BUCKET_NAME": "bucket",
             "SECRET_ID": "secret",
             "CATCH_UP_DAYS": "1",
+            "SAMPLE_DAYS": "0",
             **(variables or {}),
         }
         """The exporter's variables; a changed one holds from the next run on."""

@@ -45,6 +45,7 @@ def test_defaults() -> None:
     assert (settings.connect_timeout, settings.read_timeout) == (10, 600)
     assert settings.neutralise_formulas
     assert not settings.export_open_window
+    assert settings.sample_days == 3
     assert not settings.gzip
     assert settings.filters == {}
 
@@ -64,6 +65,7 @@ def test_every_setting_is_read() -> None:
         SETTLE_HOURS="0.5",
         CATCH_UP_DAYS="7",
         EXPORT_OPEN_WINDOW="True",
+        SAMPLE_DAYS="0",
         REPORT_FILTERS='{"report_9000": {"any": ["x"]}, "attendees": {"user_ids": ["a", "b"]}}',
         CONCURRENCY="8",
         ROW_CAPS="50000, 100000",
@@ -89,6 +91,7 @@ def test_every_setting_is_read() -> None:
     assert settings.row_caps == {50000, 100000}
     assert settings.gzip
     assert settings.export_open_window
+    assert settings.sample_days == 0
     assert not settings.neutralise_formulas
 
 
@@ -124,6 +127,7 @@ def test_every_setting_is_read() -> None:
         ("SETTLE_HOURS", "inf", "a number from 0 to 8760"),
         ("CATCH_UP_DAYS", "0", "a number from 1 to 3650"),
         ("EXPORT_OPEN_WINDOW", "yes", "true, false"),
+        ("SAMPLE_DAYS", "31", "0 to 30"),
         ("CONCURRENCY", "0", "whole number from 1 to 64"),
         ("CONCURRENCY", "65", "whole number from 1 to 64"),
         ("CONCURRENCY", "1.5", "whole number from 1 to 64"),

@@ -26,5 +26,7 @@ def facts_section() -> str:
     """Return the section of the dictionary with all facts."""
     lines = ["## What the numbers are\n"]
     for fact in FACTS:
-        lines.append(f"**{fact.title}.** {fact.text} *Source:* {fact.source} *What to do:* {fact.advice}\n")
+        lines.append(
+            f"**{fact.title}.** {fact.text} *Source:* {fact.source} *What to do:* {fact.advice}\n"
+        )
     return "\n".join(lines)

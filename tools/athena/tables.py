@@ -26,7 +26,12 @@ PARTITIONS = (
     Field("dt", "string", "Day of the window, YYYY-MM-DD: local for days, UTC for hours."),
 )
 
-CHANGE = (Field("added", "bigint"), Field("removed", "bigint"), Field("altered", "bigint"))
+CHANGE = (
+    Field("added", "bigint"),
+    Field("removed", "bigint"),
+    Field("altered", "bigint"),
+    Field("renamed", "bigint"),
+)
 
 EXPORTED = (
     Field("task", "string"),
@@ -53,6 +58,7 @@ EXPORTED = (
     Field("sessions", "bigint"),
     Field("users", "bigint"),
     Field("minutes", "double"),
+    Field("previous_exported_at", "string"),
 )
 """New fields are appended, because a view names all of them in this order."""
 
@@ -88,9 +94,20 @@ QUALITY = (
     Field("expected", "double"),
 )
 
+SAMPLES = (
+    Field("asked", "bigint"),
+    Field("changed", "bigint"),
+    Field("not_asked", "bigint"),
+    Field("failed", f"array<struct<{','.join(f'{f.name}:{f.type}' for f in FAILED)}>>"),
+)
+
+
+def _struct(fields: tuple[Field, ...]) -> str:
+    return f"struct<{','.join(f'{field.name}:{field.type}' for field in fields)}>"
+
 
 def _structs(fields: tuple[Field, ...]) -> str:
-    return f"array<struct<{','.join(f'{field.name}:{field.type}' for field in fields)}>>"
+    return f"array<{_struct(fields)}>"
 
 
 RUNS = (
@@ -127,6 +144,11 @@ RUNS = (
         _structs(QUALITY),
         "What looks wrong about the files that the run wrote, by the quality checks.",
     ),
+    Field(
+        "samples",
+        _struct(SAMPLES),
+        "Settled windows that were asked for again, to notice data that came late.",
+    ),
 )
 """The fields of a run record.
 
@@ -147,7 +169,9 @@ DAY_FILES = (
     Field("sessions", "string", "Sessions in the file; empty if it was not counted."),
     Field("users", "string", "Identified users in the file; only of attendees."),
     Field("minutes", "string", "Minutes of all users in the file; only of attendees."),
-    Field("findings", "string", "Findings of the quality checks, each CODE: sentence, between bars."),
+    Field(
+        "findings", "string", "Findings of the quality checks, each CODE: sentence, between bars."
+    ),
     Field("last_modified", "string", "Time at which S3 received the file, ISO 8601 in UTC."),
 )
 """The columns of an index file, in their order."""

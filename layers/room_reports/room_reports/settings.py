@@ -52,6 +52,8 @@ class Settings:
     catch_up: timedelta
     """How far back a scheduled run looks for windows that are due."""
     export_open_window: bool
+    sample_days: int
+    """Settled days of each report and region that are asked for again each day."""
     filters: Filters
     concurrency: int
     """Requests to a region at the same time, in one run."""
@@ -145,6 +147,7 @@ def read_settings(reader: SettingsReader) -> Settings:
         settle=timedelta(hours=reader.read("SETTLE_HOURS", "48", number(0, 24 * 365))),
         catch_up=timedelta(days=reader.read("CATCH_UP_DAYS", "35", number(1, 3650))),
         export_open_window=reader.read("EXPORT_OPEN_WINDOW", "false", _flag),
+        sample_days=reader.read("SAMPLE_DAYS", "3", whole_number(0, 30)),
         filters=reader.read("REPORT_FILTERS", "{}", lambda text: parse_filters(text, reports)),
         concurrency=concurrency,
         backfill_concurrency=reader.read("BACKFILL_CONCURRENCY", "8", whole_number(1, 100)),

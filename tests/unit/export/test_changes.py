@@ -45,6 +45,28 @@ def test_compare_counts_added_removed_and_altered_rows(
     assert change.added - change.removed == len(new) - len(old)
 
 
+@given(ROWS, ROWS)
+def test_rows_in_which_only_names_differ_are_counted(old: list[Row], new: list[Row]) -> None:
+    """The minutes play the name, and a fourth column the figure."""
+
+    def with_figure(rows: list[Row], figure: str) -> io.BytesIO:
+        text = io.StringIO(newline="")
+        named = [[*row, figure] for row in rows]
+        csv.writer(text, lineterminator="\n").writerows([[*HEADER, "figure"], *named])
+        return io.BytesIO(text.getvalue().encode())
+
+    same = compare(
+        with_figure(old, "1"), with_figure(new, "1"), KEY, compressed=False, names={"minutes"}
+    )
+    assert same.renamed == same.altered
+    assert same.in_names_only is (not same.added and not same.removed)
+    other = compare(
+        with_figure(old, "1"), with_figure(new, "2"), KEY, compressed=False, names={"minutes"}
+    )
+    assert other.renamed == 0
+    assert other.in_names_only is (not old and not new)
+
+
 @given(st.permutations([("a", "x", "1"), ("a", "y", "2"), ("b", "x", "3"), ("b", "x", "3")]))
 def test_order_of_rows_does_not_matter(rows: list[Row]) -> None:
     assert compare(file(sorted(rows)), file(rows), KEY, compressed=False) == Change()

@@ -78,5 +78,5 @@ def test_run_record_is_one_line_of_json_with_the_whole_result(run: RunResult) ->
         assert entry["rows"] == item.fetched.summary.rows
         assert entry["unknown_columns"] == ["extra"]
         assert entry["change"] == (
-            {"added": 1, "removed": 2, "altered": 3} if item.change else None
+            {"added": 1, "removed": 2, "altered": 3, "renamed": 0} if item.change else None
         )

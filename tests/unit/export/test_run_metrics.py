@@ -2,11 +2,12 @@
 
 import json
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from room_reports.export.result import RunResult
+from room_reports.export.result import RunResult, SampleResult
 from room_reports.export.run_metrics import measure
 from room_reports.kaltura.call_log import Calls
 from room_reports.telemetry import metrics
@@ -55,3 +56,13 @@ def test_errors_are_counted_by_region_and_code(capsys: pytest.CaptureFixture[str
         ("eu", "HTTP_503"): [1.0],
         ("eu", "OTHER"): [3.0],
     }
+
+
+def test_settled_files_that_changed_are_counted_when_there_are_any(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for samples in (SampleResult(), SampleResult(asked=3), SampleResult(asked=3, changed=2)):
+        found = replace(RESULT, samples=samples)
+        measure(found, scheduled=True, unsent=0, calls={}, expiring=0)
+        metrics.flush_metrics()
+    assert [each["SamplesChanged"] for each in emitted(capsys, "SamplesChanged")] == [[2.0]]

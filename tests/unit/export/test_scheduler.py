@@ -333,3 +333,33 @@ def test_the_next_report_is_fetched_while_another_is_published(
         scheduler.finish(started, Outcome.SUCCESS, 0.0, released=True)
     restarted = [scheduler.start(0.0) for _ in range(threads + 1)]
     assert restarted.count(None) == 1
+
+
+@given(
+    st.dictionaries(st.sampled_from(SERIES), st.integers(1, 5), min_size=1),
+    st.integers(1, 4),
+    st.sampled_from([each for each in Outcome if each is not Outcome.SUCCESS]),
+)
+def test_an_impatient_run_never_waits_for_a_circuit_breaker(
+    numbers: dict[Series, int], threads: int, outcome: Outcome
+) -> None:
+    """Samples are taken like this: the run ends instead of waiting until it may try again."""
+    simulations = [
+        Simulation(
+            RegionScheduler(
+                {series: Tasks([5.0] * number) for series, number in numbers.items()},
+                threads,
+                RUN,
+                patient=patient,
+            ),
+            threads,
+            lambda _: outcome,
+        )
+        for patient in (True, False)
+    ]
+    for simulation in simulations:
+        simulation.run()
+    patient, impatient = simulations
+    assert impatient.now <= 5.0 * sum(numbers.values())
+    assert impatient.now <= patient.now
+    assert sum(impatient.attempts.values()) <= sum(patient.attempts.values())

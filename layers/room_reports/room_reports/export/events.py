@@ -59,6 +59,7 @@ def _scheduled(event: Mapping[str, object], settings: Settings) -> tuple[Scope |
         },
         open_windows=settings.export_open_window,
         missing_since=now - settings.catch_up,
+        sample_days=settings.sample_days,
     ), []
 
 

@@ -54,6 +54,14 @@ class Reason(IntEnum):
     """It has not ended, and open windows are exported."""
     FORCED = 4
     """An event asks for it although it is settled."""
+    SAMPLE = 5
+    """It has settled and is not due; it is asked for to learn whether data came late."""
+    NEIGHBOUR = 6
+    """The same, because a sample beside it was different."""
+
+
+_DUE = tuple(reason for reason in Reason if reason < Reason.SAMPLE)
+"""The reasons of what a plan holds."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,13 @@ class Task:
     """Whether an event forces it, which also accepts fewer rows than before."""
     replaces: bool = False
     """Whether the bucket already holds an object under this key."""
+    since: datetime | None = None
+    """Of a sample: it is done if its object was written since then."""
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether it is not due, and only shows whether data came late."""
+        return self.reason in (Reason.SAMPLE, Reason.NEIGHBOUR)
 
     @property
     def gzip(self) -> bool:
@@ -118,7 +133,7 @@ class SeriesPlan:
     """Labels of windows whose files are known to have been made with other filters."""
     _groups: dict[tuple[bool, Reason], "array[int]"] = field(
         default_factory=lambda: {
-            (other, reason): array("q") for other in (False, True) for reason in Reason
+            (other, reason): array("q") for other in (False, True) for reason in _DUE
         }
     )
     """The due windows, oldest first, by whether they belong to another run, and by reason.

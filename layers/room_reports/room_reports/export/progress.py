@@ -8,7 +8,7 @@ from room_reports.export.day_index import IndexUpdate
 from room_reports.export.lateness import SeriesFreshness
 from room_reports.export.planner import Plan, Task
 from room_reports.export.publish import ExportedTask
-from room_reports.export.result import FailedTask, RunResult, describe_error
+from room_reports.export.result import FailedTask, RunResult, SampleResult, describe_error
 from room_reports.export.tasks import Superseded
 from room_reports.export.workers import Deferred, Failed, TaskResult, is_retryable
 from room_reports.kaltura.errors import Fault, KalturaError
@@ -31,6 +31,8 @@ class Progress:
     superseded: int = 0
     quarantined: int = 0
     retired: list[str] = field(default_factory=list)
+    failed_samples: list[FailedTask] = field(default_factory=list)
+    samples_not_asked: int = 0
 
     def record(self, task: Task, result: TaskResult) -> None:
         """Record the result of a task, and log it."""
@@ -44,6 +46,20 @@ class Progress:
                 self.deferred.append(task)
             case Failed(error=error):
                 self.failed.append(_failed(task, error))
+                self.quarantined += self._quarantine(task, error)
+
+    def record_sample(self, task: Task, result: TaskResult) -> None:
+        """Record the result of a sample, which is not due: the run neither fails nor is late."""
+        match result:
+            case ExportedTask():
+                self.exported.append(result)
+                _log_exported(result)
+            case Superseded():
+                pass
+            case Deferred():
+                self.samples_not_asked += 1
+            case Failed(error=error):
+                self.failed_samples.append(_failed(task, error))
                 self.quarantined += self._quarantine(task, error)
 
     def result(self, plan: Plan, now: datetime, checked: IndexUpdate) -> RunResult:
@@ -84,6 +100,16 @@ class Progress:
             },
             findings=tuple(checked.findings),
             new_findings=checked.new,
+            samples=self._samples(),
+        )
+
+    def _samples(self) -> SampleResult:
+        answered = [done for done in self.exported if done.task.is_sample]
+        return SampleResult(
+            asked=len(answered) + len(self.failed_samples),
+            changed=sum(not done.in_names_only for done in answered),
+            not_asked=self.samples_not_asked,
+            failed=tuple(self.failed_samples),
         )
 
     def _quarantine(self, task: Task, error: BaseException) -> bool:
@@ -110,7 +136,10 @@ class Progress:
 
 def _failed(task: Task, error: BaseException) -> FailedTask:
     text = describe_error(error)
-    logger.error("Failed", task=task.key, error=text)
+    if task.is_sample:
+        logger.warning("Sample failed", task=task.key, error=text)
+    else:
+        logger.error("Failed", task=task.key, error=text)
     region_fault = isinstance(error, KalturaError) and error.fault is Fault.REGION
     return FailedTask(task, text, is_retryable(error), region_fault)
 

@@ -37,6 +37,13 @@ class ExportedTask:
     """The number of rows of the previous export, if an event accepted that there are fewer."""
     former_state: str | None = None
     """The state of the previous export, if there was one that says it."""
+    former_exported_at: str | None = None
+    """When the previous export began to be fetched, if there was one that says it."""
+
+    @property
+    def in_names_only(self) -> bool:
+        """Whether nothing changed in the previous export but names of rooms and users."""
+        return self.same or (self.change is not None and self.change.in_names_only)
 
 
 @dataclass(frozen=True)
@@ -65,9 +72,17 @@ class TaskPublisher:
             sha256 = done.fetched.summary.stored_sha256
             if not self._publish(task, file, sha256, metadata, found, same=same):
                 return Superseded()
-            former = found.metadata.get("state") if found and found.size else None
+            former = found.metadata if found and found.size else {}
             return ExportedTask(
-                task, state, done.fetched, change, same, metadata, done.fewer_rows_than, former
+                task,
+                state,
+                done.fetched,
+                change,
+                same,
+                metadata,
+                done.fewer_rows_than,
+                former.get("state"),
+                former.get("exported-at"),
             )
 
     def _metadata(self, done: FetchedTask, state: State) -> dict[str, str]:
@@ -101,7 +116,15 @@ class TaskPublisher:
         with spool() as old:
             try:
                 if self.bucket.read(task.key, old):
-                    return compare(old, file, task.report.primary_key, compressed=task.gzip), False
+                    report = task.report
+                    change = compare(
+                        old,
+                        file,
+                        report.primary_key,
+                        compressed=task.gzip,
+                        names=report.names,
+                    )
+                    return change, False
             except (UnreadableCsvError, StorageError) as error:
                 logger.warning(
                     "Replacing a file that is not strict CSV", task=task.key, error=str(error)

@@ -28,6 +28,32 @@ class FailedTask:
     region_fault: bool = False
     """Whether the fault lies with the region, and not with the report."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as the response and the run record hold it."""
+        return {"task": self.task.key, "error": self.error, "retryable": self.retryable}
+
+
+@dataclass(frozen=True)
+class SampleResult:
+    """What the samples of a run have shown."""
+
+    asked: int = 0
+    """Windows that Kaltura was asked for."""
+    changed: int = 0
+    """Windows whose file was different in more than names, and was replaced."""
+    not_asked: int = 0
+    """Windows that were left to the next run of the date, or to their next turn."""
+    failed: tuple[FailedTask, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as the run record holds it."""
+        return {
+            "asked": self.asked,
+            "changed": self.changed,
+            "not_asked": self.not_asked,
+            "failed": [failed.to_dict() for failed in self.failed],
+        }
+
 
 def describe_error(error: BaseException) -> str:
     """Return an error as the run record and the log show it."""
@@ -59,6 +85,7 @@ class RunResult:
     """What looks wrong about the files that were exported."""
     new_findings: int = 0
     """How many of these the index of day files did not have yet."""
+    samples: SampleResult = SampleResult()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the response to the caller. Tasks are named by their objects' keys."""
@@ -67,10 +94,7 @@ class RunResult:
             "exported": [done.task.key for done in self.exported],
             "skipped": self.skipped,
             "deferred": self.deferred,
-            "failed": [
-                {"task": failed.task.key, "error": failed.error, "retryable": failed.retryable}
-                for failed in self.failed
-            ],
+            "failed": [failed.to_dict() for failed in self.failed],
         }
 
     def run_record(self, scope: Scope, started: datetime, finished: datetime) -> str:
@@ -96,6 +120,7 @@ class RunResult:
                 for series, labels in self.other_filters.items()
             ],
             "quality": [finding.to_dict() for finding in self.findings],
+            "samples": self.samples.to_dict(),
         }
         return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
 
@@ -128,4 +153,5 @@ def _exported(done: ExportedTask) -> dict[str, Any]:
         "sessions": figures.sessions,
         "users": figures.users,
         "minutes": round(figures.minutes, 2) if figures.minutes is not None else None,
+        "previous_exported_at": done.former_exported_at,
     }

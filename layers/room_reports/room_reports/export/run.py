@@ -16,11 +16,12 @@ from room_reports.export.publish import ExportedTask, TaskPublisher
 from room_reports.export.receive import ConcurrentMap
 from room_reports.export.result import RunResult
 from room_reports.export.run_metrics import expiring_sessions, measure
+from room_reports.export.sampling import Sampling, undisturbed
 from room_reports.export.scheduler import RegionScheduler, favoured_series
 from room_reports.export.scope import Scope
 from room_reports.export.state import SettingsInForce, end_run
 from room_reports.export.tasks import Superseded, TaskFetcher
-from room_reports.export.workers import Publish, TaskResult, Workers
+from room_reports.export.workers import Attempt, Publish, TaskResult, Workers
 from room_reports.kaltura.client import KalturaRegion
 from room_reports.model.freshness import CLOCK_SKEW, milestones
 from room_reports.model.reports import Report
@@ -228,6 +229,37 @@ class Run:
                 notifier.exported(result)
 
         Workers(self.runtime, schedulers, self.deadline, attempt).run(report)
+        if scope.sample_days and -LATEST_DELIVERY <= scope.now - started <= CLOCK_SKEW:
+            plans = undisturbed(plan, progress)
+            sampling = Sampling(self.settings, self.bucket, scope, seen.share, plans)
+            self._sample(sampling, attempt, progress, notifier)
+
+    def _sample(
+        self, sampling: Sampling, attempt: Attempt, progress: Progress, notifier: Notifier
+    ) -> None:
+        """Ask again for some settled windows, with the time that is left.
+
+        Nothing of what was due is under way any more, so that samples delay none of it.
+        """
+        sampling.fill(self.runtime)
+        schedulers = {
+            region: RegionScheduler(
+                {series: q for series, q in sampling.queues.items() if series.region == region},
+                self.settings.concurrency,
+                self.deadline.at,
+                patient=False,
+            )
+            for region in sampling.scope.regions
+        }
+
+        def report(task: Task, result: TaskResult) -> None:
+            progress.record_sample(task, result)
+            if isinstance(result, ExportedTask):
+                notifier.exported(result)
+
+        recorder = sampling.recorder(report)
+        Workers(self.runtime, schedulers, self.deadline, attempt).run(recorder)
+        progress.samples_not_asked += sum(map(len, sampling.queues.values()))
 
     def _favoured(self, plan: Plan, hour: int) -> Series | None:
         """Return the series of a region that may use half of the run for one task.

@@ -47,6 +47,9 @@ def measure(
         "QualityFindings": result.new_findings,
         "NotificationsUnsent": unsent,
     }
+    if result.samples.changed:
+        # Only then: CloudWatch charges for a metric by the hours in which it has a value.
+        counts["SamplesChanged"] = result.samples.changed
     if scheduled:
         counts["TasksDue"] = sum(item.due for item in result.freshness)
         counts["KalturaSessionsExpiring"] = expiring

@@ -106,6 +106,8 @@ class RegionScheduler(Generic[_T]):
         threads: int,
         deadline: float,
         favoured: Series | None = None,
+        *,
+        patient: bool = True,
     ) -> None:
         """Schedule the tasks of several series.
 
@@ -115,7 +117,9 @@ class RegionScheduler(Generic[_T]):
                 many may be under way, of which the others are publishing.
             deadline: When the run ends, in seconds on the clock of ``now``.
             favoured: The series that may use half of the run for one task.
+            patient: Whether the run is worth waiting for a circuit breaker to close.
         """
+        self._patient = patient
         self._series = {name: _SeriesState(tasks) for name, tasks in series.items()}
         if favoured in self._series:
             self._series[favoured].turn = -1
@@ -226,7 +230,7 @@ class RegionScheduler(Generic[_T]):
         None when waiting is not worth it, so that the region's run is over.
         """
         region = now if not self._region.is_open else self._region.worth_waiting_until()
-        if self._ended or region is None:
+        if self._ended or region is None or not self._patient:
             return None
         times = []
         for state in self._series.values():

@@ -39,6 +39,8 @@ class Scope:
     """Missing windows that ended before this are left to a backfill; None: none are."""
     written_before: datetime | None = None
     """Forced and open windows that were written since then are not due again; None: they are."""
+    sample_days: int = 0
+    """Settled days of each series that are asked for again when nothing is due any more."""
 
     @property
     def regions(self) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ class TaskFetcher:
         started = self.clock()
         check_not_late(task, self.settings.settle, started, started)
         found = self._look_again(task)
-        if found and self._is_done(task, found):
+        if self._is_done(task, found):
             return Superseded()
         request = self._request(task)
         # S3 wants to know a file's rows and hash before its first byte, and both are known only
@@ -110,10 +110,16 @@ class TaskFetcher:
             return self.bucket.head(task.key)
         return None
 
-    def _is_done(self, task: Task, found: ObjectHead) -> bool:
-        """Return whether another run has done the task since this one looked at the bucket."""
-        if not found.size:
-            return False  # an empty object is no export, but one that was retired, or not ours
+    def _is_done(self, task: Task, found: ObjectHead | None) -> bool:
+        """Return whether another run has done the task since this one looked at the bucket.
+
+        A sample is also done when there is no file that it could be compared with.
+        """
+        if found is None or not found.size:
+            # An empty object is no export, but one that was retired, or not ours.
+            return task.is_sample
+        if task.since:
+            return found.last_modified >= task.since or self._comparable_rows(task, found) is None
         if task.reason is Reason.RECUT:
             return self._comparable_rows(task, found) is not None
         if task.reason in (Reason.OPEN, Reason.FORCED):
@@ -135,7 +141,7 @@ class TaskFetcher:
             bucket=self.bucket,
             window=name,
             origin=hashlib.sha256(json.dumps(origin).encode()).hexdigest(),
-            since=passed[-1].timestamp(),
+            since=max(passed[-1], task.since or passed[-1]).timestamp(),
             exists=name in self.windows_with_pieces,
             clock=lambda: self.clock().timestamp(),
         )

@@ -17,6 +17,9 @@ class Kind(StrEnum):
     """From 0 to 1 or a percentage, as Kaltura sends it."""
 
 
+_AT_EXPORT = "As it was when the file was exported; empty if it no longer exists in Kaltura."
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a report, by its name in Kaltura's header."""
@@ -28,8 +31,12 @@ class Column:
     caveat: str = ""
     """How the values can be misread. Part of the data dictionary."""
 
+    @property
+    def is_name(self) -> bool:
+        """Whether Kaltura looks it up when it is asked, so that it can change at any time."""
+        return self.caveat.startswith(_AT_EXPORT)
 
-_AT_EXPORT = "As it was when the file was exported; empty if it no longer exists in Kaltura."
+
 _UNKNOWN_USER = "0, Unknown or Error if Kaltura does not know the user."
 _NO_END = "0 or empty while it runs, and if it was never ended."
 _ESTIMATE = (
@@ -77,6 +84,11 @@ class Report:
     def numbers(self) -> frozenset[str]:
         """The names of the columns that hold numbers."""
         return frozenset(column.name for column in self.columns if column.kind is not Kind.TEXT)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The columns with names of rooms and users, which can change at any time."""
+        return frozenset(column.name for column in self.columns if column.is_name)
 
     def accepts(self, name: str) -> bool:
         """Return whether ``name`` is a filter of this report, as far as that is known."""

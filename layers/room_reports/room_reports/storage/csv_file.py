@@ -6,7 +6,7 @@ import hashlib
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import IO, Protocol, cast
@@ -216,9 +216,15 @@ def _parsed(blocks: Iterator[str]) -> Iterator[list[str]]:
 
 
 def row_hashes(
-    file: IO[bytes], key: tuple[str, ...], *, compressed: bool = False
+    file: IO[bytes],
+    key: tuple[str, ...],
+    *,
+    compressed: bool = False,
+    without: Collection[str] = (),
 ) -> Iterator[tuple[int, int]]:
     """Yield two hashes for each row of strict CSV: of its values in ``key``, and of all of it.
+
+    The second one is without the columns ``without``.
 
     Columns of ``key`` that the file does not have are left out. The hashes can be
     compared only within one process.
@@ -229,12 +235,16 @@ def row_hashes(
     rows = read_csv(file, compressed=compressed)
     header = next(rows, [])
     places = [header.index(name) for name in key if name in header]
+    left_out = [place for place, name in enumerate(header) if name in without]
     for row in rows:
         if len(row) != len(header):
             raise UnreadableCsvError(
                 f"a row has {len(row)} values where the header has {len(header)}"
             )
-        yield hash(tuple(row[place] for place in places)), hash(tuple(row))
+        name = hash(tuple(row[place] for place in places))
+        for place in left_out:
+            row[place] = ""
+        yield name, hash(tuple(row))
 
 
 def row_keys(file: IO[bytes], key: tuple[str, ...], *, compressed: bool = False) -> set[int]:
