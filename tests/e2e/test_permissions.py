@@ -102,6 +102,8 @@ def test_the_exporter_is_allowed_what_it_needs(stack: Stack, attempt: Try) -> No
         ("put_object", {"Key": "elsewhere.csv"}),
         ("get_object", {"Key": "runs/dt=2020-02-03/x"}),
         ("get_object", {"Key": "quarantine/x"}),
+        ("get_object", {"Key": "reference/rosters/brightspace.csv"}),
+        ("put_object", {"Key": "reference/policy/policy.json"}),
         ("list_objects_v2", {}),
         ("list_objects_v2", {"Prefix": "runs/"}),
         ("list_object_versions", {"Prefix": "attendees/"}),

@@ -37,6 +37,7 @@ _REASONS = {
 }
 _TYPES = {
     "class_start": "TIMESTAMPTZ",
+    "class_end": "TIMESTAMPTZ",
     "exported_at": "TIMESTAMPTZ",
     "class_minutes": "DOUBLE",
     "minutes": "DOUBLE",
@@ -70,6 +71,7 @@ def term_of(
                 entry_id=entry,
                 dt=day.isoformat(),
                 class_start=start,
+                class_end=start + timedelta(minutes=75.5),
                 class_minutes=75.5,
                 minutes=0.0,
                 share=0.0,

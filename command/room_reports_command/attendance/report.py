@@ -62,6 +62,10 @@ def row_dict(row: AttendanceRow) -> dict[str, Any]:
     """Return a row as JSON holds it, with times in UTC."""
     times = {
         name: iso(value) if value else None
-        for name, value in (("class_start", row.class_start), ("exported_at", row.exported_at))
+        for name, value in (
+            ("class_start", row.class_start),
+            ("class_end", row.class_end),
+            ("exported_at", row.exported_at),
+        )
     }
     return {**asdict(row), **times}

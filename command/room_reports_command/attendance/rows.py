@@ -10,11 +10,11 @@ from room_reports_command.attendance.statuses import status_of
 
 COLUMNS = (
     *("region", "course_id", "course_name", "user_id", "user_key", "role", "class_id", "entry_id"),
-    *("dt", "class_start", "class_minutes", "minutes", "share", "status", "reason", "final"),
-    "exported_at",
+    *("dt", "class_start", "class_end", "class_minutes", "minutes", "share", "status", "reason"),
+    *("final", "exported_at"),
 )
 """The columns of ``attendance_status``."""
-_TIMES = ("class_start", "exported_at")
+_TIMES = ("class_start", "class_end", "exported_at")
 _LISTS = ("roles", "drop_domains", "drop_prefixes")
 _POLICY = (
     *("min_minutes", "min_share", "late_minutes", "early_minutes", "gap_minutes", "roles"),
@@ -43,6 +43,8 @@ class AttendanceRow:
     entry_id: str
     dt: str
     class_start: datetime | None
+    """In UTC."""
+    class_end: datetime | None
     """In UTC."""
     class_minutes: float | None
     minutes: float | None
@@ -150,6 +152,7 @@ def _row(values: Mapping[str, str | None]) -> AttendanceRow:
         entry_id=texts["entry_id"],
         dt=texts["dt"],
         class_start=_time(values["class_start"]),
+        class_end=_time(values["class_end"]),
         class_minutes=_number(values["class_minutes"]),
         minutes=_number(values["minutes"]),
         share=_number(values["share"]),

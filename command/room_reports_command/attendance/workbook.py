@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import date
+from datetime import date, datetime
 from typing import IO
 
 from xlsxwriter import Workbook
@@ -188,14 +188,14 @@ def _cell(row: AttendanceRow) -> str:
 
 
 def _all_rows(sheet: Sheet, report: AttendanceReport) -> None:
-    sheet.widths(8, 16, 24, 24, 24, 14, 36, 14, 12, 20, 12, 12, 10, 14, 60, 8, 20)
+    sheet.widths(8, 16, 24, 24, 24, 14, 36, 14, 12, 20, 20, 12, 12, 10, 14, 60, 8, 20)
     sheet.add(*COLUMNS, style=sheet.styles.header)
     for row in report.rows:
         for column, each in enumerate(fields(row)):
             value = getattr(row, each.name)
             if each.name == "dt":
                 value = date.fromisoformat(value)
-            elif each.name in ("class_start", "exported_at"):
+            elif isinstance(value, datetime):
                 value = report.local(value)
             style = {"share": sheet.styles.share, "status": sheet.styles.status(row.status)}
             sheet.write(column, value, style.get(each.name))

@@ -2,7 +2,10 @@
 
 import csv
 import io
+import os
 import re
+import subprocess
+import sys
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -171,7 +174,7 @@ def test_all_rows_are_there_with_their_types() -> None:
         assert values["class_start"] == row.class_start.astimezone(ZONE).replace(tzinfo=None)
         assert values["final"] == ("yes" if row.final else "no")
         assert values["reason"] == row.reason
-    assert sheet.auto_filter.ref == f"A1:Q{len(ROWS) + 1}"
+    assert sheet.auto_filter.ref == f"A1:R{len(ROWS) + 1}"
 
 
 def test_courses_without_a_class_are_named() -> None:
@@ -217,6 +220,15 @@ def test_a_report_that_excel_cannot_hold_is_refused(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(workbook, "_MOST_CLASSES", 3)
     with pytest.raises(InputError, match="4 classes"):
         write_workbook(report_of(ROWS), io.BytesIO())
+
+
+def test_the_command_starts_without_the_package_for_workbooks() -> None:
+    code = (
+        "import sys, room_reports_command.app as _; assert 'xlsxwriter' not in sys.modules; "
+        "import room_reports_command.attendance.workbook as _; assert 'xlsxwriter' in sys.modules"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 
 
 @given(st.floats(0, 10_000).map(lambda minutes: round(minutes * 60) / 60))
