@@ -10,8 +10,11 @@ WITH mapped AS (
     s.view_minutes,
     s.final,
     s.exported_at,
-    count_if(coalesce(r.valid_from, '') <= s.dt AND s.dt < coalesce(nullif(r.valid_to, ''), '9999-12-31'))
-      AS courses,
+    count_if(
+      r.entry_id IS NOT NULL
+      AND coalesce(r.valid_from, '') <= s.dt
+      AND s.dt < coalesce(nullif(r.valid_to, ''), '9999-12-31')
+    ) AS courses,
     count(r.entry_id) AS entries
   FROM sessions AS s
   LEFT JOIN rooms AS r

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache, partial
@@ -136,6 +136,15 @@ class DuckAthena:
     def transpile(self, sql: str) -> str:
         """Translate Athena's SQL to DuckDB's, for the given parameters and current time."""
         return _transpiled(deployed(sql, self._zone, self._session_days), self._now)
+
+    def fill(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Replace the rows of a table that has no files; columns that a row lacks are NULL."""
+        self._connection.execute(f"DELETE FROM {table}")
+        for row in rows:
+            names = ", ".join(f'"{name}"' for name in row)
+            places = ", ".join("?" * len(row))
+            sql = f"INSERT INTO {table} ({names}) VALUES ({places})"
+            self._connection.execute(sql, list(row.values()))
 
     def run(self, source: Source) -> list[dict[str, Any]]:
         """Return the rows of a stored query."""

@@ -1,0 +1,413 @@
+"""The rows that the views must show for a term of courses, computed without the views' SQL."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import Any
+
+from tests.support.course_term import UNKNOWN, CourseTerm, File, Part, local_day
+
+Row = dict[str, Any]
+DEFAULTS: dict[str, Any] = {
+    "min_minutes": 0,
+    "min_share": 0.75,
+    "late_minutes": 0,
+    "early_minutes": 0,
+    "gap_minutes": 30,
+    "roles": [],
+    "min_class_minutes": 0,
+    "min_class_users": 1,
+    "ignore_case": True,
+    "drop_domains": [],
+    "drop_prefixes": [],
+}
+TWO_REPORTS = ("attendees", "room_data")
+
+
+def later(day: str, count: int) -> str:
+    return (date.fromisoformat(day) + timedelta(days=count)).isoformat()
+
+
+def user_key(user_id: str | None, policy: Row) -> str | None:
+    """Return the id under the rules of a policy, None if nothing is left of it."""
+    if user_id is None:
+        return None
+    cased = str.lower if policy["ignore_case"] else str
+    key = cased(user_id.strip(" "))
+    prefix = next((p for p in policy["drop_prefixes"] if key.startswith(cased(p))), "")
+    key = key[len(prefix) :]
+    local, at, domain = key.rpartition("@")
+    dropped = [cased(each) for each in policy["drop_domains"]]
+    if at and ("*" in dropped or domain in dropped):
+        key = local
+    return key or None
+
+
+@dataclass
+class Session:
+    """The parts of a session that are put together."""
+
+    region: str
+    dt: str
+    room: str
+    cue: str
+    parts: list[Part] = field(default_factory=list)
+    orphans: list[Part] = field(default_factory=list)
+    """Parts of days without a file of room_data."""
+
+
+@dataclass
+class Expected:
+    """The expected rows of all views for a term."""
+
+    term: CourseTerm
+    session_days: int
+
+    def __post_init__(self) -> None:
+        self.policy = DEFAULTS | self.term.policy
+        self.groups: dict[tuple[str, ...], Session] = {}
+        for part in self.term.parts:
+            age = (date.fromisoformat(part.day) - date.fromisoformat(local_day(part.start))).days
+            self._group(part, later(part.day, -(age % (self.session_days + 1)))).parts.append(part)
+        for part in self.term.orphans:
+            self._group(part, part.day).orphans.append(part)
+
+    def _group(self, part: Part, dt: str) -> Session:
+        key = (part.region, dt, part.room, part.cue)
+        return self.groups.setdefault(key, Session(*key))
+
+    def _files(self, region: str, first: str, last: str, reports: tuple[str, ...]) -> list[File | None]:
+        found = []
+        day = first
+        while day <= last:
+            found += [self.term.files.get((region, report, day)) for report in reports]
+            day = later(day, 1)
+        return found
+
+    def certainty(self, group: Session, reports: tuple[str, ...] = TWO_REPORTS) -> Row:
+        """Return what a row says about how sure it is."""
+        parts = (*group.parts, *group.orphans)
+        ended = max((part.end for part in group.parts), default=0)
+        last, limit = max(part.day for part in parts), later(group.dt, self.session_days)
+        known = max(last, min(local_day(ended), limit)) if ended else last
+        files = self._files(group.region, group.dt, known, reports)
+        possible = self._files(group.region, group.dt, known if ended else limit, reports)
+        there = [file for file in files if file]
+        lacks = any(part.users and not part.seconds for part in group.parts)
+        start = local_day(group.parts[0].start) if group.parts else group.dt
+        return {
+            "final": all(file and file.state == "settled" for file in possible),
+            "exported_at": min((file.exported_at for file in there), default=None),
+            "missing_day": len(there) < len(files) or (lacks and reports == TWO_REPORTS),
+            "findings": " | ".join(file.findings for file in there if file.findings) or None,
+            "cut_off": start < group.dt
+            or (local_day(ended) > limit if ended else last >= limit),
+        }
+
+    def people(self, group: Session) -> dict[str | None, int]:
+        """Return the seconds of each user in a session; None is everybody unidentified."""
+        found: defaultdict[str | None, int] = defaultdict(int)
+        for part in (*group.parts, *group.orphans):
+            for user, seconds in part.seconds.items():
+                found[None if user in UNKNOWN else user] += seconds
+        return found
+
+    def sessions(self) -> Iterator[Row]:
+        for group in self.groups.values():
+            if not group.parts:
+                continue
+            people, ended = self.people(group), max(part.end for part in group.parts)
+            start = group.parts[0].start
+            yield {
+                "region": group.region,
+                "dt": group.dt,
+                "entry_id": group.room,
+                "cue_point_id": group.cue,
+                "start_time": float(start),
+                "end_time": float(ended) if ended else None,
+                "unique_users": max(len(people), max(part.users for part in group.parts)),
+                "view_minutes": sum(people.values()) / 60 if people else None,
+                "first_day": min(part.day for part in group.parts),
+                "last_day": max(part.day for part in group.parts),
+                **self.certainty(group),
+            }
+
+    def attendance(self) -> Iterator[Row]:
+        for group in self.groups.values():
+            sure = self.certainty(group)
+            start = float(group.parts[0].start) if group.parts else None
+            for user, seconds in self.people(group).items():
+                yield {
+                    "region": group.region,
+                    "dt": group.dt,
+                    "entry_id": group.room,
+                    "cue_point_id": group.cue,
+                    "start_time": start,
+                    "user_id": user,
+                    "view_minutes": seconds / 60,
+                    **{name: sure[name] for name in ("final", "exported_at", "missing_day")},
+                }
+
+    def breakouts(self) -> Iterator[Row]:
+        for group in self.groups.values():
+            files = self.term.files
+            shown = [p for p in group.parts if (p.region, "breakout_sessions", p.day) in files]
+            if shown:
+                reduced = Session(group.region, group.dt, group.room, group.cue, shown)
+                sure = self.certainty(reduced, ("breakout_sessions",))
+                yield {
+                    "region": group.region,
+                    "dt": group.dt,
+                    "breakout_entry_id": f"{group.room}_b",
+                    "cue_point_id": f"{group.cue}_b",
+                    "participants": max(part.users for part in shown),
+                    "participants_at_most": sum(part.users for part in shown),
+                    **{name: sure[name] for name in ("final", "exported_at", "missing_day")},
+                }
+
+    def courses(self, room: str, dt: str) -> dict[str, str | None]:
+        """Return the courses of a room on a day, with their names."""
+        return {
+            course: name or None
+            for entry, course, name, start, end in self.term.rooms
+            if entry == room and start <= dt < (end or "9999")
+        }
+
+    def roster(self, course: str, dt: str) -> dict[str, list[tuple[str, str]]]:
+        """Return the entries of a roster on a day, user id and role, by key."""
+        found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+        for other, user, role, start, end in sorted(set(self.term.rosters)):
+            if other == course and start <= dt < (end or "9999"):
+                key = user_key(user, self.policy)
+                found[key if key else f"\0{user}"].append((user, role))
+        return found
+
+    def attendance_by_course(self) -> Iterator[Row]:
+        for row in self.attendance():
+            key = user_key(row["user_id"], self.policy)
+            courses: dict[Any, str | None] = {**self.courses(row["entry_id"], row["dt"])}
+            for course, name in (courses or {None: None}).items():
+                entries = self.roster(course, row["dt"]).get(key or "", []) if course else []
+                yield {
+                    **row,
+                    "course_id": course,
+                    "course_name": name,
+                    "user_key": key,
+                    "on_roster": bool(entries),
+                    "role": min((role for _, role in entries), default=None),
+                }
+
+    def unmatched_users(self) -> Iterator[Row]:
+        known = {user_key(row[1], self.policy) for row in self.term.rosters} - {None}
+        grouped = self._attendances_in_courses()
+        found: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
+        for rows in grouped.values():
+            row = rows[0]
+            if row["user_id"] and not any(each["on_roster"] for each in rows):
+                found[row["region"], row["dt"], row["entry_id"], row["user_id"]].append(row)
+        for key, rows in found.items():
+            yield {
+                **dict(zip(("region", "dt", "entry_id", "user_id"), key, strict=True)),
+                "on_other_roster": rows[0]["user_key"] in known,
+                "sessions": len(rows),
+                "view_minutes": sum(row["view_minutes"] for row in rows),
+                "final": all(row["final"] for row in rows),
+            }
+
+    def _attendances_in_courses(self) -> dict[tuple[Any, ...], list[Row]]:
+        grouped: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
+        for row in self.attendance_by_course():
+            if row["course_id"]:
+                names = ("region", "dt", "entry_id", "cue_point_id", "user_id")
+                grouped[tuple(row[name] for name in names)].append(row)
+        return grouped
+
+    def unmatched_rooms(self) -> Iterator[Row]:
+        found: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
+        for row in self.sessions():
+            if not self.courses(row["entry_id"], row["dt"]):
+                found[row["region"], row["dt"], row["entry_id"]].append(row)
+        for key, rows in found.items():
+            yield {
+                **dict(zip(("region", "dt", "entry_id"), key, strict=True)),
+                "on_other_days": any(room[0] == key[2] for room in self.term.rooms),
+                "sessions": len(rows),
+                "most_users": max(row["unique_users"] for row in rows),
+                "final": all(row["final"] for row in rows),
+            }
+
+    def match_rate(self) -> Iterator[Row]:
+        weeks: defaultdict[tuple[str, str], list[tuple[bool, bool, bool, bool]]] = defaultdict(list)
+        in_courses = self._attendances_in_courses()
+        for row in self.attendance():
+            day = date.fromisoformat(row["dt"])
+            names = ("region", "dt", "entry_id", "cue_point_id", "user_id")
+            rows = in_courses.get(tuple(row[name] for name in names), [])
+            on_roster = any(each["on_roster"] for each in rows)
+            monday = (day - timedelta(days=day.weekday())).isoformat()
+            found = (bool(rows), on_roster, row["user_id"] is None, row["final"])
+            weeks[row["region"], monday].append(found)
+        for (region, monday), found in weeks.items():
+            placed = [each for each in found if each[0]]
+            yield {
+                "region": region,
+                "dt": monday,
+                "attendances": len(found),
+                "in_courses": len(placed),
+                "unidentified": sum(each[2] for each in placed),
+                "unmatched": sum(not each[1] and not each[2] for each in placed),
+                "matched": sum(each[1] for each in placed),
+                "room_rate": len(placed) / len(found),
+                "user_rate": sum(e[1] for e in placed) / len(placed) if placed else None,
+                "final": all(each[3] for each in found),
+            }
+
+    def classes(self) -> Iterator["Class"]:
+        """Yield the classes of each room and day."""
+        rooms: defaultdict[tuple[str, ...], list[Session]] = defaultdict(list)
+        for group in self.groups.values():
+            if group.parts:
+                rooms[group.region, group.room, group.dt].append(group)
+        gap = 60 * Fraction(str(self.policy["gap_minutes"]))
+        for groups in rooms.values():
+            current: Class | None = None
+            for group in sorted(groups, key=lambda each: (each.parts[0].start, each.cue)):
+                start = group.parts[0].start
+                ended = max(part.end for part in group.parts)
+                keys = self._by_key(group)
+                end = ended or start + max((s for k, s in keys.items() if k), default=0)
+                if current is None or start - current.busy > gap:
+                    if current:
+                        yield current
+                    current = Class(group, start, busy=start)
+                current.length += max(0, end - max(start, current.busy))
+                current.busy = max(current.busy, end, start)
+                current.end = max(current.end, ended)
+                current.endless |= not ended
+                current.groups.append(group)
+                for key, seconds in keys.items():
+                    current.seconds[key] += seconds
+            if current:
+                yield current
+
+    def _by_key(self, group: Session) -> dict[str | None, int]:
+        found: defaultdict[str | None, int] = defaultdict(int)
+        for user, seconds in self.people(group).items():
+            found[user_key(user, self.policy)] += seconds
+        return found
+
+    def attendance_status(self) -> Iterator[Row]:
+        for each in self.classes():
+            yield from self._statuses(each)
+
+    def _statuses(self, found: "Class") -> Iterator[Row]:
+        policy, first = self.policy, found.first
+        sure = [self.certainty(group) for group in found.groups]
+        bad = any(s["missing_day"] or s["cut_off"] or s["findings"] for s in sure)
+        final = all(s["final"] for s in sure)
+        seen = {key for key, seconds in found.seconds.items() if key and seconds}
+        counts = [
+            max(len(self.people(group)), max(part.users for part in group.parts))
+            for group in found.groups
+        ]
+        short = found.length < 60 * Fraction(str(policy["min_class_minutes"]))
+        if not bad and (short or max(*counts, len(seen)) < policy["min_class_users"]):
+            return
+        courses = self.courses(first.room, first.dt)
+        rosters = {course: self.roster(course, first.dt) for course in courses}
+        telling = {
+            course: {
+                key
+                for key in seen & set(roster)
+                if sum(key in other for other in rosters.values()) == 1
+            }
+            for course, roster in rosters.items()
+        }
+        anybody = any(seen & set(roster) for roster in rosters.values())
+        for course, roster in rosters.items():
+            ambiguous = len(courses) > 1 and not telling[course]
+            if ambiguous and (
+                any(telling.values())
+                or not (seen & set(roster) or (bad and not anybody))
+            ):
+                continue
+            for key, entries in roster.items():
+                counted = [e for e in entries if not policy["roles"] or e[1] in policy["roles"]]
+                if counted:
+                    seconds = found.seconds.get(key, 0)
+                    status = self._status(found, key, seconds, bad, final, ambiguous)
+                    yield {
+                        "region": first.region,
+                        "course_id": course,
+                        "course_name": courses[course],
+                        "user_id": counted[0][0],
+                        "user_key": None if key.startswith("\0") else key,
+                        "role": counted[0][1],
+                        "class_id": f"{first.region}/{first.room}/{first.cue}",
+                        "entry_id": first.room,
+                        "dt": first.dt,
+                        "class_start": float(found.start),
+                        "class_end": None if found.endless else float(found.end),
+                        "class_minutes": found.length / 60,
+                        "minutes": seconds / 60,
+                        "share": seconds / found.length if found.length else None,
+                        "status": status,
+                        "final": final,
+                        "exported_at": min(
+                            (s["exported_at"] for s in sure if s["exported_at"]), default=None
+                        ),
+                    }
+
+    def _status(
+        self, found: "Class", key: str, seconds: int, bad: bool, final: bool, ambiguous: bool
+    ) -> str:
+        if bad or key.startswith("\0"):
+            return "no_data"
+        if not final:
+            return "provisional"
+        if ambiguous and not seconds:
+            return "no_data"
+        if not seconds:
+            return "not_seen"
+        number = {name: Fraction(str(self.policy[name])) for name in _NUMBERS}
+        grace = 60 * (number["late_minutes"] + number["early_minutes"])
+        needed = number["min_share"] * max(Fraction(0), found.length - grace)
+        enough = seconds >= 60 * number["min_minutes"] and seconds >= needed
+        return "present" if enough else "partial"
+
+    def last_attendance(self) -> Iterator[Row]:
+        people: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+        for row in self.attendance_status():
+            people[row["course_id"], row["user_key"] or f"\0{row['user_id']}"].append(row)
+        for (course, _), rows in people.items():
+            undecided = [row for row in rows if row["status"] in ("provisional", "no_data")]
+            last = max((row["dt"] for row in rows if row["minutes"]), default=None)
+            yield {
+                "course_id": course,
+                "user_id": min(row["user_id"] for row in rows),
+                "user_key": rows[0]["user_key"],
+                "last_dt": last,
+                "classes": len(rows),
+                "classes_seen": sum(row["minutes"] > 0 for row in rows),
+                "classes_undecided": len(undecided),
+                "final": not any(row["dt"] >= (last or "") for row in undecided),
+            }
+
+
+_NUMBERS = ("min_minutes", "min_share", "late_minutes", "early_minutes")
+
+
+@dataclass
+class Class:
+    """Sessions of a room that are one class; times in Unix seconds."""
+
+    first: Session
+    start: int
+    busy: int
+    end: int = 0
+    length: int = 0
+    endless: bool = False
+    groups: list[Session] = field(default_factory=list)
+    seconds: defaultdict[str | None, int] = field(default_factory=lambda: defaultdict(int))
