@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from gzip import decompress
 from zoneinfo import ZoneInfo
 
+from room_reports.model.day_files import DayFile, parse_rows
 from room_reports.model.freshness import state_at
 from room_reports.model.reports import Report, report_with_id
 from room_reports.model.windows import Calendar, Granularity, Window, iso
-from room_reports.storage.keys import Series
+from room_reports.storage.keys import Series, day_index_key
 from tests.chaos.world import ChaosWorld
 from tests.support.s3.store import Item
 from tests.support.tables import Table
@@ -69,6 +70,30 @@ def verify(world: ChaosWorld) -> None:
         for version in store.versions(present[0]):
             _verify_whole(world, item, present[0], version)
     assert not {key for key in keys if _once(key) in keys - {key}}
+    _verify_index(world, windows)
+
+
+def _verify_index(world: ChaosWorld, windows: list[Expected]) -> None:
+    """Assert that the index has a row for each day file that a run has looked at, and is right."""
+    store = world.s3.store
+    rows: dict[tuple[str, str, str], DayFile] = {}
+    for region in world.scenario.regions:
+        for month in {item.window.dt[:7] for item in windows}:
+            stored = store.get(day_index_key(region, month))
+            if stored:
+                found = parse_rows(stored.body.decode()).values()
+                rows |= {(row.report, region, row.dt): row for row in found}
+    days = [item for item in windows if item.window.granularity is Granularity.DAY]
+    assert bool(rows) == bool(days)
+    for item in days:
+        (key,) = (key for key in keys_of(item) if store.get(key))
+        stored = store.get(key)
+        assert stored
+        row = rows.pop((item.report.slug, item.series.region, item.window.dt))
+        assert row.last_modified == iso(stored.last_modified), key
+        assert (row.rows, row.state, row.sessions) == tuple(
+            stored.metadata[name] for name in ("rows", "state", "sessions")
+        ), key
 
 
 def _once(key: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from local.stack.stack import Stack
-from room_reports.storage.keys import day_index_key, day_index_of
+from room_reports.storage.keys import DAY_INDEX_PREFIX, day_index_key
 from tests.support.world import SLUGS
 
 Call = tuple[str, str, dict[str, Any]]
@@ -45,7 +45,7 @@ def calls_of_the_exporter(stack: Stack) -> list[Call]:
     return [
         *listings(stack, *(f"{key.partition('dt=')[0]}dt=" for key in exports)),
         *listings(stack, "state/active/", "state/unsent/", "pieces/", "backfill/active/"),
-        *listings(stack, day_index_of("us")),
+        *listings(stack, DAY_INDEX_PREFIX),
         *s3(stack, "put_object", *exports, *state, "runs/dt=2020-02-03/probe.json"),
         *s3(stack, "put_object", "quarantine/dt=2020-02-03/run/probe.json"),
         *s3(stack, "head_object", *exports),

@@ -7,7 +7,7 @@ by the index, so that a failure is logged and the next run makes up for it.
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from room_reports.deadline import Deadline
@@ -32,7 +32,7 @@ from room_reports.runtime import Runtime, map_concurrently
 from room_reports.settings import Settings
 from room_reports.storage.bucket import Bucket, ObjectHead, StoredObject
 from room_reports.storage.errors import ConflictError, StorageError
-from room_reports.storage.keys import Series, day_index_key, day_index_of
+from room_reports.storage.keys import DAY_INDEX_PREFIX, Series, day_index_key
 from room_reports.telemetry import logger
 
 _MONTHS_BEFORE = 2
@@ -152,10 +152,12 @@ class DayIndex:
             | {done.task.series.region for done in days}
         )
         until = Deadline.after(_SECONDS, self.runtime.monotonic)
+        existing = set(self.bucket.keys(DAY_INDEX_PREFIX)) if regions else set()
         for region in regions:
             examined = _Region(
                 self,
                 region,
+                existing,
                 {s.slug: listed for s, listed in listings.by_series.items() if s.region == region},
                 {
                     (done.task.window.dt, done.task.series.slug): done.task.key
@@ -197,6 +199,7 @@ class _Region:
         self,
         index: DayIndex,
         region: str,
+        existing: Set[str],
         listed: Mapping[str, Listed],
         exported: Mapping[Key, str],
     ) -> None:
@@ -205,7 +208,7 @@ class _Region:
         self._region = region
         self._listed = listed
         self._exported = exported
-        self._existing: set[str] = set()
+        self._existing = existing
         self._months: dict[str, tuple[str | None, dict[Key, DayFile]]] = {}
         self._facts: dict[Key, Facts] = {}
         filters = index.settings.filters
@@ -213,11 +216,7 @@ class _Region:
 
     def examine(self, update: IndexUpdate, until: Deadline) -> None:
         """Add what has to be changed, oldest month first, until a deadline."""
-        months = sorted(self._in_scope() | {month_of(dt) for dt, _ in self._exported})
-        if not months:
-            return
-        self._existing = set(self._bucket.keys(day_index_of(self._region)))
-        for month in months:
+        for month in sorted(self._in_scope() | {month_of(dt) for dt, _ in self._exported}):
             if until.remaining() <= 0:
                 logger.warning("The index of day files is not complete yet", region=self._region)
                 return

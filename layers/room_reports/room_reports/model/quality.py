@@ -19,14 +19,14 @@ from room_reports.model.windows import Granularity
 
 SESSIONS_WITHOUT_ATTENDEES = "SESSIONS_WITHOUT_ATTENDEES"
 ATTENDEES_WITHOUT_SESSION = "ATTENDEES_WITHOUT_SESSION"
-FEW_ROWS = "FEW_ROWS"
+FEW_SESSIONS = "FEW_SESSIONS"
 FEW_ATTENDEES = "FEW_ATTENDEES"
 FEW_MINUTES = "FEW_MINUTES"
 DUPLICATE_KEYS = "DUPLICATE_KEYS"
 UNKNOWN_USERS = "UNKNOWN_USERS"
 USER_ID_FORM = "USER_ID_FORM"
 CODES = (
-    *(SESSIONS_WITHOUT_ATTENDEES, ATTENDEES_WITHOUT_SESSION, FEW_ROWS, FEW_ATTENDEES),
+    *(SESSIONS_WITHOUT_ATTENDEES, ATTENDEES_WITHOUT_SESSION, FEW_SESSIONS, FEW_ATTENDEES),
     *(FEW_MINUTES, DUPLICATE_KEYS, UNKNOWN_USERS, USER_ID_FORM),
 )
 
@@ -36,15 +36,18 @@ HISTORY_DAYS = 7 * WEEKS + 7
 """How many days before a day the index is needed for."""
 _FEWEST_WEEKS = 4
 _FEWEST_DAYS = 8
-"""Days with data that a ratio's usual needs, of the four weeks before."""
-_RECENT = 28
+"""Days with data that a ratio's usual needs, of the six weeks before."""
+_FEWEST_SURPLUSES = 3
+"""Days before it can be usual that some sessions are in one of both reports only."""
+_RECENT = 42
 _LOW_SHARE = 0.4
-"""Of the median of the same weekdays; below, a number is far below the usual."""
-_LOW_SHARE_OF_SECOND = 0.6
-"""The same of the second lowest of them, because some accounts have no steady weeks."""
+"""Of the usual sessions of the weekday; below, a day is far below the usual."""
 _LOW_RATIO = 0.5
 """Of the usual attendees for each session, or minutes for each attendee."""
-_FEWEST_USUAL_ROWS = 30
+_BUSY_SHARE = 0.3
+"""Of the usual sessions of the busiest weekday; a quieter one, such as Sunday, is not compared."""
+_DEVIATIONS = 4.0
+"""Standard deviations of a Poisson distribution."""
 _FEWEST_SESSIONS = 10
 _FEWEST_ROWS = 50
 """Rows that a share of a file needs to mean anything."""
@@ -144,7 +147,7 @@ class Checks:
         found = [*self._duplicates(file), *self._users(file, references)]
         if file.row.state == State.SETTLED:
             found += self._pairs(file, checked)
-            found += [*self._few_rows(file), *self._ratios(file)]
+            found += [*self._few_sessions(file), *self._ratios(file)]
         return found
 
     def _finding(self, file: Facts, code: str, text: str, value: float, expected: float) -> Finding:
@@ -167,24 +170,21 @@ class Checks:
         more = self._surplus(dt)
         if more is None:
             return
-        usual = [self._surplus(_earlier(dt, before)) for before in range(1, _RECENT + 1)]
-        for code, home, sign in (
-            (SESSIONS_WITHOUT_ATTENDEES, ATTENDEES.slug, 1),
-            (ATTENDEES_WITHOUT_SESSION, ROOM_DATA.slug, -1),
+        surpluses = (self._surplus(_earlier(dt, before)) for before in range(1, _RECENT + 1))
+        known = [each for each in surpluses if each is not None]
+        for code, home, other, sign in (
+            (SESSIONS_WITHOUT_ATTENDEES, ATTENDEES.slug, ROOM_DATA.slug, 1),
+            (ATTENDEES_WITHOUT_SESSION, ROOM_DATA.slug, ATTENDEES.slug, -1),
         ):
             # The file that lacks something has the finding, unless only the other one is new.
             if file.row.report != home and (dt, home) in checked:
                 continue
-            expected = median([max(0, sign * each) for each in usual if each is not None] or [0])
-            if sign * more > max(0, 2 * expected):
-                number = sign * more
-                text = (
-                    f"{_count(number, 'session')} of room_data "
-                    f"{'has' if number == 1 else 'have'} no row in attendees"
-                    if sign > 0
-                    else f"{_count(number, 'session')} of attendees "
-                    f"{'has' if number == 1 else 'have'} no row in room_data"
-                )
+            usual = [max(0, sign * each) for each in known]
+            expected = median(usual) if len(usual) >= _FEWEST_SURPLUSES else 0
+            number = sign * more
+            if number > max(0, 2 * expected):
+                verb = "has" if number == 1 else "have"
+                text = f"{_count(number, 'session')} of {other} {verb} no row in {home}"
                 yield self._finding(file, code, text, number, expected)
 
     def _surplus(self, dt: str) -> float | None:
@@ -197,45 +197,56 @@ class Checks:
             numbers.append(_number(row.sessions))
         return numbers[0] - numbers[1]
 
-    def _few_rows(self, file: Facts) -> Iterator[Finding]:
-        """Compare the rows with those of the same weekday, unless the days before are low, too.
+    def _few_sessions(self, file: Facts) -> Iterator[Finding]:
+        """Compare the sessions with those of the same weekday, unless the day before is low, too.
 
         So a holiday raises one finding, and a break between terms one for its first day.
         """
-        row = file.row
-        expected = self._low(row.report, row.dt)
-        if expected is None:
+        report, dt = file.row.report, file.row.dt
+        if not self._is_low(report, dt):
             return
-        days = (_earlier(row.dt, before) for before in range(1, 8))
-        if any(self._low(row.report, day) is not None for day in days):
+        days = (_earlier(dt, before) for before in range(1, 8))
+        if self._is_low(report, next((day for day in days if self._is_busy(report, day)), dt)):
             return
-        rows = _number(row.rows)
+        sessions, expected = _number(file.row.sessions), self._expected(report, dt) or 0.0
         text = (
-            f"{_count(rows, 'row')}, where {expected:.0f} are usual on this day of the week; "
-            "a holiday looks the same"
+            f"{_count(sessions, 'session')}, where {expected:.0f} are usual on this day of the "
+            "week; a holiday looks the same"
         )
-        yield self._finding(file, FEW_ROWS, text, rows, expected)
+        yield self._finding(file, FEW_SESSIONS, text, sessions, expected)
 
-    def _low(self, report: str, dt: str) -> float | None:
-        """Return the usual rows of a day's weekday if the day has far fewer; otherwise None."""
-        row = self.history.get((dt, report))
-        rows = _known(row.rows) if row else None
-        if rows is None:
-            return None
-        before = [
-            self.history.get((_earlier(dt, 7 * week), report)) for week in range(1, WEEKS + 1)
-        ]
-        usual = sorted(
-            number
-            for each in before
-            if each and each.state != State.OPEN
-            if (number := _known(each.rows)) is not None
+    def _expected(self, report: str, dt: str) -> float | None:
+        """Return the usual sessions of a day's weekday; None without enough of a history.
+
+        It is the median of the highest four, so that a break in the weeks before does not lower it.
+        """
+        usual = self._usual_of_weekday(report, dt)
+        return median(usual[-_FEWEST_WEEKS:]) if len(usual) >= _FEWEST_WEEKS else None
+
+    def _usual_of_weekday(self, report: str, dt: str) -> list[float]:
+        days = (_earlier(dt, 7 * week) for week in range(1, WEEKS + 1))
+        return sorted(each for day in days if (each := self._sessions(report, day)) is not None)
+
+    def _is_busy(self, report: str, dt: str) -> bool:
+        """Return whether a weekday usually has enough sessions to tell when some are missing."""
+        week = (self._expected(report, _earlier(dt, before)) for before in range(7))
+        known = [each for each in week if each is not None]
+        expected = self._expected(report, dt)
+        return expected is not None and expected >= _BUSY_SHARE * max(known)
+
+    def _is_low(self, report: str, dt: str) -> bool:
+        sessions, expected = self._sessions(report, dt), self._expected(report, dt)
+        if sessions is None or expected is None or not self._is_busy(report, dt):
+            return False
+        return (
+            sessions < _LOW_SHARE * expected
+            # Of so few sessions, none at all can be chance.
+            and expected - sessions >= _DEVIATIONS * sqrt(expected)
         )
-        if len(usual) < _FEWEST_WEEKS:
-            return None
-        expected = median(usual)
-        is_low = rows < _LOW_SHARE * expected and rows < _LOW_SHARE_OF_SECOND * usual[1]
-        return expected if is_low and expected >= _FEWEST_USUAL_ROWS else None
+
+    def _sessions(self, report: str, dt: str) -> float | None:
+        row = self.history.get((dt, report))
+        return _known(row.sessions) if row and row.state != State.OPEN else None
 
     def _ratios(self, file: Facts) -> Iterator[Finding]:
         """Compare attendees for each session, and minutes for each attendee.
@@ -245,7 +256,7 @@ class Checks:
         row = file.row
         if row.report != ATTENDEES.slug:
             return
-        rows, sessions = _number(row.rows), self._sessions(row.dt)
+        rows, sessions = _number(row.rows), self._sessions(ROOM_DATA.slug, row.dt) or 0
         usual = self._usual(row.dt, self._attendees_per_session)
         if usual and sessions >= _FEWEST_SESSIONS and rows < _LOW_RATIO * usual * sessions:
             expected = usual * sessions
@@ -265,13 +276,9 @@ class Checks:
         known = [each for each in found if each is not None]
         return median(known) if len(known) >= _FEWEST_DAYS else None
 
-    def _sessions(self, dt: str) -> float:
-        row = self.history.get((dt, ROOM_DATA.slug))
-        return _number(row.sessions) if row else 0
-
     def _attendees_per_session(self, dt: str) -> float | None:
-        row, sessions = self.history.get((dt, ATTENDEES.slug)), self._sessions(dt)
-        if row is None or sessions < _FEWEST_SESSIONS:
+        row, sessions = self.history.get((dt, ATTENDEES.slug)), self._sessions(ROOM_DATA.slug, dt)
+        if row is None or not sessions or sessions < _FEWEST_SESSIONS:
             return None
         return _number(row.rows) / sessions
 

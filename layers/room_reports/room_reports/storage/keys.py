@@ -91,11 +91,6 @@ def quarantine_key(started: datetime, run_id: str, series: Series, window: Windo
     return f"{QUARANTINE_PREFIX}dt={started.date().isoformat()}/{run_id}/{name}"
 
 
-def day_index_of(region: str) -> str:
-    """Return the prefix of the index of a region's day files."""
-    return f"{DAY_INDEX_PREFIX}region={region}/month="
-
-
 def day_index_key(region: str, month: str) -> str:
     """Return the key of the index of a region's day files in a month, such as ``2026-11``."""
-    return f"{day_index_of(region)}{month}/day_files_{region}_{month}.csv"
+    return f"{DAY_INDEX_PREFIX}region={region}/month={month}/day_files_{region}_{month}.csv"
