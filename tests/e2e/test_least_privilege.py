@@ -21,6 +21,7 @@ import pytest
 from local.stack.stack import Stack
 from tests.e2e.deployed import simulation
 from tests.e2e.permitted_calls import (
+    DAY_INDEX,
     PORTIONS,
     REPORTS,
     Call,
@@ -61,7 +62,7 @@ def objects(stack: Stack) -> Iterator[Stack]:
     """Put an object where each call reads one; remove everything that the calls leave."""
     keys = [*map(export, REPORTS), "runs/dt=2020-02-03/probe.json"]
     keys += ["pieces/attendees_us_2020-02-03/probe", "quarantine/dt=2020-02-03/run/probe.json"]
-    keys += [PORTIONS]
+    keys += [PORTIONS, DAY_INDEX]
     for key in keys:
         stack.aws.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"")
     had_settings = "state/settings.json" in stack.versions("state/")
