@@ -85,6 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
     s3: S3Server
+    raw_requestline: bytes
 
     def parse_request(self) -> bool:
         """Parse the request line and the headers.
