@@ -27,7 +27,7 @@ PROBE = textwrap.dedent(
 KEY = "attendees/granularity=day/region=us/dt=2020-02-03/attendees_us_2020-02-03.csv"
 STATE_KEYS = (
     *("state/probe.json", "state/active/probe", "pieces/attendees_us_2020-02-03/probe"),
-    *("backfill/probe/request.json", "backfill/active/us/probe"),
+    *("backfill/probe/request.json", "backfill/active/us/probe", "index/day_files/probe"),
 )
 Try = Callable[..., str]
 

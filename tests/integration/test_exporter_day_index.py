@@ -2,13 +2,16 @@
 
 import csv
 import io
+import time
 from collections.abc import Iterator
 from datetime import timedelta
+from threading import Event
 
 import pytest
 
 from local.kaltura.campus import Size
 from local.kaltura.faults import Fault
+from room_reports.export import day_index
 from room_reports.model.day_files import COLUMNS
 from room_reports.model.windows import iso
 from room_reports.storage.keys import day_index_key
@@ -191,3 +194,37 @@ def test_run_records_have_the_figures(world: World) -> None:
         users = {row[2] for row in rows[1:]} - {"", "0", "Unknown", "Error"}
         assert done["users"] == len(users)
         assert done["minutes"] == pytest.approx(sum(float(row[6]) for row in rows[1:]), abs=0.01)
+
+
+def test_an_index_that_never_responds_delays_a_run_by_a_bounded_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(day_index, "_SECONDS", 0.5)
+    released = Event()
+
+    def hang(_method: str, key: str) -> None:
+        if key.startswith("index/"):
+            released.wait(60)
+
+    world.s3.fault = hang
+    began = time.monotonic()
+    try:
+        result = world.run_scheduled()
+        assert time.monotonic() - began < 30
+    finally:
+        released.set()
+    assert len(result["exported"]) == 2 * 4 * len(SLUGS)
+    assert world.latest_run_record()["quality"] == []
+    world.s3.fault = lambda _method, _key: None
+    monkeypatch.undo()
+    world.now += timedelta(hours=1)
+    world.run_scheduled()
+    check(world, "2026-09")
+
+
+def test_a_run_at_its_end_leaves_the_index_to_the_next_one(world: World) -> None:
+    assert world.run_scheduled(world.deadline(25))["exported"]
+    assert world.s3.store.keys("index/") == []
+    world.now += timedelta(hours=1)
+    world.run_scheduled()
+    check(world, "2026-09")

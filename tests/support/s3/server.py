@@ -69,11 +69,39 @@ class _QuietServer(ThreadingHTTPServer):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
+class _Headers(dict[str, str]):
+    """Headers of a request, whatever the case of their names."""
+
+    def __setitem__(self, name: str, value: str) -> None:
+        super().__setitem__(name.lower(), value)
+
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        """Return the value of a header."""
+        return super().get(name.lower(), default)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1
     s3: S3Server
+    raw_requestline: bytes
+
+    def parse_request(self) -> bool:
+        """Parse the request line and the headers.
+
+        The standard library parses headers as those of an email, which takes a third of the CPU
+        time of a request here.
+        """
+        line = str(self.raw_requestline, "iso-8859-1").rstrip("\r\n")
+        self.requestline = line
+        self.command, self.path, self.request_version = line.split(" ")
+        self.close_connection = False
+        self.headers = _Headers()  # type: ignore[assignment]
+        while (header := self.rfile.readline()) not in (b"\r\n", b""):
+            name, _, value = header.decode("iso-8859-1").partition(":")
+            self.headers[name] = value.strip()
+        return self.headers.get("Expect") != "100-continue" or self.handle_expect_100()
 
     def do_GET(self) -> None:
         key, query = self._where()
@@ -100,8 +128,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         metadata, headers = self._metadata(), {}
         for name in ("Content-Type", "Content-Encoding"):
-            if self.headers.get(name):
-                headers[name] = self.headers[name]
+            if value := self.headers.get(name):
+                headers[name] = value
         source = self.headers.get("x-amz-copy-source")
         try:
             if source:

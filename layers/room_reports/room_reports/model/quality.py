@@ -37,6 +37,8 @@ HISTORY_DAYS = 7 * WEEKS + 7
 _FEWEST_WEEKS = 4
 _FEWEST_DAYS = 8
 """Days with data that a ratio's usual needs, of the six weeks before."""
+_FEWEST_SURPLUSES = 3
+"""Days before it can be usual that some sessions are in one of both reports only."""
 _RECENT = 42
 _LOW_SHARE = 0.4
 """Of the usual sessions of the weekday; below, a day is far below the usual."""
@@ -168,24 +170,21 @@ class Checks:
         more = self._surplus(dt)
         if more is None:
             return
-        usual = [self._surplus(_earlier(dt, before)) for before in range(1, _RECENT + 1)]
-        for code, home, sign in (
-            (SESSIONS_WITHOUT_ATTENDEES, ATTENDEES.slug, 1),
-            (ATTENDEES_WITHOUT_SESSION, ROOM_DATA.slug, -1),
+        surpluses = (self._surplus(_earlier(dt, before)) for before in range(1, _RECENT + 1))
+        known = [each for each in surpluses if each is not None]
+        for code, home, other, sign in (
+            (SESSIONS_WITHOUT_ATTENDEES, ATTENDEES.slug, ROOM_DATA.slug, 1),
+            (ATTENDEES_WITHOUT_SESSION, ROOM_DATA.slug, ATTENDEES.slug, -1),
         ):
             # The file that lacks something has the finding, unless only the other one is new.
             if file.row.report != home and (dt, home) in checked:
                 continue
-            expected = median([max(0, sign * each) for each in usual if each is not None] or [0])
-            if sign * more > max(0, 2 * expected):
-                number = sign * more
-                text = (
-                    f"{_count(number, 'session')} of room_data "
-                    f"{'has' if number == 1 else 'have'} no row in attendees"
-                    if sign > 0
-                    else f"{_count(number, 'session')} of attendees "
-                    f"{'has' if number == 1 else 'have'} no row in room_data"
-                )
+            usual = [max(0, sign * each) for each in known]
+            expected = median(usual) if len(usual) >= _FEWEST_SURPLUSES else 0
+            number = sign * more
+            if number > max(0, 2 * expected):
+                verb = "has" if number == 1 else "have"
+                text = f"{_count(number, 'session')} of {other} {verb} no row in {home}"
                 yield self._finding(file, code, text, number, expected)
 
     def _surplus(self, dt: str) -> float | None:

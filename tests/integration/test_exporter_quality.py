@@ -1,0 +1,207 @@
+"""The quality checks over real runs: a history, and then a day from which something is missing."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+
+from local.kaltura.campus import Size
+from local.kaltura.faults import Fault
+from local.kaltura.truth import Filters, Row, Truth
+from room_reports.model.day_files import finding_codes, parse_rows
+from room_reports.model.quality import CODES
+from room_reports.storage.keys import day_index_key
+from room_reports.telemetry import metrics
+from tests.support.emf import emf_metrics
+from tests.support.world import SLUGS, Result, World
+
+DAY = "2026-09-16"
+EVENT = {"from": DAY, "to": "2026-09-17", "force": True}
+ROOMS, USERS, BREAKOUTS = 6000, 6001, 6002
+Damage = Callable[[int, list[Row]], list[Row]]
+
+
+@dataclass(frozen=True)
+class DamagedTruth:
+    """The truth about a university, from which something is missing."""
+
+    truth: Truth
+    damage: Damage
+
+    def rows(
+        self,
+        report: int,
+        start: int,
+        end: int,
+        *,
+        filters: Filters | None = None,
+        as_of: float | None = None,
+    ) -> list[Row]:
+        """Return the rows that are left."""
+        rows = self.truth.rows(report, start, end, filters=filters, as_of=as_of)
+        return self.damage(report, rows)
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """Return a world with seven weeks of exports before the day."""
+    with World(size=Size(rooms=90, attendees=6)) as world:
+        result = world.run({"from": "2026-07-29", "to": DAY})
+        assert world.latest_run_record()["quality"] == []
+        assert len(result["exported"]) == 3 * 49
+        yield world
+
+
+def export_damaged(world: World, damage: Damage) -> Result:
+    """Export the day with some damage; return the run record."""
+    server = world.regions["us"]
+    api = server.api
+    server.api = replace(api, truth=DamagedTruth(server.truth, damage))
+    try:
+        world.now += timedelta(minutes=10)
+        world.run(EVENT)
+    finally:
+        server.api = api
+    return world.latest_run_record()
+
+
+def codes_in_the_index(world: World) -> dict[str, set[str]]:
+    text = world.item(day_index_key("us", DAY[:7])).body.decode()
+    return {
+        row.report: finding_codes(row.findings)
+        for row in parse_rows(text).values()
+        if row.dt == DAY
+    }
+
+
+def nothing(_report: int, rows: list[Row]) -> list[Row]:
+    return rows
+
+
+def lost_day(_report: int, _rows: list[Row]) -> list[Row]:
+    return []
+
+
+def without_attendees_of_a_session(report: int, rows: list[Row]) -> list[Row]:
+    return [row for row in rows if report != USERS or row[1] != rows[0][1]]
+
+
+def without_a_session(report: int, rows: list[Row]) -> list[Row]:
+    return rows[1:] if report == ROOMS else rows
+
+
+def few_attendees(report: int, rows: list[Row]) -> list[Row]:
+    first = {row[1]: row for row in reversed(rows)}
+    return list(first.values()) if report == USERS else rows
+
+
+def few_minutes(report: int, rows: list[Row]) -> list[Row]:
+    if report != USERS:
+        return rows
+    return [(*row[:6], str(float(row[6]) / 4), *row[7:]) for row in rows]
+
+
+def unknown_users(report: int, rows: list[Row]) -> list[Row]:
+    if report != USERS:
+        return rows
+    return [(*row[:2], "Unknown", *row[3:]) if place % 2 else row for place, row in enumerate(rows)]
+
+
+def other_form(report: int, rows: list[Row]) -> list[Row]:
+    if report != USERS:
+        return rows
+    return [(*row[:2], str(uuid.uuid5(uuid.NAMESPACE_DNS, row[2])), *row[3:]) for row in rows]
+
+
+def repeated(report: int, rows: list[Row]) -> list[Row]:
+    known = next(row for row in rows if row[2] not in ("0", "Unknown"))
+    return [*rows, known] if report == USERS else rows
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (nothing, {}),
+        (
+            lost_day,
+            {slug: {"FEW_SESSIONS"} for slug in SLUGS},
+        ),
+        (without_attendees_of_a_session, {"attendees": {"SESSIONS_WITHOUT_ATTENDEES"}}),
+        (without_a_session, {"room_data": {"ATTENDEES_WITHOUT_SESSION"}}),
+        (few_attendees, {"attendees": {"FEW_ATTENDEES"}}),
+        (few_minutes, {"attendees": {"FEW_MINUTES"}}),
+        (unknown_users, {"attendees": {"UNKNOWN_USERS"}}),
+        (other_form, {"attendees": {"USER_ID_FORM"}}),
+        (repeated, {"attendees": {"DUPLICATE_KEYS"}}),
+    ],
+)
+def test_what_is_missing_is_found(
+    world: World, damage: Damage, expected: dict[str, set[str]]
+) -> None:
+    record = export_damaged(world, damage)
+    found: dict[str, set[str]] = {}
+    for finding in record["quality"]:
+        assert (finding["region"], finding["granularity"]) == ("us", "day")
+        assert finding["start"] == DAY
+        assert finding["code"] in CODES
+        assert finding["text"]
+        assert "|" not in finding["text"]
+        found.setdefault(finding["report"], set()).add(finding["code"])
+    assert found == expected
+    in_index = {report: codes for report, codes in codes_in_the_index(world).items() if codes}
+    assert in_index == expected
+
+
+def test_a_finding_is_counted_once(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    export_damaged(world, nothing)
+    counted = []
+    for _ in range(3):
+        capsys.readouterr()
+        metrics.clear_metrics()
+        assert len(export_damaged(world, repeated)["quality"]) == 1
+        metrics.flush_metrics()
+        counted.append(findings_counted(capsys.readouterr().out))
+    assert counted == [1, 0, 0]
+
+
+def findings_counted(out: str) -> float:
+    name = "QualityFindings"
+    assert any(name in names for names in emf_metrics(out).values())
+    value = out.partition(f'"{name}":[')[2].partition("]")[0]
+    return float(value)
+
+
+def test_files_that_are_not_final_and_filters_that_differ_are_not_compared() -> None:
+    with World(size=Size(rooms=20, attendees=3)) as world:
+        # The day before has ended and not settled: attendees may come later.
+        world.regions["us"].faults.push(Fault("header_only", times=1, report=USERS))
+        world.run_scheduled()
+        assert world.latest_run_record()["quality"] == []
+        world.environment["REPORT_FILTERS"] = '{"attendees": {"user_ids": ["no-such-user"]}}'
+        world.now += timedelta(days=5)
+        world.run({"from": "2026-09-14", "to": "2026-09-16", "force": True})
+        assert world.latest_run_record()["quality"] == []
+        world.environment["REPORT_FILTERS"] = "{}"
+        world.regions["us"].faults.push(Fault("header_only", times=1, report=USERS))
+        world.run({"from": "2026-09-15", "to": "2026-09-16", "force": True})
+        (finding,) = world.latest_run_record()["quality"]
+        assert finding["code"] == "SESSIONS_WITHOUT_ATTENDEES"
+
+
+def test_hours_are_checked_for_duplicate_keys_only() -> None:
+    with World(size=Size(rooms=20, attendees=3), variables={"GRANULARITIES": "hour"}) as world:
+        server = world.regions["us"]
+        server.api = replace(
+            server.api,
+            truth=DamagedTruth(
+                server.truth, lambda report, rows: rows + rows if report == ROOMS else rows
+            ),
+        )
+        world.run({"from": DAY, "to": "2026-09-17"})
+        found = world.latest_run_record()["quality"]
+        assert found
+        assert {(each["code"], each["report"], each["granularity"]) for each in found} == {
+            ("DUPLICATE_KEYS", "room_data", "hour")
+        }
