@@ -17,6 +17,7 @@ from room_reports_command.doctor.check import Result, State, carry_out
 from room_reports_command.doctor.examination import Examination
 from tests.e2e.deployed import settings, simulation
 from tests.e2e.operator import Operator
+from tests.support.s3.server import S3Server
 
 pytestmark = pytest.mark.e2e
 
@@ -317,6 +318,76 @@ def week_long_links(operator: Operator) -> Iterator[None]:
     s3.delete_bucket_policy(Bucket=bucket)
 
 
+def without_statement(
+    role: str, policy: str, sid: str
+) -> Callable[[Operator], AbstractContextManager[None]]:
+    """Take a statement from an inline policy of a role.
+
+    Args:
+        role: Its name in the template.
+    """
+
+    @contextmanager
+    def make(operator: Operator) -> Iterator[None]:
+        iam, name = operator.deployed().iam, operator.deployed().resources[role]
+        before: Any = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        statements = [each for each in before["Statement"] if each["Sid"] != sid]
+        assert len(statements) < len(before["Statement"])
+        if statements:
+            changed = json.dumps({**before, "Statement": statements})
+            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=changed)
+        else:
+            iam.delete_role_policy(RoleName=name, PolicyName=policy)
+        yield
+        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(before))
+
+    return make
+
+
+@contextmanager
+def no_presigner(operator: Operator) -> Iterator[None]:
+    """Let the API's function not assume the presigner role, from a cold start on."""
+    refuse = without_statement("DownloadsRole", "presign", "AssumePresignerRole")
+    with refuse(operator), downloads(COLD_START="1")(operator):
+        yield
+
+
+def key_of(day: str) -> str:
+    return f"attendees/granularity=day/region=us/dt={day}/attendees_us_{day}.csv"
+
+
+def other_s3(
+    fault: Callable[[S3Server, str], str | None] = lambda _server, _method: None,
+) -> Callable[[Operator], AbstractContextManager[None]]:
+    """Give the API another S3, with one file, which does not look at signatures.
+
+    Args:
+        fault: Returns the error of a request, by its method.
+    """
+
+    @contextmanager
+    def make(operator: Operator) -> Iterator[None]:
+        s3, bucket = operator.stack.aws.s3, operator.stack.bucket
+        found = s3.get_object(Bucket=bucket, Key=key_of("2026-03-02"))
+        recent = f"{(datetime.now(UTC) - timedelta(days=1)).date()}"
+        with S3Server(time.time) as server:
+            server.store.put(key_of(recent), found["Body"].read(), found["Metadata"], {})
+            server.fault = lambda method, _key: fault(server, method)
+            with downloads(AWS_ENDPOINT_URL_S3=server.url)(operator):
+                yield
+
+    return make
+
+
+def refuses_links(_server: S3Server, method: str) -> str | None:
+    return "AccessDenied" if method == "GET" else None
+
+
+def refuses_a_second_look(server: S3Server, method: str) -> str | None:
+    looks = [each for each, _ in server.requests if each == "HEAD"]
+    return "AccessDenied" if method == "HEAD" and len(looks) > 1 else None
+
+
 def left_object(key: str) -> Callable[[Operator], AbstractContextManager[None]]:
     """Leave an object in the bucket."""
 
@@ -344,20 +415,6 @@ def bucket_cors(*origins: str) -> Callable[[Operator], AbstractContextManager[No
         s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
 
     return make
-
-
-@contextmanager
-def presigner_may_not_list(operator: Operator) -> Iterator[None]:
-    iam, role = operator.deployed().iam, operator.deployed().resources["PresignerRole"]
-    before: Any = iam.get_role_policy(RoleName=role, PolicyName="read")["PolicyDocument"]
-    statements = [
-        each for each in before["Statement"] if each["Sid"] != "LearnThatAReportIsMissing"
-    ]
-    assert len(statements) < len(before["Statement"])
-    changed = json.dumps({**before, "Statement": statements})
-    iam.put_role_policy(RoleName=role, PolicyName="read", PolicyDocument=changed)
-    yield
-    iam.put_role_policy(RoleName=role, PolicyName="read", PolicyDocument=json.dumps(before))
 
 
 @contextmanager
@@ -437,12 +494,18 @@ FAULTS = {
     "missing-key": Fault(downloads(BUCKET_NAME="no-such-bucket"), "and not 404 not_exported"),
     "gateway-responses": Fault(other_refusal, "no JSON error"),
     "presigned-link": Fault(damaged_file, "does not have its SHA-256"),
+    "presigned-link/no presigner": Fault(no_presigner, "the listing responds with"),
+    "presigned-link/no link": Fault(other_s3(refuses_a_second_look), "and not with a link to"),
+    "presigned-link/refused": Fault(other_s3(refuses_links), "refuses a new link with 403"),
+    "presigned-link/changed": Fault(other_s3(), "a changed link gets 200 and not 403"),
     "cors": Fault(downloads(CORS_ORIGIN=""), "allows the origin of no site"),
     "link-age": Fault(nothing, "allows links of any age", local=False),
     "link-age/a week": Fault(week_long_links, "links of up to 604800 s", local=False),
     "quarantine": Fault(left_object("quarantine/dt=2026-03-02/r/a.json"), "1 response of"),
     "notifications": Fault(left_object("state/unsent/r.json"), "all those of 1 run, since"),
-    "missing-key/presigner": Fault(presigner_may_not_list, "a link gets 403"),
+    "missing-key/presigner": Fault(
+        without_statement("PresignerRole", "read", "LearnThatAReportIsMissing"), "a link gets 403"
+    ),
     "bucket-cors": Fault(bucket_cors("https://other.example"), "does not allow"),
     "bucket-cors/any page": Fault(bucket_cors("*"), "allows https://example.com"),
     "modified-time": Fault(nothing, "$file_modified_time", local=False),
@@ -489,8 +552,9 @@ def test_doctor_leaves_nothing_behind(operator: Operator) -> None:
 def test_a_fault_is_found_and_only_while_it_is_there(operator: Operator, name: str) -> None:
     fault = FAULTS[name]
     with fault.make(operator) as parameters:
-        found = findings(examine(operator, name, fault, parameters))
-    assert found
+        results = examine(operator, name, fault, parameters)
+    found = findings(results)
+    assert found, results
     assert all(each.meaning and each.cure for each in found)
     assert any(fault.found in each.found for each in found), found
     assert findings(examine(operator, name)) == []
