@@ -170,16 +170,28 @@ def unsubscribed(operator: Operator) -> Iterator[None]:
         stack.topics.subscribe(TopicArn=topic, Protocol="email", Endpoint=subscription["Endpoint"])
 
 
-@contextmanager
-def reserved_concurrency(operator: Operator) -> Iterator[None]:
-    stack = operator.deployed()
-    limit = stack.functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
-    name = stack.resources["Downloads"]
-    stack.functions.put_function_concurrency(
-        FunctionName=name, ReservedConcurrentExecutions=limit - 5
-    )
-    yield
-    stack.functions.delete_function_concurrency(FunctionName=name)
+def left_invocations(
+    left: int, **variables: str
+) -> Callable[[Operator], AbstractContextManager[None]]:
+    """Reserve invocations at once for another function, and change the exporter's settings.
+
+    Args:
+        left: How many others can use.
+    """
+
+    @contextmanager
+    def make(operator: Operator) -> Iterator[None]:
+        stack = operator.deployed()
+        limit = stack.functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+        name = stack.resources["Downloads"]
+        stack.functions.put_function_concurrency(
+            FunctionName=name, ReservedConcurrentExecutions=limit - left
+        )
+        with settings(operator.stack, **variables):
+            yield
+        stack.functions.delete_function_concurrency(FunctionName=name)
+
+    return make
 
 
 @contextmanager
@@ -473,7 +485,10 @@ FAULTS = {
     "last-run": Fault(nothing, "the last scheduled run was", later=timedelta(days=3)),
     "alarms": Fault(raised_alarm, "a test"),
     "alarm-email": Fault(unsubscribed, "is not subscribed"),
-    "lambda-concurrency": Fault(reserved_concurrency, "5 of"),
+    "lambda-concurrency": Fault(left_invocations(14), "14 of"),
+    "lambda-concurrency/backfill": Fault(
+        left_invocations(100, CONCURRENCY="1", BACKFILL_CONCURRENCY="100"), "211 are needed"
+    ),
     "bucket-policy": Fault(nothing, "no policy", local=False),
     "versioning": Fault(suspended_versions, "suspended"),
     "public-access": Fault(no_public_access_block, "BlockPublicAcls"),

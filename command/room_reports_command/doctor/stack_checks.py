@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from room_reports.model.windows import iso
+from room_reports.settings import Settings
 from room_reports_command.doctor.check import Area, Check, Outcome, finding, not_checked, ok
 from room_reports_command.doctor.examination import Examination
 from room_reports_command.errors import CommandError
@@ -15,8 +16,8 @@ _OUTPUTS = (
     *("ApiUrl", "ApiKeyId", "BackfillStateMachine"),
 )
 _COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
-_LEAST_CONCURRENCY = 20
-"""Invocations at once: the exporter, a backfill's children, and readers of the API."""
+_FOR_READERS = 10
+"""Invocations at once that are left to the readers of the API."""
 _GRACE = timedelta(hours=1)
 
 
@@ -161,9 +162,28 @@ def _alarm_email(given: Examination) -> Iterator[Outcome]:
 
 def _concurrency(given: Examination) -> Iterator[Outcome]:
     limit = given.stack.functions.get_account_settings()["AccountLimit"]
-    left = limit["UnreservedConcurrentExecutions"]
-    text = f"{left} of {limit['ConcurrentExecutions']} invocations at once can be used"
-    yield ok(text) if left >= _LEAST_CONCURRENCY else finding(text)
+    yield judge_concurrency(
+        limit["UnreservedConcurrentExecutions"],
+        limit["ConcurrentExecutions"],
+        needed_invocations(given.stack.settings),
+    )
+
+
+def needed_invocations(settings: Settings) -> int:
+    """Return how many invocations at once a stack needs, with a backfill and a scheduled run."""
+    return len(settings.regions) * settings.children + 1 + _FOR_READERS
+
+
+def judge_concurrency(left: int, limit: int, needed: int) -> Outcome:
+    """Return whether Lambda may run enough functions at once.
+
+    Args:
+        left: Invocations at once that no function has reserved.
+        limit: Those of the account.
+        needed: Those that the stack needs.
+    """
+    text = f"{left} of {limit} invocations at once can be used, and {needed} are needed"
+    return ok(text) if left >= needed else finding(text)
 
 
 CHECKS = (
@@ -242,7 +262,7 @@ CHECKS = (
     Check(
         "lambda-concurrency",
         Area.STACK,
-        "The account lets Lambda run enough functions at once.",
+        "The account lets Lambda run enough functions at once: a run, a backfill and ten readers.",
         "Backfills and readers of the API are throttled. New accounts have a limit of 10 or so.",
         "aws service-quotas request-service-quota-increase --service-code lambda "
         "--quota-code L-B99A9384 --desired-value 1000",
