@@ -73,7 +73,7 @@ def _configured_responses(given: Examination) -> Iterator[Outcome]:
     for kind in ("THROTTLED", "QUOTA_EXCEEDED"):
         configured = given.stack.api_gateway.get_gateway_response(
             restApiId=api_id,
-            responseType=kind,  # type: ignore[arg-type]  # a text of ours
+            responseType=kind,
         )
         found = (configured.get("statusCode") or "429", _configured_code(configured))
         text = f"{kind}: {' '.join(found)} is configured; it was not provoked"
