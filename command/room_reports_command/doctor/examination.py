@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from room_reports.errors import ConfigurationError
 from room_reports.kaltura.credentials import Credentials, parse_secret
@@ -18,7 +21,10 @@ from room_reports_command.stack import DeployedStack
 _QUERY_SECONDS = 120.0
 _RUNS_READ = 60
 PREFIX = "doctor/"
-"""The only prefix of the bucket that the checks write to; they leave nothing there."""
+"""The only prefix of the bucket that the checks write to; they leave nothing there.
+
+Athena writes the results of queries into another bucket, from which they are removed, too.
+"""
 
 
 class Examination:
@@ -110,11 +116,29 @@ class Examination:
             if state == "SUCCEEDED":
                 break
             if state in {"FAILED", "CANCELLED"} or time.monotonic() > deadline:
+                self._remove_result(execution["ResultConfiguration"].get("OutputLocation", ""))
                 reason = execution["Status"].get("StateChangeReason", "it took too long")
                 raise CommandError(f"the query {state}: {reason}")
             time.sleep(0.2)
         results = athena.get_query_results(QueryExecutionId=query_id)["ResultSet"]
+        self._remove_result(execution["ResultConfiguration"].get("OutputLocation", ""))
         return QueryResult(dict(execution["Statistics"]), dict(results))
+
+    def _remove_result(self, location: str) -> None:
+        """Remove what Athena has written for a query; without the permission, it expires.
+
+        Args:
+            location: ``s3://bucket/key``.
+        """
+        bucket, _, key = location.removeprefix("s3://").partition("/")
+        if not key:
+            return
+        s3 = self.stack.s3
+        with suppress(ClientError):
+            # There is a second object with metadata. This bucket keeps no former versions.
+            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+            for each in [item["Key"] for page in pages for item in page.get("Contents", ())]:
+                s3.delete_object(Bucket=bucket, Key=each)
 
 
 class QueryResult:
