@@ -138,26 +138,39 @@ def _alarm_email(given: Examination) -> Iterator[Outcome]:
     if not address:
         yield finding(
             "AlarmEmail is empty",
-            cure="sam deploy --config-file deploy.toml --parameter-overrides AlarmEmail=ADDRESS",
+            cure="Set AlarmEmail in deploy.toml, then run: "
+            "sam build && sam deploy --config-file deploy.toml",
         )
         return
     topic = given.stack.resources["AlarmTopic"]
     pages = given.stack.topics.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
-    states = [
+    subscriptions = [
         each["SubscriptionArn"]
         for page in pages
         for each in page["Subscriptions"]
         if each["Endpoint"] == address
     ]
-    if any(state.startswith("arn:") for state in states):
+    if any(is_confirmed(given, each) for each in subscriptions):
         yield ok(f"{address} is subscribed and confirmed")
-    elif states:
+    elif subscriptions:
         yield finding(
             f"{address} has not confirmed the subscription",
             cure="Open the link in the email that AWS has sent to <email>.",
         )
     else:
         yield finding(f"{address} is not subscribed")
+
+
+def is_confirmed(given: Examination, subscription: str) -> bool:
+    """Return whether a subscription has been confirmed.
+
+    Args:
+        subscription: Its ARN; ``PendingConfirmation`` where SNS does not tell it before.
+    """
+    if not subscription.startswith("arn:"):
+        return False
+    found = given.stack.topics.get_subscription_attributes(SubscriptionArn=subscription)
+    return found["Attributes"].get("PendingConfirmation") != "true"
 
 
 def _concurrency(given: Examination) -> Iterator[Outcome]:

@@ -20,6 +20,7 @@ from room_reports_command.doctor.check import (
     ok,
 )
 from room_reports_command.doctor.examination import Examination
+from room_reports_command.doctor.stack_checks import is_confirmed
 from room_reports_command.errors import CommandError
 from room_reports_command.stack import Connection, DeployedStack
 
@@ -82,6 +83,11 @@ def test_an_error_becomes_a_result_and_hides_none(
     assert failed.state is state
     assert failed.found.startswith(found) or found in failed.found
     assert SECRET not in failed.found
+
+
+def test_a_subscription_without_an_arn_is_not_confirmed(examination: Examination) -> None:
+    """SNS lists it so until the link in its email has been opened."""
+    assert not is_confirmed(examination, "PendingConfirmation")
 
 
 def test_ctrl_c_ends_the_checks(examination: Examination) -> None:
