@@ -44,7 +44,7 @@ class Failure(StrEnum):
 
     CREDENTIALS = "credentials"
     """Kaltura does not accept them."""
-    NO_ANSWER = "no answer"
+    NO_RESPONSE = "no response"
     """Kaltura did not say whether it accepts them; another attempt may succeed."""
     REFUSED = "refused"
     """Kaltura refused a report, or the region's address is wrong."""
@@ -149,7 +149,7 @@ def failure_of(error: KalturaError) -> Failure:
     """Return why a trial failed."""
     if error.code in OF_CREDENTIALS:
         return Failure.CREDENTIALS
-    return Failure.NO_ANSWER if error.retryable else Failure.REFUSED
+    return Failure.NO_RESPONSE if error.retryable else Failure.REFUSED
 
 
 def cure_of(error: KalturaError, region: str) -> str:

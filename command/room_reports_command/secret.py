@@ -207,7 +207,7 @@ def _show(output: Output, result: _Result) -> None:
 
 _CAUSES = {
     Failure.CREDENTIALS: "did not accept the credentials",
-    Failure.NO_ANSWER: "could not be asked whether it accepts the credentials",
+    Failure.NO_RESPONSE: "could not be asked whether it accepts the credentials",
     Failure.REFUSED: "refused a request",
 }
 

@@ -25,10 +25,10 @@ def test_no_error_of_the_secret_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("error", "failure"),
     [
-        (UnreachableError("UNREACHABLE", "no connection"), Failure.NO_ANSWER),
-        (error_for("DRUID_QUERY_TIMED_OUT"), Failure.NO_ANSWER),
-        (error_for("ACTION_BLOCKED"), Failure.NO_ANSWER),
-        (error_for_status(503), Failure.NO_ANSWER),
+        (UnreachableError("UNREACHABLE", "no connection"), Failure.NO_RESPONSE),
+        (error_for("DRUID_QUERY_TIMED_OUT"), Failure.NO_RESPONSE),
+        (error_for("ACTION_BLOCKED"), Failure.NO_RESPONSE),
+        (error_for_status(503), Failure.NO_RESPONSE),
         (error_for("REPORT_NOT_FOUND"), Failure.REFUSED),
         (error_for("SERVICE_DOES_NOT_EXISTS"), Failure.REFUSED),
         (error_for_status(404), Failure.REFUSED),
