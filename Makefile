@@ -58,7 +58,7 @@ $(VENVS)/%/.stamp: requirements/%.txt $(VENVS)/uv/.stamp
 DEV := $(VENVS)/dev/.stamp
 STACK := $(DEV) $(VENVS)/sam/.stamp $(VENVS)/ministack/.stamp
 
-setup: $(STACK) $(VENVS)/runtime/.stamp $(VENVS)/hive/.stamp $(VENVS)/page/.stamp ## Install the environments of most targets
+setup: $(STACK) $(VENVS)/runtime/.stamp $(VENVS)/awscli/.stamp $(VENVS)/hive/.stamp $(VENVS)/page/.stamp ## Install the environments of most targets
 
 # The tools that check the web page's sources and the Power Query template. They are not needed to
 # build or deploy anything.
@@ -92,11 +92,12 @@ lint: $(DEV) $(VENVS)/sam/.stamp ## Check format, style, types and the templates
 
 test: lint test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 ## Run every check and test
 
-test-all: test chaos ## The same, with more seeds, lasting faults, a million CSV rows, three years of backfill, IAM
+test-all: test chaos $(VENVS)/pipx/.stamp ## The same, with more seeds, lasting faults, a million CSV rows, three years of backfill, IAM, installation
 	@IAM_SWEEP=1 $(PYTEST) tests/e2e/test_least_privilege.py
 	@BACKFILL_MONTHS=36 $(PYTEST) tests/e2e/test_backfill.py
 	@LONG_BACKFILLS=1 $(PYTEST) tests/e2e/test_command_backfill.py
 	@CSV_ROWS=1000000 $(PYTEST) tests/unit/storage/test_strict_lines.py
+	@INSTALL=1 $(PYTEST) tests/integration/test_command_package.py
 
 test-unit: $(DEV) ## Unit and property tests
 	@$(COVER) -n auto tests/unit
@@ -109,7 +110,7 @@ coverage: $(DEV) ## Check what the last test-unit and test-integration covered o
 	@$(BIN)/coverage report
 
 # Two stacks at the same time, because the tests mostly wait.
-test-stack: $(STACK) $(VENVS)/runtime/.stamp ## End-to-end tests of the real template, on the local stack
+test-stack: $(STACK) $(VENVS)/runtime/.stamp $(VENVS)/awscli/.stamp ## End-to-end tests of the real template, on the local stack
 	@$(PYTEST) -n 2 --dist loadfile tests/e2e
 
 test-page: $(STACK) $(VENVS)/page/.stamp ## The web page and what it tells readers to run, in Debian's Chromium
@@ -174,7 +175,8 @@ lock: $(VENVS)/uv/.stamp ## Renew every lock from the dependency groups in pypro
 	@$(COMPILE) --group layer --output-file $(LAYER)/requirements.txt
 	@$(COMPILE) --group dev --constraints $(LAYER)/requirements.txt --output-file requirements/dev.txt
 	@for group in page hive bench; do $(COMPILE) --group $$group --constraints requirements/dev.txt --output-file requirements/$$group.txt; done
-	@for group in uv sam ministack runtime bench-dlt; do $(COMPILE) --group $$group --output-file requirements/$$group.txt; done
+	@$(COMPILE) --group awscli --constraints requirements/bench.txt --output-file requirements/awscli.txt
+	@for group in uv sam ministack runtime pipx bench-dlt; do $(COMPILE) --group $$group --output-file requirements/$$group.txt; done
 	@! grep -nE '://|--index|--find-links' requirements/*.txt $(LAYER)/requirements.txt
 	@! grep -n '"resolved"' package-lock.json
 

@@ -24,7 +24,7 @@ _TIMEOUT = (10.0, 60.0)
 _TRIES = 5
 _COVERAGE = timedelta(days=365)
 """The API returns the coverage of at most 400 days at once."""
-_OK, _PARTIAL = 200, 206
+_OK, _PARTIAL, _NO_SUCH_RANGE = 200, 206, 416
 
 
 class ApiSource:
@@ -82,7 +82,9 @@ class ApiSource:
         try:
             # Without the session, which could send the key to S3.
             with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
-                if response.headers.get("Content-Encoding") == "gzip" and offset:
+                compressed = response.headers.get("Content-Encoding") == "gzip"
+                # The range counts the bytes that are stored, and the offset those of the CSV.
+                if offset and (compressed or response.status_code == _NO_SUCH_RANGE):
                     response.close()
                     with self.open(series, part, 0) as again:
                         yield again

@@ -3,9 +3,12 @@
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from room_reports_command.errors import StackError
 from room_reports_command.stack import DeployedStack
@@ -60,7 +63,8 @@ def run_query(
 ) -> QueryResult:
     """Return the result of a query, read page by page.
 
-    The query is stopped if this is interrupted.
+    The query is stopped if this is interrupted. What Athena has written for it is removed; without
+    the permission to do so, it expires.
 
     Args:
         seconds: How long the query may take.
@@ -84,6 +88,7 @@ def run_query(
     if status["State"] != "SUCCEEDED":
         if status["State"] not in _ENDED:
             athena.stop_query_execution(QueryExecutionId=query_id)
+        _remove_result(stack, execution)
         reason = status.get("StateChangeReason", f"it took longer than {seconds:g} seconds")
         raise QueryFailedError(f"The query {status['State']}: {reason}", _cure(reason))
     rows: list[tuple[str | None, ...]] = []
@@ -93,6 +98,7 @@ def run_query(
         columns = found.get("ResultSetMetadata", {}).get("ColumnInfo", ())
         types = types or {column["Name"]: column["Type"] for column in columns}
         rows += [tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in found["Rows"]]
+    _remove_result(stack, execution)
     statistics = execution.get("Statistics", {})
     return QueryResult(
         columns=tuple(name or "" for name in rows[0]) if rows else tuple(types),
@@ -119,6 +125,18 @@ def _finished(
             return dict(found)
         wait(pause)
         pause = min(pause * 2, _LONGEST_WAIT)
+
+
+def _remove_result(stack: DeployedStack, execution: Mapping[str, Any]) -> None:
+    location = execution.get("ResultConfiguration", {}).get("OutputLocation", "")
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    if not key:
+        return
+    with suppress(ClientError):
+        # There is a second object with metadata. This bucket keeps no former versions.
+        pages = stack.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+        for each in [item["Key"] for page in pages for item in page.get("Contents", ())]:
+            stack.s3.delete_object(Bucket=bucket, Key=each)
 
 
 def _cure(reason: str) -> str:

@@ -89,7 +89,7 @@ def progress_of(objects: Mapping[str, Any]) -> BackfillProgress:
             rounds = results.setdefault(match["region"], {})
             rounds.setdefault(int(match["round"]), []).append(document)
         elif match:
-            failed = {"failures": [{"reason": str(document.get("error", "Error")), "windows": 1}]}
+            failed = {"failures": [{"reason": document["error"], "windows": document["windows"]}]}
             rounds = results.setdefault(match["region"], {})
             rounds.setdefault(int(match["round"]), []).append(failed)
     names = dict.fromkeys([*request.get("regions", ()), *sorted(portions)])

@@ -17,9 +17,11 @@ from room_reports_command.errors import InputError, NotExportedError
 from room_reports_command.sources import CHUNK, Found, Part, broken
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3.client import S3Client
 
 _CONCURRENT_READS = 8
+_NO_SUCH_RANGE = ("InvalidRange", "416")
 _FIRST_DT = "2000-01-01"
 """There were no Kaltura Rooms earlier."""
 
@@ -89,16 +91,26 @@ class BucketSource:
     ) -> Iterator[tuple[int, Iterator[bytes]]]:
         """Return a file's bytes; a compressed file always from its start."""
         gzip = part.key.endswith(".gz")
-        begin = 0 if gzip else offset
         try:
-            found = self._client.get_object(
-                Bucket=self._bucket.name, Key=part.key, Range=f"bytes={begin}-"
-            )
-            with closing(found["Body"]) as body:
+            begin, found = self._get(part.key, 0 if gzip else offset)
+            with closing(found) as body:
                 chunks = body.iter_chunks(CHUNK)
                 yield begin, _decompressed(chunks) if gzip else chunks
         except (ClientError, BotoCoreError, OSError, zlib.error) as error:
             raise broken(part, error) from error
+
+    def _get(self, key: str, offset: int) -> "tuple[int, StreamingBody]":
+        """Return the bytes of an object from an offset on, or from 0 if it has no more bytes."""
+        name = self._bucket.name
+        if offset:
+            try:
+                found = self._client.get_object(Bucket=name, Key=key, Range=f"bytes={offset}-")
+            except ClientError as error:
+                if error.response["Error"].get("Code") not in _NO_SUCH_RANGE:
+                    raise
+            else:
+                return offset, found["Body"]
+        return 0, self._client.get_object(Bucket=name, Key=key)["Body"]
 
     def _check(self, series: Series) -> None:
         """Raise InputError if the stack does not export the series."""

@@ -20,7 +20,11 @@ _Profile = Annotated[
     str | None, typer.Option("--profile", help="AWS profile; default: as for the AWS CLI.")
 ]
 _AwsRegion = Annotated[
-    str | None, typer.Option("--aws-region", help="AWS region; default: as for the AWS CLI.")
+    str | None,
+    # The AWS SDK for Python itself reads AWS_DEFAULT_REGION only.
+    typer.Option(
+        "--aws-region", envvar="AWS_REGION", help="AWS region; default: as for the AWS CLI."
+    ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 

@@ -52,6 +52,9 @@ def _download(source: Source, series: Series, part: Part, folder: Path, progress
             return done
         partial = done.with_suffix(".part")
         offset = partial.stat().st_size if partial.exists() else 0
+        # It was complete if the command was stopped before it was renamed.
+        if offset and part.sha256 == _digest(partial):
+            return partial.replace(done)
         with (
             source.open(series, part, offset) as (begin, chunks),
             partial.open("r+b" if partial.exists() else "wb") as out,

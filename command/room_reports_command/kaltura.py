@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from room_reports.deadline import Deadline
 from room_reports.kaltura.client import KalturaRegion, RetryPolicy
@@ -15,7 +16,6 @@ from room_reports.kaltura.credentials import (
     Credentials,
     StaticKalturaSession,
 )
-from room_reports.kaltura.error_codes import ERROR_RULES
 from room_reports.kaltura.errors import KalturaError
 from room_reports.kaltura.request import ReportRequest
 from room_reports.kaltura.session import KalturaSessionProvider
@@ -29,6 +29,25 @@ _WINDOW = timedelta(hours=1)
 _SECONDS = 90.0
 """The most that one trial takes."""
 OPERATING = "docs/operating.md#error-messages"
+OF_CREDENTIALS = frozenset(
+    {
+        *("INVALID_KS", "MISSING_KS", "START_SESSION_ERROR", "INVALID_WIDGET_ID", "USER_BLOCKED"),
+        *("APP_TOKEN_ID_NOT_FOUND", "APP_TOKEN_NOT_ACTIVE", "APP_TOKEN_EXPIRED"),
+        *("INVALID_APP_TOKEN_HASH", "SERVICE_FORBIDDEN_CONTENT_BLOCKED"),
+    }
+)
+"""Kaltura's codes that say that the credentials are wrong."""
+
+
+class Failure(StrEnum):
+    """Why a trial failed."""
+
+    CREDENTIALS = "credentials"
+    """Kaltura does not accept them."""
+    NO_RESPONSE = "no response"
+    """Kaltura did not say whether it accepts them; another attempt may succeed."""
+    REFUSED = "refused"
+    """Kaltura refused a report, or the region's address is wrong."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +62,7 @@ class Trial:
     found: str
     """What was found, as a sentence; an error begins with Kaltura's code."""
     cure: str = ""
+    failure: Failure | None = None
 
 
 class KalturaAccount:
@@ -111,24 +131,32 @@ def try_credentials(settings: Settings, region: Region, credentials: Credentials
     """Start a Kaltura session and request each report for the last hour that has ended."""
     account = KalturaAccount(settings, region, credentials)
 
-    def trial(works: bool, found: str, cure: str = "") -> Trial:
-        return Trial(region.name, account.form, account.partner_id, works, found, cure)
-
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     try:
         for report in settings.reports_by_region[region.name]:
             account.rows(report, end - _WINDOW, end)
     except KalturaError as error:
-        return trial(False, str(error), cure_of(error))
+        return Trial(
+            *(region.name, account.form, account.partner_id, False, str(error)),
+            cure=cure_of(error, region.name),
+            failure=failure_of(error),
+        )
     reports = ", ".join(report.slug for report in settings.reports_by_region[region.name])
-    return trial(True, f"works: {reports}")
+    return Trial(region.name, account.form, account.partner_id, True, f"works: {reports}")
 
 
-def cure_of(error: KalturaError) -> str:
-    """Return what to do about an error of Kaltura."""
-    rule = ERROR_RULES.get(error.code)
-    advice = f"{rule.advice[0].upper()}{rule.advice[1:]}. " if rule and rule.advice else ""
-    return f"{advice}See {OPERATING}."
+def failure_of(error: KalturaError) -> Failure:
+    """Return why a trial failed."""
+    if error.code in OF_CREDENTIALS:
+        return Failure.CREDENTIALS
+    return Failure.NO_RESPONSE if error.retryable else Failure.REFUSED
+
+
+def cure_of(error: KalturaError, region: str) -> str:
+    """Return the command or the page that cures an error of Kaltura; its text has the advice."""
+    if error.code in OF_CREDENTIALS:
+        return f"room-reports secret set --regions {region}"
+    return OPERATING
 
 
 _FORMS: dict[type[Credentials], str] = {

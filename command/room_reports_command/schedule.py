@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from room_reports_command.errors import InputError
 
-_RATE = re.compile(r"rate\(([1-9][0-9]*) (minute|hour|day)s?\)")
+_RATE = re.compile(r"rate\((?:(1) (minute|hour|day)|((?!1 )[1-9][0-9]*) (minute|hour|day)s)\)")
+"""The unit is in the singular for 1, and only then."""
 _CRON = re.compile(r"cron\(([^()]+)\)")
 _UNITS = {
     "minute": timedelta(minutes=1),
@@ -75,11 +76,15 @@ def parse_schedule(text: str) -> Schedule:
         InputError: If EventBridge would refuse the expression, or never run it.
     """
     if match := _RATE.fullmatch(text):
-        return Rate(int(match[1]) * _UNITS[match[2]])
+        return Rate(int(match[1] or match[3]) * _UNITS[match[2] or match[4]])
     match = _CRON.fullmatch(text)
     fields = match[1].split() if match else []
     if len(fields) != 6:
-        raise _wrong(text, "it is neither rate(n unit) nor cron() with six fields")
+        raise _wrong(
+            text,
+            "it is neither rate(1 hour) or rate(n hours), with minutes, hours or days, "
+            "nor cron() with six fields",
+        )
     minutes, hours, days, months, weekdays, years = fields
     if (days == "?") == (weekdays == "?"):
         raise _wrong(text, "exactly one of day-of-month and day-of-week must be ?")
@@ -116,10 +121,11 @@ def _numbers(text: str, low: int, high: int, names: tuple[str, ...] = ()) -> fro
             last = high if step else first
         if step and not (step.isdigit() and int(step)):
             raise ValueError(f"{part!r} has a step that is not a number")
-        if first > last:  # FRI-MON goes over the end
-            found.update(range(first, high + 1), range(low, last + 1))
-        else:
-            found.update(range(first, last + 1, int(step or 1)))
+        if first <= last:
+            numbers = [*range(first, last + 1)]
+        else:  # FRI-MON goes over the end
+            numbers = [*range(first, high + 1), *range(low, last + 1)]
+        found.update(numbers[:: int(step or 1)])
     return frozenset(found)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ from room_reports.kaltura.credentials import Credentials, parse_secret
 from room_reports.model.regions import Region
 from room_reports_command.context import Context, with_context
 from room_reports_command.errors import InputError, KalturaRefusedError
-from room_reports_command.kaltura import Trial, try_credentials
+from room_reports_command.kaltura import Failure, Trial, try_credentials
 from room_reports_command.output import Output, table
 from room_reports_command.prompts import ask
 from room_reports_command.stack import DeployedStack
@@ -78,10 +78,7 @@ def set_secret(
         stack.secrets.put_secret_value(SecretId=stack.outputs["SecretArn"], SecretString=text)
     _show(context.output, _Result(not refused, trials))
     if refused:
-        raise KalturaRefusedError(
-            f"The secret was not saved: {_names(refused)} did not accept the credentials.",
-            refused[0].cure,
-        )
+        raise KalturaRefusedError(f"The secret was not saved: {_causes(refused)}", _cure(refused))
 
 
 @app.command()
@@ -93,9 +90,7 @@ def check(context: Context, regions: _Regions = None) -> None:
     trials = _try(stack, chosen, _parsed(read_secret(stack), chosen), context.output)
     _show(context.output, _Result(saved=False, trials=trials))
     if refused := [trial for trial in trials if not trial.works]:
-        raise KalturaRefusedError(
-            f"{_names(refused)} did not accept the credentials.", refused[0].cure
-        )
+        raise KalturaRefusedError(_causes(refused), _cure(refused))
 
 
 def read_secret(stack: DeployedStack) -> str:
@@ -210,5 +205,28 @@ def _show(output: Output, result: _Result) -> None:
     )
 
 
-def _names(trials: Iterable[Trial]) -> str:
-    return "Kaltura in " + " and ".join(trial.region for trial in trials)
+_CAUSES = {
+    Failure.CREDENTIALS: "did not accept the credentials",
+    Failure.NO_RESPONSE: "could not be asked whether it accepts the credentials",
+    Failure.REFUSED: "refused a request",
+}
+
+
+def _causes(refused: Sequence[Trial]) -> str:
+    """Return why trials failed, as a sentence."""
+    causes = []
+    for failure, cause in _CAUSES.items():
+        if regions := [trial.region for trial in refused if trial.failure is failure]:
+            causes.append(f"Kaltura in {' and '.join(regions)} {cause}")
+    return f"{'; '.join(causes)}."
+
+
+def _cure(refused: Sequence[Trial]) -> str:
+    """Return what to do about the first trial that needs more than another attempt."""
+    for trial in refused:
+        if trial.failure is Failure.CREDENTIALS:
+            return f"Correct them, then run {trial.cure}. See docs/credentials.md."
+    for trial in refused:
+        if trial.failure is Failure.REFUSED:
+            return f"See {trial.cure}."
+    return "Run the command again later. See what is wrong: room-reports doctor"

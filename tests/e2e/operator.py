@@ -25,8 +25,6 @@ from tests.e2e.deployed import settings, simulation
 ROOT = Path(__file__).parents[2]
 _SECONDS = 120.0
 _TERMINAL_SECONDS = 30.0
-_RENAMED = {"notificationendpoint": "endpoint"}
-"""Options of the AWS CLI whose names are not those of the API."""
 _SOURCES = (ROOT, ROOT / "layers" / "room_reports", ROOT / "command")
 
 
@@ -84,6 +82,7 @@ class Operator:
             f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m room_reports_command "$@"\n'
         )
         script.chmod(0o700)
+        script.with_name("aws").symlink_to(ROOT / ".venvs/awscli/bin/aws")
         self.environment = {
             "PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(folder),
@@ -203,34 +202,3 @@ class Operator:
             boto3.Session(aws.access_key_id, aws.secret_access_key, region_name=aws.region),
             aws.endpoint_url,
         )
-
-    def aws(self, command: str) -> None:
-        """Carry out a command of the AWS CLI with the same API call, by the API's own model."""
-        program, service, operation, *options = shlex.split(command)
-        assert program == "aws", command
-        client: Any = boto3.client(  # type: ignore[call-overload]  # a name from a text
-            service.replace("s3api", "s3"),
-            endpoint_url=self.stack.aws.endpoint_url,
-            aws_access_key_id=self.stack.aws.access_key_id,
-            aws_secret_access_key=self.stack.aws.secret_access_key,
-            region_name=self.stack.aws.region,
-        )
-        method = operation.replace("-", "_")
-        members = client.meta.service_model.operation_model(
-            client.meta.method_to_api_mapping[method]
-        ).input_shape.members
-        names = {name.lower(): name for name in members}
-        given = {}
-        for option, text in zip(options[::2], options[1::2], strict=True):
-            word = option.removeprefix("--").replace("-", "")
-            name = names[_RENAMED.get(word, word)]
-            given[name] = _value(members[name], text)
-        getattr(client, method)(**given)
-
-
-def _value(shape: Any, text: str) -> Any:
-    """Return an option's value in the AWS CLI's shorthand: ``A=1,B=2`` for a structure."""
-    if shape.type_name != "structure":
-        return text
-    pairs = dict(pair.split("=") for pair in text.split(","))
-    return {name: {"true": True, "false": False}.get(value, value) for name, value in pairs.items()}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +18,11 @@ from room_reports_command.doctor.check import Result, State, carry_out
 from room_reports_command.doctor.examination import Examination
 from tests.e2e.deployed import settings, simulation
 from tests.e2e.operator import Operator
+from tests.support.s3.server import S3Server
 
 pytestmark = pytest.mark.e2e
 
+ROOT = Path(__file__).parents[2]
 KEY_FIELDS = ("partner_id", "app_token_id", "app_token")
 ONLY_ON_AWS = {
     "views",
@@ -170,15 +173,42 @@ def unsubscribed(operator: Operator) -> Iterator[None]:
 
 
 @contextmanager
-def reserved_concurrency(operator: Operator) -> Iterator[None]:
+def unconfirmed(operator: Operator) -> Iterator[Mapping[str, str]]:
+    """Subscribe an address that has to confirm it: the local AWS asks no email address for that."""
     stack = operator.deployed()
-    limit = stack.functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
-    name = stack.resources["Downloads"]
-    stack.functions.put_function_concurrency(
-        FunctionName=name, ReservedConcurrentExecutions=limit - 5
-    )
-    yield
-    stack.functions.delete_function_concurrency(FunctionName=name)
+    address, topic = "http://127.0.0.1:9/alarms", stack.resources["AlarmTopic"]
+    stack.topics.subscribe(TopicArn=topic, Protocol="http", Endpoint=address)
+    yield {"AlarmEmail": address}
+    (subscription,) = [
+        each["SubscriptionArn"]
+        for each in stack.topics.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        if each["Endpoint"] == address
+    ]
+    stack.topics.unsubscribe(SubscriptionArn=subscription)
+
+
+def left_invocations(
+    left: int, **variables: str
+) -> Callable[[Operator], AbstractContextManager[None]]:
+    """Reserve invocations at once for another function, and change the exporter's settings.
+
+    Args:
+        left: How many others can use.
+    """
+
+    @contextmanager
+    def make(operator: Operator) -> Iterator[None]:
+        stack = operator.deployed()
+        limit = stack.functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+        name = stack.resources["Downloads"]
+        stack.functions.put_function_concurrency(
+            FunctionName=name, ReservedConcurrentExecutions=limit - left
+        )
+        with settings(operator.stack, **variables):
+            yield
+        stack.functions.delete_function_concurrency(FunctionName=name)
+
+    return make
 
 
 @contextmanager
@@ -317,6 +347,76 @@ def week_long_links(operator: Operator) -> Iterator[None]:
     s3.delete_bucket_policy(Bucket=bucket)
 
 
+def without_statement(
+    role: str, policy: str, sid: str
+) -> Callable[[Operator], AbstractContextManager[None]]:
+    """Take a statement from an inline policy of a role.
+
+    Args:
+        role: Its name in the template.
+    """
+
+    @contextmanager
+    def make(operator: Operator) -> Iterator[None]:
+        iam, name = operator.deployed().iam, operator.deployed().resources[role]
+        before: Any = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        statements = [each for each in before["Statement"] if each["Sid"] != sid]
+        assert len(statements) < len(before["Statement"])
+        if statements:
+            changed = json.dumps({**before, "Statement": statements})
+            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=changed)
+        else:
+            iam.delete_role_policy(RoleName=name, PolicyName=policy)
+        yield
+        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(before))
+
+    return make
+
+
+@contextmanager
+def no_presigner(operator: Operator) -> Iterator[None]:
+    """Let the API's function not assume the presigner role, from a cold start on."""
+    refuse = without_statement("DownloadsRole", "presign", "AssumePresignerRole")
+    with refuse(operator), downloads(COLD_START="1")(operator):
+        yield
+
+
+def key_of(day: str) -> str:
+    return f"attendees/granularity=day/region=us/dt={day}/attendees_us_{day}.csv"
+
+
+def other_s3(
+    fault: Callable[[S3Server, str], str | None] = lambda _server, _method: None,
+) -> Callable[[Operator], AbstractContextManager[None]]:
+    """Give the API another S3, with one file, which does not look at signatures.
+
+    Args:
+        fault: Returns the error of a request, by its method.
+    """
+
+    @contextmanager
+    def make(operator: Operator) -> Iterator[None]:
+        s3, bucket = operator.stack.aws.s3, operator.stack.bucket
+        found = s3.get_object(Bucket=bucket, Key=key_of("2026-03-02"))
+        recent = f"{(datetime.now(UTC) - timedelta(days=1)).date()}"
+        with S3Server(time.time) as server:
+            server.store.put(key_of(recent), found["Body"].read(), found["Metadata"], {})
+            server.fault = lambda method, _key: fault(server, method)
+            with downloads(AWS_ENDPOINT_URL_S3=server.url)(operator):
+                yield
+
+    return make
+
+
+def refuses_links(_server: S3Server, method: str) -> str | None:
+    return "AccessDenied" if method == "GET" else None
+
+
+def refuses_a_second_look(server: S3Server, method: str) -> str | None:
+    looks = [each for each, _ in server.requests if each == "HEAD"]
+    return "AccessDenied" if method == "HEAD" and len(looks) > 1 else None
+
+
 def left_object(key: str) -> Callable[[Operator], AbstractContextManager[None]]:
     """Leave an object in the bucket."""
 
@@ -344,20 +444,6 @@ def bucket_cors(*origins: str) -> Callable[[Operator], AbstractContextManager[No
         s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
 
     return make
-
-
-@contextmanager
-def presigner_may_not_list(operator: Operator) -> Iterator[None]:
-    iam, role = operator.deployed().iam, operator.deployed().resources["PresignerRole"]
-    before: Any = iam.get_role_policy(RoleName=role, PolicyName="read")["PolicyDocument"]
-    statements = [
-        each for each in before["Statement"] if each["Sid"] != "LearnThatAReportIsMissing"
-    ]
-    assert len(statements) < len(before["Statement"])
-    changed = json.dumps({**before, "Statement": statements})
-    iam.put_role_policy(RoleName=role, PolicyName="read", PolicyDocument=changed)
-    yield
-    iam.put_role_policy(RoleName=role, PolicyName="read", PolicyDocument=json.dumps(before))
 
 
 @contextmanager
@@ -416,7 +502,11 @@ FAULTS = {
     "last-run": Fault(nothing, "the last scheduled run was", later=timedelta(days=3)),
     "alarms": Fault(raised_alarm, "a test"),
     "alarm-email": Fault(unsubscribed, "is not subscribed"),
-    "lambda-concurrency": Fault(reserved_concurrency, "5 of"),
+    "alarm-email/not confirmed": Fault(unconfirmed, "has not confirmed the subscription"),
+    "lambda-concurrency": Fault(left_invocations(14), "14 of"),
+    "lambda-concurrency/backfill": Fault(
+        left_invocations(100, CONCURRENCY="1", BACKFILL_CONCURRENCY="100"), "211 are needed"
+    ),
     "bucket-policy": Fault(nothing, "no policy", local=False),
     "versioning": Fault(suspended_versions, "suspended"),
     "public-access": Fault(no_public_access_block, "BlockPublicAcls"),
@@ -437,13 +527,19 @@ FAULTS = {
     "missing-key": Fault(downloads(BUCKET_NAME="no-such-bucket"), "and not 404 not_exported"),
     "gateway-responses": Fault(other_refusal, "no JSON error"),
     "presigned-link": Fault(damaged_file, "does not have its SHA-256"),
+    "presigned-link/no presigner": Fault(no_presigner, "the listing responds with"),
+    "presigned-link/no link": Fault(other_s3(refuses_a_second_look), "and not with a link to"),
+    "presigned-link/refused": Fault(other_s3(refuses_links), "refuses a new link with 403"),
+    "presigned-link/changed": Fault(other_s3(), "a changed link gets 200 and not 403"),
     "cors": Fault(downloads(CORS_ORIGIN=""), "allows the origin of no site"),
     "link-age": Fault(nothing, "allows links of any age", local=False),
     "link-age/a week": Fault(week_long_links, "links of up to 604800 s", local=False),
     "quarantine": Fault(left_object("quarantine/dt=2026-03-02/r/a.json"), "1 response of"),
     "notifications": Fault(left_object("state/unsent/r.json"), "all those of 1 run, since"),
     "reference-data": Fault(left_object("reference/rosters/a.csv"), "The header is [1]."),
-    "missing-key/presigner": Fault(presigner_may_not_list, "a link gets 403"),
+    "missing-key/presigner": Fault(
+        without_statement("PresignerRole", "read", "LearnThatAReportIsMissing"), "a link gets 403"
+    ),
     "bucket-cors": Fault(bucket_cors("https://other.example"), "does not allow"),
     "bucket-cors/any page": Fault(bucket_cors("*"), "allows https://example.com"),
     "modified-time": Fault(nothing, "$file_modified_time", local=False),
@@ -480,50 +576,100 @@ def test_a_healthy_stack_has_no_finding(operator: Operator) -> None:
 
 
 def test_doctor_leaves_nothing_behind(operator: Operator) -> None:
-    before = operator.stack.versions()
-    examine(operator, "conditional-copy", FAULTS["conditional-copy"])
-    examine(operator, "missing-key")
-    assert operator.stack.versions() == before
+    """Carry out every check, also those that only the real AWS can tell."""
+    stack = operator.deployed()
+
+    def kept() -> list[str]:
+        pages = stack.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=stack.resources["QueryResults"]
+        )
+        return [item["Key"] for page in pages for item in page.get("Contents", ())]
+
+    def queries() -> int:
+        group = stack.outputs["AthenaWorkgroup"]
+        pages = stack.athena.get_paginator("list_query_executions").paginate(WorkGroup=group)
+        return sum(len(page["QueryExecutionIds"]) for page in pages)
+
+    before = operator.stack.versions(), kept(), queries()
+    examination = Examination(stack, local=False)
+    results = {check.name: carry_out(check, examination) for check in CHECKS}
+    assert examination.query("SELECT 1").rows == [["1"]]
+    assert "bytes scanned" in results["partition-pruning"][0].found
+    assert queries() > before[2] + 2
+    assert (operator.stack.versions(), kept()) == before[:2]
+
+
+def is_tested(name: str, cure: str) -> bool:
+    """Return whether a cure is a page that exists, or a command that a test runs."""
+    if cure.startswith("docs/"):
+        return (ROOT / cure.partition("#")[0]).exists()
+    return (
+        (cure.startswith("aws ") and name in CURED_BY_AWS)
+        or (cure.startswith("aws service-quotas ") and check_of(name) == "lambda-concurrency")
+        or (cure.startswith("room-reports secret set") and name in {"secret", "kaltura-session"})
+        or (cure == "sam build && sam deploy --config-file deploy.toml" and name == "deployed")
+        or cure.startswith("Open the link in the email that AWS has sent to ")
+    )
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found_and_only_while_it_is_there(operator: Operator, name: str) -> None:
     fault = FAULTS[name]
     with fault.make(operator) as parameters:
-        found = findings(examine(operator, name, fault, parameters))
-    assert found
-    assert all(each.meaning and each.cure for each in found)
+        results = examine(operator, name, fault, parameters)
+    found = findings(results)
+    assert found, results
+    assert all(each.meaning for each in found)
+    assert all(is_tested(name, each.cure) for each in found), found
     assert any(fault.found in each.found for each in found), found
     assert findings(examine(operator, name)) == []
 
 
-def cure(name: str) -> str:
-    return str(named(name).cure)
+CURED_BY_AWS = ("rule-enabled", "alarm-email", "versioning", "public-access", "unfinished-uploads")
 
 
-AWS_CURES = [name for name in FAULTS if cure(name).startswith("aws ")] + ["unfinished-uploads"]
-NOT_ON_A_LOCAL_AWS = {"lambda-concurrency": "service-quotas"}
-
-
-@pytest.mark.parametrize("name", [name for name in AWS_CURES if name not in NOT_ON_A_LOCAL_AWS])
-def test_a_command_of_aws_cures(operator: Operator, name: str) -> None:
+@pytest.mark.parametrize("name", CURED_BY_AWS)
+def test_a_command_of_the_aws_cli_cures(operator: Operator, name: str) -> None:
     fault = FAULTS[name]
     with fault.make(operator):
         for each in findings(examine(operator, name, fault)):
-            operator.aws(each.cure)
+            assert each.cure.startswith("aws ")
+            ran = operator.shell(each.cure)
+            assert ran.code == 0, ran.err
         assert findings(examine(operator, name, fault)) == []
 
 
-@pytest.mark.parametrize("name", ["secret", "kaltura-session"])
-def test_setting_the_secret_cures(operator: Operator, name: str) -> None:
-    """Type the credentials of the region on a terminal, as an operator does."""
-    assert cure(name) == "room-reports secret set"
-    entry = operator.stack.kaltura.secret["eu"]
-    typed = [("Form", "app-token\r"), *((field, f"{entry[field]}\r") for field in KEY_FIELDS)]
+@pytest.mark.parametrize(("added", "taken"), [("", True), (" --no-such-option 1", False)])
+def test_the_aws_cli_takes_the_command_for_a_quota(
+    operator: Operator, added: str, taken: bool
+) -> None:
+    """Let the CLI check the command without a request: a local AWS has no quotas."""
+    command = next(check.cure for check in CHECKS if check.name == "lambda-concurrency")
+    ran = operator.shell(f"{command}{added} --generate-cli-skeleton output")
+    assert (ran.code == 0, "RequestedQuota" in ran.out) == (taken, taken), ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "regions"), [("secret", ["us", "eu"]), ("kaltura-session", ["eu"])]
+)
+def test_setting_the_secret_cures(operator: Operator, name: str, regions: list[str]) -> None:
+    """Run the cure on a terminal, and type the credentials, as an operator does."""
+    secret = operator.stack.kaltura.secret
+    typed = [
+        line
+        for region in regions
+        for line in (
+            ("Form", "app-token\r"),
+            *((field, f"{secret[region][field]}\r") for field in KEY_FIELDS),
+        )
+    ]
     with FAULTS[name].make(operator):
-        code, shown = operator.type(["secret", "set", "--regions", "eu"], typed)
+        (found,) = findings(examine(operator, name))
+        program, *arguments = found.cure.split()
+        assert program == "room-reports"
+        code, shown = operator.type(arguments, typed)
         assert (code, "was saved" in shown) == (0, True), shown
-        assert str(entry["app_token"]) not in shown
+        assert not any(str(secret[region]["app_token"]) in shown for region in regions)
         assert findings(examine(operator, name)) == []
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 import requests
 
+from tests.e2e.deployed import simulation
 from tests.e2e.operator import Operator
 
 pytestmark = pytest.mark.e2e
@@ -34,7 +35,42 @@ def test_what_does_not_work_is_not_saved(operator: Operator) -> None:
     assert ran.code == 4
     assert saved(operator) == before
     assert "not-the-secret" not in ran.out + ran.err
-    assert "not saved" in ran.err
+    assert "not saved: Kaltura in eu did not accept the credentials." in ran.err
+    assert "room-reports secret set --regions eu" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause", "cure"),
+    [
+        (
+            {"kind": "http_status", "status": 503, "service": None},
+            "Kaltura in eu could not be asked whether it accepts the credentials.",
+            "Run the command again later.",
+        ),
+        (
+            {"kind": "api_error", "code": "REPORT_NOT_FOUND", "report": 6001},
+            "Kaltura in eu refused a request.",
+            "docs/operating.md#error-messages",
+        ),
+    ],
+)
+def test_right_credentials_are_not_blamed(
+    operator: Operator, fault: dict[str, object], cause: str, cure: str
+) -> None:
+    before = saved(operator)
+    entry = json.dumps({"eu": operator.stack.kaltura.secret["eu"]})
+    simulation(operator.stack, "eu", "faults", "POST", [{"times": None, **fault}])
+    try:
+        ran = operator.run("secret", "set", "--regions", "eu", "--file", "-", stdin=entry)
+        checked = operator.run("secret", "check")
+    finally:
+        simulation(operator.stack, "eu", "faults", "DELETE")
+    assert (ran.code, checked.code) == (4, 4)
+    assert f"The secret was not saved: {cause}" in ran.err
+    assert f"Error: {cause}" in checked.err
+    assert cure in ran.err
+    assert cure in checked.err
+    assert saved(operator) == before
 
 
 def test_one_region_leaves_the_others(operator: Operator) -> None:

@@ -1,15 +1,23 @@
-"""The package that pipx installs: it has the command and the library, and all that they need."""
+"""The package that pipx installs: it has the command and the library, and all that they need.
+
+With INSTALL=1, pipx and uv really install it, which downloads what it needs.
+"""
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+INSTALLS = pytest.mark.skipif(
+    not os.environ.get("INSTALL"), reason="downloads packages: set INSTALL=1"
+)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -57,6 +65,76 @@ def test_the_installed_command_starts(wheel: Path, tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran.stderr
     assert "backfill" in ran.stdout
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Return a copy of the files that Git tracks, as an operator has them."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True)
+    folder = tmp_path / "checkout"
+    for name in listed.stdout.decode().rstrip("\0").split("\0"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def works(command: Sequence[Path | str], folder: Path) -> None:
+    """Check that a command is the one of this checkout, and gets as far as calling AWS."""
+    environment = {
+        **own_environment(),
+        "HOME": str(folder),
+        "AWS_REGION": "us-east-1",
+        "AWS_MAX_ATTEMPTS": "1",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    }
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*command, *arguments],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    version = run("--version")
+    assert (version.returncode, version.stdout.strip()) == (0, PROJECT["project"]["version"]), (
+        version.stderr
+    )
+    status = run("status")
+    assert (status.returncode, status.stdout) == (3, "")
+    assert "AWS cannot be used" in status.stderr
+
+
+def own_environment() -> dict[str, str]:
+    """Return this environment without what would make this checkout visible."""
+    kept = {"PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME"}
+    return {name: value for name, value in os.environ.items() if name not in kept}
+
+
+@INSTALLS
+def test_pipx_installs_a_command_that_works(checkout: Path, tmp_path: Path) -> None:
+    bin_folder = tmp_path / "bin"
+    subprocess.run(
+        [ROOT / ".venvs/pipx/bin/pipx", "install", "."],
+        cwd=checkout,
+        env={
+            **own_environment(),
+            "PIPX_HOME": str(tmp_path / "pipx"),
+            "PIPX_BIN_DIR": str(bin_folder),
+            "PIPX_DEFAULT_PYTHON": sys.executable,
+        },
+        check=True,
+    )
+    works([bin_folder / "room-reports"], tmp_path)
+
+
+@INSTALLS
+def test_uv_runs_a_command_that_works(checkout: Path) -> None:
+    works([ROOT / ".venvs/uv/bin/uv", "run", "--quiet", "room-reports"], checkout)
 
 
 def test_the_package_needs_what_the_groups_say() -> None:

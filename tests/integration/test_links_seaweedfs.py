@@ -1,23 +1,19 @@
 """Presigned links, checked by SeaweedFS, another implementation of S3."""
 
 import gzip
-import json
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-import boto3
 import pytest
 import requests
-from botocore.exceptions import BotoCoreError, ClientError
 
-from local.stack.process import free_port, start, wait_until
-from room_reports.api.presign import S3_CONFIG, ObjectVersion, Presigner
+from room_reports.api.presign import ObjectVersion, Presigner
 from room_reports.aws.clients import StsCredentials
+from tests.support.seaweedfs import s3_client, seaweedfs
 from tests.support.world import export_key
 
 ROOT = Path(__file__).parents[2]
@@ -32,56 +28,9 @@ TTL = timedelta(seconds=60)
 @pytest.fixture(scope="module")
 def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Return the version of each object in a server where ``reader`` may only read reports."""
-    directory = tmp_path_factory.mktemp("seaweedfs")
-    identities = [
-        {
-            "name": name,
-            "credentials": [{"accessKey": name, "secretKey": f"{name}-secret"}],
-            "actions": actions,
-        }
-        for name, actions in (
-            ("writer", ["Admin"]),
-            ("reader", [f"Read:{BUCKET}/attendees/*"]),
-        )
-    ]
-    config = directory / "s3.json"
-    config.write_text(json.dumps({"identities": identities}))
-    ports = {name: free_port() for name in ("master", "volume", "filer", "s3")}
-    grpc = {name: free_port() for name in ports}
-    log = directory / "weed.log"
-    process = start(
-        [
-            *(ROOT / ".venvs/dev/bin/weed", "server", f"-dir={directory}", "-s3"),
-            *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config}"),
-            *(f"-{name}.port={port}" for name, port in ports.items()),
-            *(f"-{name}.port.grpc={port}" for name, port in grpc.items()),
-            *("-master.telemetry=false", "-master.electionTimeout=1s", "-volume.preStopSeconds=0"),
-            *("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", "-volume.max=4"),
-        ],
-        {"HOME": str(directory)},
-        log,
-        directory,
-    )
-    endpoint = f"http://127.0.0.1:{ports['s3']}"
-    writer = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="writer",
-        aws_secret_access_key="writer-secret",
-        config=S3_CONFIG,
-    )
-
-    def ready() -> bool:
-        with suppress(ClientError, BotoCoreError):
-            with suppress(writer.exceptions.BucketAlreadyExists):
-                writer.create_bucket(Bucket=BUCKET)
-            writer.put_object(Bucket=BUCKET, Key="ready", Body=b"x")
-            return True
-        return False
-
-    try:
-        wait_until(ready, process, log, 30)
+    actions = {"writer": ["Admin"], "reader": [f"Read:{BUCKET}/attendees/*"]}
+    with seaweedfs(tmp_path_factory.mktemp("seaweedfs"), BUCKET, actions) as endpoint:
+        writer = s3_client(endpoint, "writer")
         writer.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         put = partial(writer.put_object, Bucket=BUCKET, ContentType="text/csv; charset=utf-8")
         found = {key: put(Key=key, Body=CSV)["VersionId"] for key in (KEY, FOREIGN)}
@@ -90,8 +39,6 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
         found[f"{KEY}.gz"] = zipped["VersionId"]
         found["endpoint"] = endpoint
         yield found
-    finally:
-        process.stop()
 
 
 @pytest.fixture

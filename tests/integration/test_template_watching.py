@@ -75,6 +75,12 @@ def test_every_metric_of_the_dashboard_is_emitted(
     assert {name for names in emitted.values() for name in names} <= shown
 
 
+def test_every_metric_names_its_stack(emitted: Emitted) -> None:
+    """Two stacks in an account do not share one; docs/provider.md relies on it."""
+    assert len(emitted) > 3
+    assert all("service" in dimensions for _, dimensions in emitted)
+
+
 def test_the_widgets_do_not_overlap(dashboard: dict[str, Any]) -> None:
     places = [
         (x, y)

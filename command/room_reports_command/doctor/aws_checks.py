@@ -12,6 +12,7 @@ from room_reports_command.doctor.check import Area, Check, Outcome, finding, not
 from room_reports_command.doctor.examination import PREFIX, Examination
 from room_reports_command.doctor.link_checks import error_code, headers_with_key, request
 from room_reports_command.doctor.permissions import denied_actions, partition, role_arn
+from room_reports_command.errors import CommandError
 
 _CONFLICTS = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
 _WRONG_ETAG = '"00000000000000000000000000000000"'
@@ -27,10 +28,16 @@ def _temporary_object(given: Examination) -> Iterator[tuple[str, str]]:
     try:
         yield key, etag
     finally:
-        pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key)
-        for page in pages:
-            for each in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]:
-                s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
+        try:
+            pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key)
+            for page in pages:
+                for each in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]:
+                    s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
+        except ClientError as error:
+            code = error.response["Error"].get("Code")
+            raise CommandError(
+                f"{key} is left in the bucket, S3 does not remove it: {code}"
+            ) from error
 
 
 def _conditional_copy(given: Examination) -> Iterator[Outcome]:
@@ -53,16 +60,16 @@ def _conditional_copy(given: Examination) -> Iterator[Outcome]:
 
     with _temporary_object(given) as (key, etag):
         right, wrong = copy(key, etag), copy(key, _WRONG_ETAG)
-    if right != "copied":
-        yield finding(f"S3 refuses a copy with the right If-Match: {right}")
-    elif wrong not in _CONFLICTS:
-        yield finding(f"S3 does not refuse a copy with a wrong If-Match: {wrong}")
-    else:
-        yield ok("with your credentials: a wrong If-Match is refused, the right one is not")
-    yield _exporter_may_copy(given)
+        # Before the object is removed, which can fail.
+        if right != "copied":
+            yield finding(f"S3 refuses a copy with the right If-Match: {right}")
+        elif wrong not in _CONFLICTS:
+            yield finding(f"S3 does not refuse a copy with a wrong If-Match: {wrong}")
+        else:
+            yield ok("with your credentials: a wrong If-Match is refused, the right one is not")
 
 
-def _exporter_may_copy(given: Examination) -> Outcome:
+def _exporter_may_copy(given: Examination) -> Iterator[Outcome]:
     """Return whether the exporter's role may do both halves of a copy, as IAM evaluates it."""
     report = given.stack.settings.reports[0].slug
     denied = denied_actions(
@@ -72,12 +79,13 @@ def _exporter_may_copy(given: Examination) -> Outcome:
         f"arn:{partition(given)}:s3:::{given.bucket}/{report}/granularity=day/doctor",
     )
     if denied:
-        return finding(
+        yield finding(
             f"its policies deny {', '.join(denied)}",
             "the exporter's role",
             "docs/first-deployment.md#changed-outside-the-stack",
         )
-    return ok("its policies allow it, as IAM simulates them", "the exporter's role")
+    else:
+        yield ok("its policies allow it, as IAM simulates them", "the exporter's role")
 
 
 def _missing_key(given: Examination) -> Iterator[Outcome]:
@@ -93,12 +101,10 @@ def _missing_key(given: Examination) -> Iterator[Outcome]:
         yield not_checked("your AWS role may not list the bucket, so that S3 responds with 403")
     else:
         yield finding(f"S3 responds with {code} and not with 404")
-    yield _missing_file(given)
-    yield _presigner_may_learn(given)
 
 
-def _missing_file(given: Examination) -> Outcome:
-    """Return what the API says about a file that does not exist, with the roles of its function.
+def _missing_file(given: Examination) -> Iterator[Outcome]:
+    """Yield what the API says about a file that does not exist, with the roles of its function.
 
     The exporter's role is not tried: it lists a key before it reads it. Nor does the API read a key
     that it has not listed, so that the presigner's permission is looked at by itself.
@@ -109,9 +115,11 @@ def _missing_file(given: Examination) -> Outcome:
     first = stack.parameters.get("StartDate", "2020-01-01")
     series = Series(reports[0].slug, region, Granularity.DAY)
     if stack.parameters.get("ApiAuthorization", "key") != "key":
-        return not_checked("the API is called with an IAM signature", subject)
+        yield not_checked("the API is called with an IAM signature", subject)
+        return
     if any(stack.bucket.exports(series, first, first)):
-        return not_checked(f"{first} has been exported", subject)
+        yield not_checked(f"{first} has been exported", subject)
+        return
     response = request(
         "GET",
         f"{stack.api_url}/exports/{series.slug}/{region}/day/{first}",
@@ -119,12 +127,13 @@ def _missing_file(given: Examination) -> Outcome:
     )
     text = f"{response.status_code} {error_code(response)}"
     if text == "404 not_exported":
-        return ok(f"a day without a file gets {text}", subject)
-    return finding(f"a day without a file gets {text} and not 404 not_exported", subject)
+        yield ok(f"a day without a file gets {text}", subject)
+    else:
+        yield finding(f"a day without a file gets {text} and not 404 not_exported", subject)
 
 
-def _presigner_may_learn(given: Examination) -> Outcome:
-    """Return whether S3 tells the holder of a link that its file does not exist any more."""
+def _presigner_may_learn(given: Examination) -> Iterator[Outcome]:
+    """Yield whether S3 tells the holder of a link that its file does not exist any more."""
     subject = "the presigner's role"
     denied = denied_actions(
         given,
@@ -134,8 +143,9 @@ def _presigner_may_learn(given: Examination) -> Outcome:
         f"arn:{partition(given)}:s3:::{given.bucket}",
     )
     if denied:
-        return finding("its policies deny s3:ListBucket to a read: a link gets 403", subject)
-    return ok("its policies allow s3:ListBucket to a read, as IAM simulates them: 404", subject)
+        yield finding("its policies deny s3:ListBucket to a read: a link gets 403", subject)
+    else:
+        yield ok("its policies allow s3:ListBucket to a read, as IAM simulates them: 404", subject)
 
 
 CHECKS = (
@@ -147,6 +157,7 @@ CHECKS = (
         "docs/first-deployment.md#conditional-copy",
         _conditional_copy,
         not_local="it ignores If-Match on a copy",
+        also=(_exporter_may_copy,),
     ),
     Check(
         "missing-key",
@@ -155,5 +166,6 @@ CHECKS = (
         "A missing file is taken for an error of S3.",
         "docs/first-deployment.md#missing-key",
         _missing_key,
+        also=(_missing_file, _presigner_may_learn),
     ),
 )

@@ -1,8 +1,10 @@
 """The checks of the backfill's state machine, as the real Step Functions runs it."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from room_reports.backfill.store import PREFIX
 from room_reports_command.doctor.check import Area, Check, Outcome, finding, not_checked, ok
 from room_reports_command.doctor.examination import Examination
 
@@ -45,24 +47,37 @@ def _children(given: Examination) -> Iterator[Outcome]:
         if runs:
             run = machines.describe_map_run(mapRunArn=runs[0]["mapRunArn"])
             yield judge_children(
-                execution["name"], run["maxConcurrency"], given.stack.backfill_concurrency
+                execution["name"], run["maxConcurrency"], _planned(given, execution["name"])
             )
             return
     if not error.startswith(_OF_STEP_FUNCTIONS):
         yield not_checked("no backfill has had anything to export yet")
 
 
-def judge_children(execution: str, at_once: int, limit: int) -> Outcome:
-    """Return whether the number of child workflows was limited as the definition asks.
+def _planned(given: Examination, execution: str) -> int | None:
+    """Return how many child workflows at once an execution was planned with, if that is kept.
+
+    The parameters may have been changed since.
+    """
+    found = given.stack.bucket.read_small(f"{PREFIX}{execution}/request.json")
+    return int(json.loads(found.text)["children"]) if found else None
+
+
+def judge_children(execution: str, at_once: int, planned: int | None) -> Outcome:
+    """Return whether the number of child workflows was limited as the backfill planned it.
 
     Args:
-        at_once: Child workflows at once; 0 means that Step Functions does not limit them.
-        limit: Requests at once for a region. A child workflow makes one or more of them.
+        at_once: Child workflows of a region at once; 0 means that Step Functions does not limit
+            them.
+        planned: How many of them make no more requests than BackfillConcurrency allowed; None if
+            that is not known.
     """
     text = f"{execution} ran {at_once or 'any number of'} child workflows of a region at once"
-    if 1 <= at_once <= limit:
+    if planned is None:
+        return not_checked(f"{text}; its request.json is not in the bucket any more")
+    if at_once == planned:
         return ok(text)
-    return finding(f"{text}, and BackfillConcurrency is {limit}")
+    return finding(f"{text}, and planned {planned}")
 
 
 def _machine(given: Examination) -> str:
@@ -83,7 +98,7 @@ CHECKS = (
     Check(
         "child-workflows",
         Area.AWS,
-        "A backfill ran its child workflows, no more at once than BackfillConcurrency.",
+        "A backfill ran its child workflows, as many at once as it planned for a region.",
         "Backfills fail, or make more requests to Kaltura than they may.",
         "docs/first-deployment.md#child-workflows",
         _children,

@@ -1,8 +1,10 @@
-"""A check of a deployed stack: data and one function."""
+"""A check of a deployed stack: data and its functions."""
 
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -13,6 +15,9 @@ from room_reports_command.errors import CommandError
 
 if TYPE_CHECKING:
     from room_reports_command.doctor.examination import Examination
+
+Part = Callable[["Examination"], Iterable["Outcome"]]
+"""A function that looks at something and yields what it found."""
 
 
 class Area(StrEnum):
@@ -57,9 +62,11 @@ class Check:
     """What a finding means."""
     cure: str
     """One command, or the page to read. ``<bucket>`` and other names are replaced."""
-    run: Callable[["Examination"], Iterable[Outcome]]
+    run: Part
     not_local: str = ""
     """Why a local AWS cannot tell; empty if it can."""
+    also: tuple[Part, ...] = ()
+    """Other parts of the check, which are carried out even if one before them could not be."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +110,13 @@ def not_checked(reason: str, subject: str = "") -> Outcome:
 
 
 def carry_out(check: Check, examination: "Examination") -> list[Result]:
-    """Return the results of a check; it never raises because of what it finds."""
+    """Return the results of a check; whatever happens becomes one of them."""
     if check.not_local and examination.local:
         outcomes = [not_checked(f"this is a local stack: {check.not_local}")]
     else:
-        outcomes = _outcomes(check, examination)
+        outcomes = [
+            outcome for part in (check.run, *check.also) for outcome in _outcomes(part, examination)
+        ]
     return [
         Result(
             check=check.name,
@@ -124,18 +133,37 @@ def carry_out(check: Check, examination: "Examination") -> list[Result]:
     ]
 
 
-def _outcomes(check: Check, examination: "Examination") -> list[Outcome]:
+def _outcomes(part: Part, examination: "Examination") -> list[Outcome]:
+    """Return what a part of a check found, also what it found before an error ended it."""
+    outcomes: list[Outcome] = []
     try:
-        return list(check.run(examination))
-    except ClientError as error:
-        return [not_checked(_refusal(error))]
-    except BotoCoreError as error:
-        return [not_checked(f"AWS did not respond: {type(error).__name__}")]
-    except requests.RequestException as error:
-        # Only the type: the text can contain a presigned link.
-        return [finding(f"no HTTP response: {type(error).__name__}")]
-    except (CommandError, RoomReportsError) as error:
-        return [not_checked(str(error))]
+        # One by one, because a list() would lose them.
+        for outcome in part(examination):
+            outcomes.append(outcome)  # noqa: PERF402
+    except Exception as error:  # noqa: BLE001 - a defect in one check must not hide the others
+        outcomes.append(_of_error(error))
+    return outcomes
+
+
+def _of_error(error: Exception) -> Outcome:
+    match error:
+        case ClientError():
+            return not_checked(_refusal(error))
+        case BotoCoreError():
+            return not_checked(f"AWS did not respond: {type(error).__name__}")
+        case requests.JSONDecodeError():
+            return finding("the HTTP response is not JSON")
+        case requests.RequestException():
+            # Only the type: the text can contain a presigned link.
+            return finding(f"no HTTP response: {type(error).__name__}")
+        case CommandError() | RoomReportsError():
+            return not_checked(str(error))
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return not_checked(
+        # Without the text, which can contain anything.
+        f"the check has a defect: {type(error).__name__} in {Path(place.filename).name}, "
+        f"line {place.lineno}; report it with the output of room-reports doctor --json"
+    )
 
 
 def _refusal(error: ClientError) -> str:

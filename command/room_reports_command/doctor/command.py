@@ -60,7 +60,8 @@ def doctor(
 ) -> None:
     """Check the stack, Kaltura, and what only the real AWS can tell; say how to cure findings.
 
-    Writes only under doctor/ in the bucket, and removes it. Exit code 1: there is a finding.
+    Writes under doctor/ in the bucket, and results of Athena's queries, and removes both. Exit
+    code 1: there is a finding.
     """
     output = context.output
     chosen = _chosen(only)

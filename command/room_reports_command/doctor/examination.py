@@ -17,7 +17,10 @@ from room_reports_command.stack import DeployedStack
 _QUERY_SECONDS = 120.0
 _RUNS_READ = 60
 PREFIX = "doctor/"
-"""The only prefix of the bucket that the checks write to; they leave nothing there."""
+"""The only prefix of the bucket that the checks write to; they leave nothing there.
+
+Athena writes the results of queries into another bucket, from which they are removed, too.
+"""
 
 
 class Examination:

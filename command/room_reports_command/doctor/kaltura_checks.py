@@ -66,7 +66,7 @@ def _kaltura_session(given: Examination) -> Iterator[Outcome]:
         try:
             yield ok(f"{account.form} of partner {account.partner_id}: {account.role()}", name)
         except KalturaError as error:
-            yield finding(str(error), name, cure_of(error))
+            yield finding(str(error), name, cure_of(error, name))
     if not given.accounts:
         yield not_checked(_WRONG_SECRET)
 
@@ -77,7 +77,7 @@ def _reports(given: Examination) -> Iterator[Outcome]:
         try:
             rows = account.rows(report, end - _NARROW, end)
         except KalturaError as error:
-            yield finding(str(error), subject, cure_of(error))
+            yield finding(str(error), subject, cure_of(error, account.region.name))
         else:
             yield ok(f"{counted(rows, 'row')} in the last full hour", subject)
     if not given.accounts:

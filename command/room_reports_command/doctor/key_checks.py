@@ -20,13 +20,19 @@ _ALARMS = "cloudwatch.amazonaws.com"
 _ALARM_ACTIONS = {"kms:Decrypt", "kms:GenerateDataKey*"}
 
 
-def _key(given: Examination) -> Iterator[Outcome]:
-    key = given.stack.parameters.get("KmsKeyArn", "")
+def _state(given: Examination) -> Iterator[Outcome]:
+    key = _configured(given)
     if not key:
         yield not_checked("KmsKeyArn is empty: the keys are those that AWS manages")
         return
     state = given.stack.keys.describe_key(KeyId=key)["KeyMetadata"]["KeyState"]
     yield ok("enabled", "the key") if state == "Enabled" else finding(f"it is {state}", "the key")
+
+
+def _policy(given: Examination) -> Iterator[Outcome]:
+    key = _configured(given)
+    if not key:
+        return
     policy = given.stack.keys.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
     lacking = lacking_statements(
         policy, key.split(":")[4], alarms=bool(given.stack.parameters.get("AlarmEmail"))
@@ -35,10 +41,12 @@ def _key(given: Examination) -> Iterator[Outcome]:
         yield finding(each, "the key's policy", "docs/security.md#a-key-of-your-own")
     if not lacking:
         yield ok("lets IAM policies and the alarms use the key", "the key's policy")
-    yield from _roles(given, key)
 
 
-def _roles(given: Examination, key: str) -> Iterator[Outcome]:
+def _roles(given: Examination) -> Iterator[Outcome]:
+    key = _configured(given)
+    if not key:
+        return
     region, suffix = key.split(":")[3], _suffix(given)
     for logical, service, actions in _USES:
         denied = denied_actions(
@@ -50,6 +58,10 @@ def _roles(given: Examination, key: str) -> Iterator[Outcome]:
         )
         subject = f"{logical} by way of {service}"
         yield finding(f"may not {', '.join(denied)}", subject) if denied else ok("allowed", subject)
+
+
+def _configured(given: Examination) -> str:
+    return given.stack.parameters.get("KmsKeyArn", "")
 
 
 def _suffix(given: Examination) -> str:
@@ -103,7 +115,8 @@ CHECKS = (
         "The key in KmsKeyArn, if one is configured, can be used by the roles and the alarms.",
         "The exporter cannot write, links do not work, or no one hears of an alarm.",
         "docs/first-deployment.md#changed-outside-the-stack",
-        _key,
+        _state,
         not_local="its simulation of IAM does not know kms:ViaService",
+        also=(_policy, _roles),
     ),
 )

@@ -50,7 +50,7 @@ def error_code(response: requests.Response) -> str:
         return "no JSON error"
 
 
-def _gateway_responses(given: Examination) -> Iterator[Outcome]:
+def _provoked_responses(given: Examination) -> Iterator[Outcome]:
     api = given.stack.api_url
     tried = {
         "without a key": (request("GET", f"{api}/exports"), "INVALID_API_KEY"),
@@ -66,11 +66,14 @@ def _gateway_responses(given: Examination) -> Iterator[Outcome]:
         found, expected = (str(response.status_code), error_code(response)), _RESPONSES[kind]
         text = f"a request {name} gets {' '.join(found)}"
         yield ok(text) if found == expected else finding(f"{text}, not {' '.join(expected)}")
+
+
+def _configured_responses(given: Examination) -> Iterator[Outcome]:
     api_id = given.stack.resources["Api"]
     for kind in ("THROTTLED", "QUOTA_EXCEEDED"):
         configured = given.stack.api_gateway.get_gateway_response(
             restApiId=api_id,
-            responseType=kind,  # type: ignore[arg-type]  # a text of ours
+            responseType=kind,
         )
         found = (configured.get("statusCode") or "429", _configured_code(configured))
         text = f"{kind}: {' '.join(found)} is configured; it was not provoked"
@@ -103,7 +106,12 @@ def _link(given: Examination) -> Iterator[Outcome]:
         return
     export = listed.json()["exports"][0]
     path = "/".join(export[name] for name in ("report", "region", "granularity", "start"))
-    url = request("GET", f"{given.stack.api_url}/exports/{path}", headers=headers).json()["url"]
+    described = request("GET", f"{given.stack.api_url}/exports/{path}", headers=headers)
+    if described.status_code != 200:
+        found = f"{described.status_code} {error_code(described)}"
+        yield finding(f"the API responds with {found}, and not with a link to {path}")
+        return
+    url = described.json()["url"]
     file = request("GET", url)
     if file.status_code != 200:
         yield finding(f"S3 refuses a new link with {file.status_code}")
@@ -176,7 +184,8 @@ CHECKS = (
         "API Gateway refuses with the documented status and code: 403, 404 and 429.",
         "A program cannot tell a wrong key from a missing file.",
         "docs/first-deployment.md#changed-outside-the-stack",
-        _gateway_responses,
+        _provoked_responses,
+        also=(_configured_responses,),
     ),
     Check(
         "presigned-link",

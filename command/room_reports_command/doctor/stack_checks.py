@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from room_reports.model.windows import iso
+from room_reports.settings import Settings
 from room_reports_command.doctor.check import Area, Check, Outcome, finding, not_checked, ok
 from room_reports_command.doctor.examination import Examination
 from room_reports_command.errors import CommandError
@@ -15,8 +16,8 @@ _OUTPUTS = (
     *("ApiUrl", "ApiKeyId", "BackfillStateMachine"),
 )
 _COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
-_LEAST_CONCURRENCY = 20
-"""Invocations at once: the exporter, a backfill's children, and readers of the API."""
+_FOR_READERS = 10
+"""Invocations at once that are left to the readers of the API."""
 _GRACE = timedelta(hours=1)
 
 
@@ -137,20 +138,21 @@ def _alarm_email(given: Examination) -> Iterator[Outcome]:
     if not address:
         yield finding(
             "AlarmEmail is empty",
-            cure="sam deploy --config-file deploy.toml --parameter-overrides AlarmEmail=ADDRESS",
+            cure="Set AlarmEmail in deploy.toml, then run: "
+            "sam build && sam deploy --config-file deploy.toml",
         )
         return
     topic = given.stack.resources["AlarmTopic"]
     pages = given.stack.topics.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
-    states = [
+    subscriptions = [
         each["SubscriptionArn"]
         for page in pages
         for each in page["Subscriptions"]
         if each["Endpoint"] == address
     ]
-    if any(state.startswith("arn:") for state in states):
+    if any(is_confirmed(given, each) for each in subscriptions):
         yield ok(f"{address} is subscribed and confirmed")
-    elif states:
+    elif subscriptions:
         yield finding(
             f"{address} has not confirmed the subscription",
             cure="Open the link in the email that AWS has sent to <email>.",
@@ -159,11 +161,42 @@ def _alarm_email(given: Examination) -> Iterator[Outcome]:
         yield finding(f"{address} is not subscribed")
 
 
+def is_confirmed(given: Examination, subscription: str) -> bool:
+    """Return whether a subscription has been confirmed.
+
+    Args:
+        subscription: Its ARN; ``PendingConfirmation`` where SNS does not tell it before.
+    """
+    if not subscription.startswith("arn:"):
+        return False
+    found = given.stack.topics.get_subscription_attributes(SubscriptionArn=subscription)
+    return found["Attributes"].get("PendingConfirmation") != "true"
+
+
 def _concurrency(given: Examination) -> Iterator[Outcome]:
     limit = given.stack.functions.get_account_settings()["AccountLimit"]
-    left = limit["UnreservedConcurrentExecutions"]
-    text = f"{left} of {limit['ConcurrentExecutions']} invocations at once can be used"
-    yield ok(text) if left >= _LEAST_CONCURRENCY else finding(text)
+    yield judge_concurrency(
+        limit["UnreservedConcurrentExecutions"],
+        limit["ConcurrentExecutions"],
+        needed_invocations(given.stack.settings),
+    )
+
+
+def needed_invocations(settings: Settings) -> int:
+    """Return how many invocations at once a stack needs, with a backfill and a scheduled run."""
+    return len(settings.regions) * settings.children + 1 + _FOR_READERS
+
+
+def judge_concurrency(left: int, limit: int, needed: int) -> Outcome:
+    """Return whether Lambda may run enough functions at once.
+
+    Args:
+        left: Invocations at once that no function has reserved.
+        limit: Those of the account.
+        needed: Those that the stack needs.
+    """
+    text = f"{left} of {limit} invocations at once can be used, and {needed} are needed"
+    return ok(text) if left >= needed else finding(text)
 
 
 CHECKS = (
@@ -242,7 +275,7 @@ CHECKS = (
     Check(
         "lambda-concurrency",
         Area.STACK,
-        "The account lets Lambda run enough functions at once.",
+        "The account lets Lambda run enough functions at once: a run, a backfill and ten readers.",
         "Backfills and readers of the API are throttled. New accounts have a limit of 10 or so.",
         "aws service-quotas request-service-quota-increase --service-code lambda "
         "--quota-code L-B99A9384 --desired-value 1000",

@@ -72,6 +72,19 @@ class Settings:
     event_bus: str | None = None
     """The EventBridge event bus that notifications are sent to; None: none are sent."""
 
+    @property
+    def child_concurrency(self) -> int:
+        """Requests to a region at the same time, in one child workflow of a backfill."""
+        return min(self.concurrency, self.backfill_concurrency)
+
+    @property
+    def children(self) -> int:
+        """Child workflows of a region at the same time, in a backfill.
+
+        All of them together make at most ``backfill_concurrency`` requests at once.
+        """
+        return self.backfill_concurrency // self.child_concurrency
+
     def filters_digest(self, slug: str) -> str:
         """Return a short digest of a report's filters; ``none`` when it has none."""
         filters = self.filters.get(slug)

@@ -62,10 +62,10 @@ def test_a_failure_that_a_later_round_made_up_for_is_none() -> None:
         "us/round-001.json": [portion(3)],
         "eu/round-001.json": [portion(2)],
         "us/round-001/00000.json": result(1, 10, HTTP_503=2),
-        "eu/round-001/00000.error.json": {"error": "Lambda.Timeout", "cause": "…"},
+        "eu/round-001/00000.error.json": {"windows": 2, "error": "Lambda.Timeout", "cause": "…"},
     }
-    assert progress_of(objects).failed == 3
-    assert progress_of(objects).regions["eu"].failed == {"Lambda.Timeout": 1}
+    assert progress_of(objects).failed == 4
+    assert progress_of(objects).regions["eu"].failed == {"Lambda.Timeout": 2}
     objects["us/round-002.json"] = [portion(2)]
     objects["us/round-002/00000.json"] = result(2, 20)
     progress = progress_of(objects)

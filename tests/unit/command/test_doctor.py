@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from local.stack.template import load_template
+from room_reports.settings import SettingsReader, read_settings
 from room_reports_command.doctor import CHECKS
 from room_reports_command.doctor.athena_checks import (
     declared_types,
@@ -22,6 +25,7 @@ from room_reports_command.doctor.backfill_checks import judge_children, judge_de
 from room_reports_command.doctor.bucket_checks import denies_plain_http, longest_link
 from room_reports_command.doctor.check import Area, State
 from room_reports_command.doctor.key_checks import lacking_statements
+from room_reports_command.doctor.stack_checks import judge_concurrency, needed_invocations
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "first-deployment.md"
@@ -158,10 +162,39 @@ def test_a_definition_that_is_refused_is_found() -> None:
 
 @pytest.mark.parametrize(
     ("at_once", "state"),
-    [(0, State.FINDING), (1, State.OK), (8, State.OK), (9, State.FINDING), (1000, State.FINDING)],
+    [(0, State.FINDING), (1, State.FINDING), (2, State.OK), (3, State.FINDING), (8, State.FINDING)],
 )
-def test_child_workflows_without_the_limit_are_found(at_once: int, state: State) -> None:
-    assert judge_children("backfill-1", at_once, 8).state is state
+def test_another_number_of_child_workflows_than_planned_is_found(
+    at_once: int, state: State
+) -> None:
+    """With BackfillConcurrency 8 and Concurrency 4, two child workflows make eight requests."""
+    assert judge_children("backfill-1", at_once, 2).state is state
+    assert judge_children("backfill-1", at_once, None).state is State.NOT_CHECKED
+
+
+@given(st.integers(1, 25), st.integers(1, 100), st.integers(1, 6))
+def test_what_a_stack_needs_grows_with_its_backfill(
+    concurrency: int, at_once: int, regions: int
+) -> None:
+    names = ",".join(f"r{number}=https://r{number}.example" for number in range(regions))
+    settings = read_settings(
+        SettingsReader(
+            {
+                "KALTURA_REGIONS": names,
+                "CONCURRENCY": str(concurrency),
+                "BACKFILL_CONCURRENCY": str(at_once),
+            }
+        )
+    )
+    children = needed_invocations(settings) - 11
+    assert children % regions == 0
+    requests = children // regions * min(concurrency, at_once)
+    assert at_once - concurrency < requests <= at_once
+
+
+def test_too_few_invocations_at_once_are_found() -> None:
+    assert judge_concurrency(15, 1000, 15).state is State.OK
+    assert judge_concurrency(14, 1000, 15).state is State.FINDING
 
 
 def test_a_wrong_time_of_a_file_is_found() -> None:

@@ -1,11 +1,13 @@
 """Schedules: what an expression means, and when the next run is."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.stack.template import load_template
 from room_reports_command.errors import InputError
 from room_reports_command.schedule import Cron, parse_schedule
 
@@ -34,6 +36,9 @@ def at(text: str) -> datetime:
         ("cron(0 12 ? * 2#1 *)", "2026-11-24", "2026-12-07T12:00"),
         ("cron(0 12 ? * 6L *)", "2026-11-01", "2026-11-27T12:00"),
         ("cron(0 12 ? * L *)", "2026-11-24", "2026-11-28T12:00"),
+        ("cron(0 22-4/2 * * ? *)", "2026-11-24T22:00", "2026-11-25T00:00"),
+        ("cron(0 22-4/2 * * ? *)", "2026-11-25T04:00", "2026-11-25T22:00"),
+        ("cron(0 12 ? * FRI-TUE/2 *)", "2026-11-27T13:00", "2026-11-29T12:00"),
         ("cron(0 0 29 2 ? *)", "2026-11-24", "2028-02-29T00:00"),
         ("cron(0 0 1 jan,JUL ? 2028/2)", "2026-11-24", "2028-01-01T00:00"),
     ],
@@ -52,7 +57,7 @@ def test_a_schedule_can_have_ended() -> None:
 def test_a_rate_repeats_from_its_last_run(
     now: datetime, number: int, unit: str, seconds: int
 ) -> None:
-    schedule = parse_schedule(f"rate({number} {unit}s)")
+    schedule = parse_schedule(f"rate({number} {unit}{'' if number == 1 else 's'})")
     last = now - timedelta(seconds=seconds)
     run = schedule.next_after(now, last)
     every = timedelta(**{f"{unit}s": number})
@@ -77,6 +82,36 @@ def test_a_step_counts_from_its_start(start: int, step: int) -> None:
     assert schedule.minutes == frozenset(range(start, 60, step))
 
 
+@given(st.integers(0, 23), st.integers(0, 23), st.integers(1, 30), st.sampled_from(["", "5,"]))
+def test_a_step_counts_in_a_range_that_goes_over_the_end_too(
+    first: int, last: int, step: int, before: str
+) -> None:
+    """Count on from the first hour, an hour at a time, as a clock does."""
+    schedule = parse_schedule(f"cron(0 {before}{first}-{last}/{step} * * ? *)")
+    length = (last - first) % 24
+    expected = {(first + past) % 24 for past in range(length + 1) if past % step == 0}
+    assert isinstance(schedule, Cron)
+    assert schedule.hours == expected | ({5} if before else set())
+
+
+RATES = st.builds(
+    "rate({} {})".format,
+    st.integers(0, 200).map(str) | st.sampled_from(["", "01", "1.5", "-1"]),
+    st.sampled_from(["minute", "minutes", "hour", "hours", "day", "days", "week"]),
+)
+
+
+@given(RATES)
+def test_the_template_takes_the_rates_that_can_be_parsed(expression: str) -> None:
+    pattern = load_template()["Parameters"]["ScheduleExpression"]["AllowedPattern"]
+    try:
+        parse_schedule(expression)
+    except InputError:
+        assert not re.search(pattern, expression)
+    else:
+        assert re.search(pattern, expression)
+
+
 @pytest.mark.parametrize(
     "expression",
     [
@@ -84,7 +119,8 @@ def test_a_step_counts_from_its_start(start: int, step: int) -> None:
         *("cron(7 * * * * *)", "cron(7 * ? * ? *)", "cron(60 * * * ? *)", "cron(7 24 * * ? *)"),
         *("cron(7 * 0 * ? *)", "cron(7 * 32 * ? *)", "cron(7 * * 13 ? *)", "cron(7 * ? * 8 *)"),
         *("cron(7 * ? * 2#6 *)", "cron(x * * * ? *)", "cron(7/0 * * * ? *)", "cron(7/x * * * ? *)"),
-        "cron(7 * * * ? 1969)",
+        *("cron(7 * * * ? 1969)", "rate(5 minute)", "rate(1 minutes)", "rate(1 hours)"),
+        *("rate(10 day)", "rate(01 hour)", "rate(1 Hour)"),
     ],
 )
 def test_a_wrong_expression_is_refused(expression: str) -> None:

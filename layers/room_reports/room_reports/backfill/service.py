@@ -73,7 +73,6 @@ class BackfillService:
             raise ConfigurationError([f"the input should be a direct event, like {EXAMPLE}"])
         checked = self._exporter.check(asked, self._dependencies.clock(), regions=())
         settings = checked.settings
-        threads = min(settings.concurrency, settings.backfill_concurrency)
         store = self._plain_store(control)
         store.write_request(
             {
@@ -81,8 +80,8 @@ class BackfillService:
                 "started_at": iso(parse_timestamp(str(control["started_at"]))),
                 "event": asked,
                 "regions": list(checked.scope.regions),
-                "concurrency": threads,
-                "children": settings.backfill_concurrency // threads,
+                "concurrency": settings.child_concurrency,
+                "children": settings.children,
             }
         )
         if not checked.scope.dry_run:
