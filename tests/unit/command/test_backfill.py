@@ -1,11 +1,13 @@
 """A backfill's progress and estimate: the numbers are those of the objects and the runs."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from room_reports.backfill.results import Failure
 from room_reports.model.windows import Granularity
 from room_reports.storage.keys import Series
 from room_reports_command.backfill_display import bar, line, summary_lines
@@ -25,7 +27,7 @@ def portion(windows: int) -> dict[str, Any]:
 
 
 def result(exported: int, rows: int = 0, **failed: int) -> dict[str, Any]:
-    failures = [{"reason": reason, "windows": number} for reason, number in failed.items()]
+    failures = [asdict(Failure(reason, number, True, "", "")) for reason, number in failed.items()]
     return {"exported": exported, "rows": rows, "failures": failures}
 
 
@@ -62,10 +64,10 @@ def test_a_failure_that_a_later_round_made_up_for_is_none() -> None:
         "us/round-001.json": [portion(3)],
         "eu/round-001.json": [portion(2)],
         "us/round-001/00000.json": result(1, 10, HTTP_503=2),
-        "eu/round-001/00000.error.json": {"error": "Lambda.Timeout", "cause": "…"},
+        "eu/round-001/00000.error.json": {"windows": 2, "error": "Lambda.Timeout", "cause": "…"},
     }
-    assert progress_of(objects).failed == 3
-    assert progress_of(objects).regions["eu"].failed == {"Lambda.Timeout": 1}
+    assert progress_of(objects).failed == 4
+    assert progress_of(objects).regions["eu"].failed == {"Lambda.Timeout": 2}
     objects["us/round-002.json"] = [portion(2)]
     objects["us/round-002/00000.json"] = result(2, 20)
     progress = progress_of(objects)

@@ -70,6 +70,7 @@ class SmallObject:
     key: str
     last_modified: datetime
     size: int
+    etag: str
     text: str = ""
     """Its content, if it was read."""
 
@@ -285,7 +286,7 @@ class Bucket:
             if error.code in _NOT_FOUND:
                 return None
             raise
-        return SmallObject(key, found["LastModified"], found["ContentLength"], text)
+        return SmallObject(key, found["LastModified"], found["ContentLength"], found["ETag"], text)
 
     def small_objects(self, prefix: str) -> list[SmallObject]:
         """Return the objects under a prefix that is not one of exports, without their content.
@@ -298,7 +299,7 @@ class Bucket:
                 Bucket=self.name, Prefix=prefix
             )
             return [
-                SmallObject(entry["Key"], entry["LastModified"], entry["Size"])
+                SmallObject(entry["Key"], entry["LastModified"], entry["Size"], entry["ETag"])
                 for page in pages
                 for entry in page.get("Contents", [])
             ]
