@@ -8,7 +8,8 @@
   ``MaxConcurrencyPath``, and goes on with the child workflows of an execution that was stopped. The
   patch uses private names.
 - ``name_errors``: it reports every exception of a function as ``Runtime.HandlerError``, and Lambda
-  its class, on which the retries of a state machine depend. The patch uses private names.
+  its class, and ``Lambda.Unknown`` for a process that has died. The retries of a state machine
+  depend on these. The patch uses private names.
 - ``allow_plain_http``: its endpoint has no TLS, which the bucket policies require. The workaround
   uses the public API.
 - ``allow_local_page``: the API's host name in AWS, which the bucket's CORS rule allows, does not
@@ -134,7 +135,10 @@ def complete_step_functions() -> None:
 
 
 def name_errors() -> None:
-    """Teach ministack's Lambda to report the class of an exception as the type of the error."""
+    """Teach ministack's Lambda to report the type of an error as Lambda does.
+
+    It is the class of an exception, or ``Lambda.Unknown`` when the process has died.
+    """
     from ministack.services import lambda_svc  # noqa: PLC0415 - only its interpreter has it
 
     execute = lambda_svc._execute_function_with_config_scope
@@ -142,7 +146,9 @@ def name_errors() -> None:
     def named(*arguments: Any) -> Any:
         result = execute(*arguments)
         body = result.get("body")
-        if result.get("error") and body.get("errorType") == "Runtime.HandlerError":
+        if result.get("error") and body.get("errorMessage") == "Worker process died":
+            body["errorType"] = "Lambda.Unknown"
+        elif result.get("error") and body.get("errorType") == "Runtime.HandlerError":
             # The end of the traceback: the class, with its module, and the message.
             ending = rf"^(?:\w+\.)*(\w+): {re.escape(body['errorMessage'])}"
             if found := re.findall(ending, result.get("log", ""), re.MULTILINE):
