@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from local.stack.template import load_template
+from room_reports.model.filters import parse_filters
 from room_reports.model.reports import REPORTS
 
 TEMPLATE = load_template()
@@ -65,6 +68,41 @@ def test_the_longest_parameters_fit_into_the_environment(function: str) -> None:
     # Each is counted as in JSON: "name":"value",
     size = 2 + sum(len(name) + longest_value(value) + 6 for name, value in variables.items())
     assert size <= ENVIRONMENT_LIMIT, size
+
+
+def in_environments() -> list[str]:
+    """Return the parameters of any text that a function has in its environment."""
+    text = json.dumps(
+        [each["Environment"] for each in of_type("AWS::Serverless::Function").values()]
+    )
+    return [
+        name
+        for name, parameter in PARAMETERS.items()
+        if parameter["Type"] == "String"
+        and "AllowedValues" not in parameter
+        and f'"{name}"' in text
+    ]
+
+
+@pytest.mark.parametrize("name", in_environments())
+@given(st.data())
+def test_a_character_of_a_text_in_the_environment_is_one_byte(
+    name: str, data: st.DataObject
+) -> None:
+    # MaxLength counts characters.
+    pattern = PARAMETERS[name]["AllowedPattern"]
+    value = data.draw(st.from_regex(re.compile(pattern), fullmatch=True))
+    assert value.isascii()
+
+
+def test_filters_in_another_script_can_be_written_in_ascii() -> None:
+    wanted = {"attendees": {"user_ids": ["Zoë", "李"]}}
+    pattern = PARAMETERS["ReportFilters"]["AllowedPattern"]
+    assert not re.fullmatch(pattern, json.dumps(wanted, ensure_ascii=False))
+    assert re.fullmatch(pattern, json.dumps(wanted))
+    assert parse_filters(json.dumps(wanted), REPORTS) == parse_filters(
+        json.dumps(wanted, ensure_ascii=False), REPORTS
+    )
 
 
 def test_the_longest_values_are_enough_for_six_regions() -> None:
