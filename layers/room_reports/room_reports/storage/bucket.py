@@ -312,6 +312,20 @@ class Bucket:
         """
         return [item.key for item in self.small_objects(prefix)]
 
+    def count(self, prefix: str) -> int:
+        """Return how many objects are under a prefix that is not one of exports, at most 1,000.
+
+        It takes one request.
+
+        Raises:
+            StorageError: If S3 refuses or fails.
+        """
+        with _storage_errors("listing", prefix):
+            listed = self._client.list_objects_v2(
+                Bucket=self.name, Prefix=prefix, MaxKeys=_MAX_KEYS
+            )
+        return len(listed.get("Contents", ()))
+
     def find(self, key: str) -> StoredObject | None:
         """Return an export as a listing shows it now, or None when it does not exist.
 
