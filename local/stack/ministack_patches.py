@@ -10,6 +10,8 @@
 - ``name_errors``: it reports every exception of a function as ``Runtime.HandlerError``, and Lambda
   its class, and ``Lambda.Unknown`` for a process that has died. The retries of a state machine
   depend on these. The patch uses private names.
+- ``read_stage_variables``: its API Gateway does not replace a stage variable in the ARN of a
+  function. The patch uses private names.
 - ``allow_plain_http``: its endpoint has no TLS, which the bucket policies require. The workaround
   uses the public API.
 - ``allow_local_page``: the API's host name in AWS, which the bucket's CORS rule allows, does not
@@ -158,6 +160,23 @@ def name_errors() -> None:
     lambda_svc._execute_function_with_config_scope = named
 
 
+def read_stage_variables() -> None:
+    """Teach ministack's REST APIs to find a function by a variable of the stage."""
+    from ministack.services import apigateway_v1  # noqa: PLC0415 - only its interpreter has it
+
+    invoke = apigateway_v1._invoke_lambda_proxy_v1
+
+    def replaced(
+        integration: Properties, api: str, name: str, stage: Properties, *rest: Any, **named: Any
+    ) -> Any:
+        uri = integration.get("uri", "")
+        for variable, value in (stage.get("variables") or {}).items():
+            uri = uri.replace(f"${{stageVariables.{variable}}}", value)
+        return invoke({**integration, "uri": uri}, api, name, stage, *rest, **named)
+
+    apigateway_v1._invoke_lambda_proxy_v1 = replaced
+
+
 def allow_plain_http(root: "Aws") -> None:
     """Delete the bucket policies, which deny requests without TLS.
 
@@ -209,6 +228,7 @@ def main() -> None:
     name_roles_by_their_arn()
     complete_step_functions()
     name_errors()
+    read_stage_variables()
     serve()
 
 

@@ -111,8 +111,9 @@ def test_the_domain_name_and_the_origins(stack: Stack) -> None:
     (path,) = stack.aws.api_gateway.get_base_path_mappings(domainName=DOMAIN)["items"]
     assert (path["basePath"], path["stage"]) == ("v1", "v1")
     (rule,) = stack.aws.s3.get_bucket_cors(Bucket=stack.bucket)["CORSRules"]
+    (api,) = stack.aws.api_gateway.get_rest_apis()["items"]
     assert rule["AllowedOrigins"] == [
-        f"https://*.execute-api.{stack.aws.region}.amazonaws.com",
+        f"https://{api['id']}.execute-api.{stack.aws.region}.amazonaws.com",
         f"https://{DOMAIN}",
         ORIGIN,
     ]

@@ -234,10 +234,22 @@ def test_only_the_page_and_the_allowed_origin_may_read_files_with_javascript() -
     (rule,) = RESOURCES["Bucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
     assert rule["AllowedMethods"] == ["GET", "HEAD"]
     assert rule["AllowedOrigins"] == [
-        {"Fn::Sub": "https://*.execute-api.${AWS::Region}.${AWS::URLSuffix}"},
+        {"Fn::Sub": "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}"},
         {"Fn::If": ["HasDomain", {"Fn::Sub": "https://${ApiDomainName}"}, NO_VALUE]},
         {"Fn::If": ["WantsCors", {"Ref": "CorsOrigin"}, NO_VALUE]},
     ]
+    # The rule names the API. So the API may not refer to the function, which refers to the bucket.
+    api = RESOURCES["Api"]["Properties"]
+    text = json.dumps(api["DefinitionBody"])
+    named = {
+        *re.findall(r"\$\{(\w+)[.}]", text),
+        *re.findall(r'"(?:Ref|Fn::GetAtt)": \[?"(\w+)"', text),
+    }
+    assert named
+    assert named.isdisjoint(RESOURCES)
+    assert api["Variables"] == {"downloads": {"Ref": "Downloads"}}
+    uri = api["DefinitionBody"]["paths"]["/"]["get"]["x-amazon-apigateway-integration"]["uri"]
+    assert ":function:${!stageVariables.downloads}/invocations" in uri["Fn::Sub"]
 
 
 @pytest.mark.parametrize("prefix", ["quarantine/", "pieces/", "state/active/"])

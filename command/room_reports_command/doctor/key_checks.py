@@ -6,7 +6,7 @@ from typing import Any
 
 from room_reports_command.doctor.check import Area, Check, Outcome, finding, not_checked, ok
 from room_reports_command.doctor.examination import Examination
-from room_reports_command.doctor.permissions import denied_actions, partition, role_arn
+from room_reports_command.doctor.permissions import denied_actions, role_arn, url_suffix
 
 _USES = (
     ("ExporterRole", "s3", ("kms:Decrypt", "kms:GenerateDataKey")),
@@ -38,7 +38,7 @@ def _key(given: Examination) -> Iterator[Outcome]:
 
 
 def _roles(given: Examination, key: str) -> Iterator[Outcome]:
-    region, suffix = key.split(":")[3], _suffix(given)
+    region, suffix = key.split(":")[3], url_suffix(given)
     for logical, service, actions in _USES:
         denied = denied_actions(
             given,
@@ -49,10 +49,6 @@ def _roles(given: Examination, key: str) -> Iterator[Outcome]:
         )
         subject = f"{logical} by way of {service}"
         yield finding(f"may not {', '.join(denied)}", subject) if denied else ok("allowed", subject)
-
-
-def _suffix(given: Examination) -> str:
-    return "amazonaws.com.cn" if partition(given) == "aws-cn" else "amazonaws.com"
 
 
 def lacking_statements(text: str, account: str, *, alarms: bool) -> list[str]:
