@@ -173,6 +173,16 @@ def test_who_reads_or_writes_may_use_the_key_and_only_by_way_of_the_storing_serv
     ]
 
 
+def test_an_analyst_may_use_the_key_for_reports_and_results() -> None:
+    *_, last = RESOURCES["AnalystPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    condition, statement, otherwise = last["Fn::If"]
+    assert (condition, otherwise) == ("HasKey", NO_VALUE)
+    assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert statement["Resource"] == {"Ref": "KmsKeyArn"}
+    via = {"kms:ViaService": {"Fn::Sub": "s3.${AWS::Region}.${AWS::URLSuffix}"}}
+    assert statement["Condition"] == {"StringEquals": via}
+
+
 def test_everything_reads_the_name_of_the_bucket_in_one_place() -> None:
     assert RESOURCES["BucketName"]["Properties"]["Value"] == {
         "Fn::If": ["MakesBucket", {"Ref": "Bucket"}, {"Ref": "ExistingBucketName"}]
