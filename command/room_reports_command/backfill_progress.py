@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from room_reports.backfill.results import failures_of, last_of_each_portion
 from room_reports.backfill.store import PREFIX
 from room_reports.model.windows import parse_timestamp
 from room_reports.runtime import ThreadRuntime, map_concurrently
@@ -14,7 +15,7 @@ from room_reports.storage.bucket import Bucket
 
 _PORTIONS = re.compile(r"(?P<region>[a-z0-9-]+)/round-(?P<round>\d+)\.json")
 _RESULT = re.compile(
-    r"(?P<region>[a-z0-9-]+)/round-(?P<round>\d+)/(?P<portion>\d+)(?P<kind>\.down|\.error|)\.json"
+    r"(?P<region>[a-z0-9-]+)/round-(?P<round>\d+)/(?P<portion>\d+)(\.down|\.error|)\.json"
 )
 _CONCURRENT_READS = 8
 
@@ -81,17 +82,13 @@ def progress_of(objects: Mapping[str, Any]) -> BackfillProgress:
     """
     request = objects.get("request.json") or {}
     portions: dict[str, dict[int, list[Any]]] = {}
-    results: dict[str, dict[int, list[Any]]] = {}
+    results: dict[str, dict[int, list[tuple[int, Any]]]] = {}
     for key, document in objects.items():
         if match := _PORTIONS.fullmatch(key):
             portions.setdefault(match["region"], {})[int(match["round"])] = document
-        elif (match := _RESULT.fullmatch(key)) and match["kind"] != ".error":
+        elif match := _RESULT.fullmatch(key):
             rounds = results.setdefault(match["region"], {})
-            rounds.setdefault(int(match["round"]), []).append(document)
-        elif match:
-            failed = {"failures": [{"reason": document["error"], "windows": document["windows"]}]}
-            rounds = results.setdefault(match["region"], {})
-            rounds.setdefault(int(match["round"]), []).append(failed)
+            rounds.setdefault(int(match["round"]), []).append((int(match["portion"]), document))
     names = dict.fromkeys([*request.get("regions", ()), *sorted(portions)])
     started = request.get("started_at")
     return BackfillProgress(
@@ -101,13 +98,16 @@ def progress_of(objects: Mapping[str, Any]) -> BackfillProgress:
     )
 
 
-def _region(portions: Mapping[int, list[Any]], results: Mapping[int, list[Any]]) -> RegionProgress:
-    every = [each for documents in results.values() for each in documents]
+def _region(
+    portions: Mapping[int, list[Any]], results: Mapping[int, list[tuple[int, Any]]]
+) -> RegionProgress:
+    last = {number: last_of_each_portion(documents) for number, documents in results.items()}
+    every = [each for documents in last.values() for each in documents]
     done = sum(each.get("exported", 0) for each in every)
     failed: dict[str, int] = {}
-    for each in results.get(max(results, default=0), ()):
-        for failure in each.get("failures", ()):
-            failed[failure["reason"]] = failed.get(failure["reason"], 0) + failure["windows"]
+    for each in last.get(max(last, default=0), ()):
+        for failure in failures_of(each):
+            failed[failure.reason] = failed.get(failure.reason, 0) + failure.windows
     due = sum(each["backfill"]["windows"] for each in portions.get(1, ()))
     # A window that became due after the start is exported as well.
     return RegionProgress(
@@ -121,11 +121,12 @@ def _region(portions: Mapping[int, list[Any]], results: Mapping[int, list[Any]])
 
 @dataclass
 class ProgressReader:
-    """Reads a backfill's objects, each one once: they never change."""
+    """Reads a backfill's objects, each one again only when it was written again."""
 
     bucket: Bucket
     execution: str
     _objects: dict[str, Any] = field(default_factory=dict)
+    _etags: dict[str, str] = field(default_factory=dict)
 
     def read(self) -> BackfillProgress:
         """Return the progress now.
@@ -135,7 +136,9 @@ class ProgressReader:
         """
         prefix = f"{PREFIX}{self.execution}/"
         new = [
-            key for key in self.bucket.keys(prefix) if key.removeprefix(prefix) not in self._objects
+            item.key
+            for item in self.bucket.small_objects(prefix)
+            if self._etags.get(item.key) != item.etag
         ]
         found = map_concurrently(
             ThreadRuntime(_CONCURRENT_READS), self.bucket.read_small, new, _CONCURRENT_READS
@@ -143,4 +146,5 @@ class ProgressReader:
         for item in found:
             if item:
                 self._objects[item.key.removeprefix(prefix)] = json.loads(item.text)
+                self._etags[item.key] = item.etag
         return progress_of(self._objects)

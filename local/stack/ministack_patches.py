@@ -8,7 +8,10 @@
   ``MaxConcurrencyPath``, and goes on with the child workflows of an execution that was stopped. The
   patch uses private names.
 - ``name_errors``: it reports every exception of a function as ``Runtime.HandlerError``, and Lambda
-  its class, on which the retries of a state machine depend. The patch uses private names.
+  its class, and ``Lambda.Unknown`` for a process that has died. The retries of a state machine
+  depend on these. The patch uses private names.
+- ``read_stage_variables``: its API Gateway does not replace a stage variable in the ARN of a
+  function. The patch uses private names.
 - ``allow_plain_http``: its endpoint has no TLS, which the bucket policies require. The workaround
   uses the public API.
 - ``allow_local_page``: the API's host name in AWS, which the bucket's CORS rule allows, does not
@@ -134,7 +137,10 @@ def complete_step_functions() -> None:
 
 
 def name_errors() -> None:
-    """Teach ministack's Lambda to report the class of an exception as the type of the error."""
+    """Teach ministack's Lambda to report the type of an error as Lambda does.
+
+    It is the class of an exception, or ``Lambda.Unknown`` when the process has died.
+    """
     from ministack.services import lambda_svc  # noqa: PLC0415 - only its interpreter has it
 
     execute = lambda_svc._execute_function_with_config_scope
@@ -142,7 +148,9 @@ def name_errors() -> None:
     def named(*arguments: Any) -> Any:
         result = execute(*arguments)
         body = result.get("body")
-        if result.get("error") and body.get("errorType") == "Runtime.HandlerError":
+        if result.get("error") and body.get("errorMessage") == "Worker process died":
+            body["errorType"] = "Lambda.Unknown"
+        elif result.get("error") and body.get("errorType") == "Runtime.HandlerError":
             # The end of the traceback: the class, with its module, and the message.
             ending = rf"^(?:\w+\.)*(\w+): {re.escape(body['errorMessage'])}"
             if found := re.findall(ending, result.get("log", ""), re.MULTILINE):
@@ -150,6 +158,23 @@ def name_errors() -> None:
         return result
 
     lambda_svc._execute_function_with_config_scope = named
+
+
+def read_stage_variables() -> None:
+    """Teach ministack's REST APIs to find a function by a variable of the stage."""
+    from ministack.services import apigateway_v1  # noqa: PLC0415 - only its interpreter has it
+
+    invoke = apigateway_v1._invoke_lambda_proxy_v1
+
+    def replaced(
+        integration: Properties, api: str, name: str, stage: Properties, *rest: Any, **named: Any
+    ) -> Any:
+        uri = integration.get("uri", "")
+        for variable, value in (stage.get("variables") or {}).items():
+            uri = uri.replace(f"${{stageVariables.{variable}}}", value)
+        return invoke({**integration, "uri": uri}, api, name, stage, *rest, **named)
+
+    apigateway_v1._invoke_lambda_proxy_v1 = replaced
 
 
 def allow_plain_http(root: "Aws") -> None:
@@ -203,6 +228,7 @@ def main() -> None:
     name_roles_by_their_arn()
     complete_step_functions()
     name_errors()
+    read_stage_variables()
     serve()
 
 

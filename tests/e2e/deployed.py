@@ -1,8 +1,11 @@
 """Checks of the deployed exporter, and control of the simulated Kaltura."""
 
+import os
+import signal
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,6 +49,28 @@ def check(stack: Stack, a_key: str) -> int:
     rows = published_file(a_key, report, (start, end), truth, body=body, metadata=metadata)
     assert metadata["state"] == "settled"
     return len(rows)
+
+
+def _workers(stack: Stack) -> list[int]:
+    """Return the processes that run this stack's exporter."""
+    wanted = (
+        f"AWS_ENDPOINT_URL={stack.aws.endpoint_url}".encode(),
+        f"AWS_LAMBDA_FUNCTION_NAME={stack.outputs['ExporterFunction']}".encode(),
+    )
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            environment = (process / "environ").read_bytes().split(b"\0")
+            if all(item in environment for item in wanted):
+                found.append(int(process.name))
+    return found
+
+
+def kill_exporter(stack: Stack) -> None:
+    """Kill every process that runs this stack's exporter, as Lambda does without memory."""
+    for worker in _workers(stack):
+        with suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
 
 
 @contextmanager

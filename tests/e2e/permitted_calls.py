@@ -46,6 +46,7 @@ def calls_of_the_exporter(stack: Stack) -> list[Call]:
         *listings(stack, *(f"{key.partition('dt=')[0]}dt=" for key in exports)),
         *listings(stack, "state/active/", "state/unsent/", "pieces/", "backfill/active/"),
         *listings(stack, DAY_INDEX_PREFIX),
+        *listings(stack, "quarantine/"),
         *s3(stack, "put_object", *exports, *state, "runs/dt=2020-02-03/probe.json"),
         *s3(stack, "put_object", "quarantine/dt=2020-02-03/run/probe.json"),
         *s3(stack, "head_object", *exports),
@@ -157,6 +158,7 @@ def calls_of_an_analyst(stack: Stack) -> list[Call]:
             {**catalogue, "DatabaseName": database, "TableName": "attendees"},
         ),
         ("glue", "get_database", {"Name": database}),
+        ("glue", "get_databases", {}),
         ("glue", "get_table", table),
         ("glue", "get_tables", {"DatabaseName": database}),
         ("glue", "get_partitions", {"DatabaseName": database, "TableName": "attendees"}),
@@ -169,6 +171,30 @@ def calls_of_an_analyst(stack: Stack) -> list[Call]:
         ("s3", "get_object", objects),
         ("s3", "abort_multipart_upload", {**objects, "UploadId": upload}),
     ]
+
+
+def permissions_that_aws_checks(stack: Stack) -> list[tuple[str, str]]:
+    """Return what an analyst needs where AWS checks another resource than the local AWS.
+
+    The sources are AWS's reference of the actions and their resources, and Athena's page on access
+    to databases and tables: an action on a table is checked on its database and the catalogue too.
+    """
+    account = stack.outputs["BackfillStateMachine"].split(":")[4]
+    arn = f"{stack.aws.region}:{account}"
+    group = f"arn:aws:athena:{arn}:workgroup/{stack.outputs['AthenaWorkgroup']}"
+    database, glue = stack.outputs["GlueDatabase"], f"arn:aws:glue:{arn}"
+    of_database = [f"{glue}:catalog", f"{glue}:database/{database}"]
+    of_table = [*of_database, f"{glue}:table/{database}/attendees"]
+    needed = {
+        "athena:GetQueryResultsStream": [group],
+        "athena:ListEngineVersions": ["*"],
+        "glue:GetDatabase": of_database,
+        "glue:GetDatabases": [*of_database, f"{glue}:database/another"],
+        "glue:GetTable": of_table,
+        "glue:GetTables": of_table,
+        "glue:GetPartitions": of_table,
+    }
+    return [(action, resource) for action, resources in needed.items() for resource in resources]
 
 
 def presigner_arn(stack: Stack) -> str:

@@ -53,6 +53,22 @@ def as_checked_locally(policy: dict[str, Any]) -> dict[str, Any]:
     return {**policy, "Statement": statements}
 
 
+def as_called_through(policy: dict[str, Any], service: str) -> dict[str, Any]:
+    """Return what is left of a policy on a key when a service uses the key for the caller.
+
+    The local AWS does not know the condition key ``kms:ViaService``.
+
+    Args:
+        service: Such as ``s3.us-east-1.amazonaws.com``.
+    """
+    statements = []
+    for statement in as_list(policy["Statement"]):
+        condition = statement.get("Condition", {}).get("StringEquals", {})
+        if service in as_list(condition.get("kms:ViaService")):
+            statements.append({**statement, "Condition": {}})
+    return {**policy, "Statement": statements or [_NOTHING]}
+
+
 def mutations(policy: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each policy that lacks one thing of ``policy``, with what it lacks."""
     statements = as_list(policy["Statement"])

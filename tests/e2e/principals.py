@@ -122,6 +122,14 @@ def managed_policy(stack: Stack, arn: str) -> Policy:
     return document
 
 
+def allows(stack: Stack, policy: Policy, action: str, resource: str) -> bool:
+    """Return whether a policy allows an action, as the policy simulator of the local AWS says."""
+    results = stack.aws.iam.simulate_custom_policy(
+        PolicyInputList=[json.dumps(policy)], ActionNames=[action], ResourceArns=[resource]
+    )["EvaluationResults"]
+    return [each["EvalDecision"] for each in results] == ["allowed"]
+
+
 @contextmanager
 def user_with(stack: Stack, policy: Policy) -> Iterator[Principal]:
     """Yield a user whose only policy is called ``policy``."""

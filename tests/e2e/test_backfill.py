@@ -19,7 +19,9 @@ from uuid import uuid4
 import pytest
 
 from local.stack.stack import Stack
-from tests.e2e.deployed import check, settings, simulation
+from room_reports.storage.bucket import Bucket
+from room_reports_command.backfill_progress import ProgressReader
+from tests.e2e.deployed import check, kill_exporter, settings, simulation
 from tests.support.world import SLUGS, export_key
 
 MONTHS = int(os.environ.get("BACKFILL_MONTHS", "2"))
@@ -155,6 +157,54 @@ def test_a_region_that_fails_for_good_does_not_hold_up_the_other(stack: Stack) -
     # Two children found out, before the third saw what they had found. Each of their two threads
     # made five calls: one for a widget session, and one for each hash that the token may have.
     assert len(calls) <= 2 * 2 * 5
+
+
+def test_the_first_region_that_pauses_does_not_hold_up_the_second(stack: Stack) -> None:
+    down = {"kind": "http_status", "status": 503, "service": None, "times": None}
+    event = {"from": "2025-02-01", "to": "2025-02-02", "reports": ["attendees"]}
+    simulation(stack, "us", "faults", "POST", [down])
+    try:
+        execution = Execution(stack, event)
+        end = execution.end()
+    finally:
+        simulation(stack, "us", "faults", "DELETE")
+    summary = json.loads(end["cause"])
+    assert list(summary["regions"]) == ["us", "eu"], "the one that is down is the first"
+    assert (summary["regions"]["us"]["ended"], summary["regions"]["us"]["rounds"]) == ("stuck", 4)
+    assert (summary["regions"]["eu"]["ended"], summary["regions"]["eu"]["exported"]) == (
+        "complete",
+        1,
+    )
+    other = execution.document("eu/round-001/00001.json")
+    rounds = [execution.document(f"us/round-{number:03}/00001.down.json") for number in range(1, 5)]
+    assert [each["exported"] for each in rounds] == [0] * 4
+    assert other["finished_at"] < rounds[-1]["started_at"]
+
+
+def test_a_child_that_is_killed_at_work_is_tried_again_and_counted_once(stack: Stack) -> None:
+    labels = [f"2024-10-{day:02}" for day in range(1, 32)]
+    event = {"from": "2024-10-01", "to": "2024-11-01", "reports": ["attendees"]}
+    with slow_kaltura(stack, 0.3):
+        execution = Execution(stack, event)
+        until(lambda: len(exports(stack, labels)) > 10)
+        kill_exporter(stack)
+        end = execution.end()
+    assert end["status"] == "SUCCEEDED", end["cause"]
+    held = exports(stack, labels)
+    assert len(held) == len(labels) * 2
+    rows = sum(check(stack, key) for key in held)
+    summary = json.loads(end["output"])
+    assert (summary["exported"], summary["rows"], summary["remaining"]) == (len(held), rows, 0)
+    assert {each["rounds"] for each in summary["regions"].values()} == {1}, "tried again at once"
+    progress = ProgressReader(Bucket(stack.aws.s3, stack.bucket), execution.name).read()
+    assert (progress.done, progress.total, progress.rows) == (len(held), len(held), rows)
+    assert progress.failed == 0
+    writers = {
+        stack.aws.s3.head_object(Bucket=stack.bucket, Key=key)["Metadata"]["run-id"] for key in held
+    }
+    recorded = {key.rpartition("/")[2].removesuffix(".json") for key in stack.versions("runs/")}
+    assert writers - recorded, "a run was killed that had exported something"
+    assert writers & recorded, "and another one went on"
 
 
 def test_a_dry_run_counts_and_a_wrong_input_fails_at_once(stack: Stack) -> None:

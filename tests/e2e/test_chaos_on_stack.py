@@ -1,12 +1,8 @@
 """The faults of tests/chaos on the deployed stack: real functions, roles, S3 and kills."""
 
-import os
-import signal
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import date, timedelta
 from itertools import product
-from pathlib import Path
 from random import Random
 from threading import Thread
 from time import monotonic, sleep
@@ -15,7 +11,7 @@ import pytest
 
 from local.stack.stack import Stack
 from tests.chaos.scenario import KALTURA_FAULTS
-from tests.e2e.deployed import check, settings, simulation
+from tests.e2e.deployed import check, kill_exporter, settings, simulation
 from tests.support.secrecy import leaks
 from tests.support.world import SLUGS
 from tests.support.world import export_key as key
@@ -23,26 +19,9 @@ from tests.support.world import export_key as key
 SLOW = ("stall", "drip")
 
 
-def workers(stack: Stack) -> list[int]:
-    """Return the processes that run this stack's exporter."""
-    wanted = (
-        f"AWS_ENDPOINT_URL={stack.aws.endpoint_url}".encode(),
-        f"AWS_LAMBDA_FUNCTION_NAME={stack.outputs['ExporterFunction']}".encode(),
-    )
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            environment = (process / "environ").read_bytes().split(b"\0")
-            if all(item in environment for item in wanted):
-                found.append(int(process.name))
-    return found
-
-
 def kill_soon(stack: Stack, seconds: float) -> None:
     sleep(seconds)
-    for worker in workers(stack):
-        with suppress(ProcessLookupError):
-            os.kill(worker, signal.SIGKILL)
+    kill_exporter(stack)
 
 
 def kill_at_work(stack: Stack) -> None:
@@ -50,7 +29,7 @@ def kill_at_work(stack: Stack) -> None:
     deadline = monotonic() + 60
     while simulation(stack, "us", "faults") and monotonic() < deadline:
         sleep(0.1)
-    kill_soon(stack, 0)
+    kill_exporter(stack)
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -542,6 +542,10 @@ FAULTS = {
     ),
     "bucket-cors": Fault(bucket_cors("https://other.example"), "does not allow"),
     "bucket-cors/any page": Fault(bucket_cors("*"), "allows https://example.com"),
+    "bucket-cors/any API": Fault(
+        bucket_cors("https://*.execute-api.us-east-1.amazonaws.com"),
+        "allows https://0000000000.execute-api",
+    ),
     "modified-time": Fault(nothing, "$file_modified_time", local=False),
     "child-workflows": Fault(broken_state_machine, "ended with States.Runtime: no such path"),
     "key": Fault(useless_key, "it is Disabled", local=False),

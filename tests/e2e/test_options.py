@@ -14,7 +14,8 @@ import pytest
 from local.stack.deployment import deploy
 from local.stack.lifecycle import local_stack
 from local.stack.stack import Stack
-from tests.e2e.principals import role_policies, with_role
+from tests.e2e.policy_mutations import as_called_through, mutations
+from tests.e2e.principals import Policy, allows, managed_policy, role_policies, with_role
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,14 +106,58 @@ def test_the_key_is_used_only_by_way_of_other_services(
     assert with_role(stack, role).is_denied("kms", "decrypt", **arguments)
 
 
+USES_OF_THE_KEY = {
+    "ExporterRole": ["s3 Decrypt", "s3 GenerateDataKey", "secretsmanager Decrypt"],
+    "BackfillRole": ["s3 Decrypt"],
+    "PresignerRole": ["s3 Decrypt"],
+    "AnalystPolicy": ["s3 Decrypt", "s3 GenerateDataKey"],
+}
+"""What each needs the key for: reading and writing objects, and reading the secret."""
+
+
+def test_without_any_one_permission_on_the_key_a_use_of_it_is_denied(
+    stack: Stack, options: dict[str, str]
+) -> None:
+    found = stack.aws.cloudformation.describe_stack_resources(StackName=stack.name)
+    ids = {
+        each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found["StackResources"]
+    }
+    key = options["KmsKeyArn"]
+    for name, uses in USES_OF_THE_KEY.items():
+        if name.endswith("Role"):
+            policy = role_policies(stack, ids[name])["key"]
+        else:
+            whole = managed_policy(stack, stack.outputs["AnalystPolicyArn"])
+            statements = [each for each in whole["Statement"] if each["Sid"] == "UseKey"]
+            policy = {**whole, "Statement": statements}
+
+        def denied(document: Policy, uses: list[str] = uses) -> list[str]:
+            return [
+                f"{action} through {service}"
+                for service, action in map(str.split, uses)
+                if not allows(
+                    stack,
+                    as_called_through(document, f"{service}.{stack.aws.region}.amazonaws.com"),
+                    f"kms:{action}",
+                    key,
+                )
+            ]
+
+        assert denied(policy) == [], name
+        weaker = list(mutations(policy))
+        assert len(weaker) >= 2
+        assert [lacking for lacking, document in weaker if not denied(document)] == [], name
+
+
 def test_the_domain_name_and_the_origins(stack: Stack) -> None:
     assert stack.outputs["ApiUrl"] == f"https://{DOMAIN}/v1/"
     assert stack.outputs["ApiDomainTarget"]
     (path,) = stack.aws.api_gateway.get_base_path_mappings(domainName=DOMAIN)["items"]
     assert (path["basePath"], path["stage"]) == ("v1", "v1")
     (rule,) = stack.aws.s3.get_bucket_cors(Bucket=stack.bucket)["CORSRules"]
+    (api,) = stack.aws.api_gateway.get_rest_apis()["items"]
     assert rule["AllowedOrigins"] == [
-        f"https://*.execute-api.{stack.aws.region}.amazonaws.com",
+        f"https://{api['id']}.execute-api.{stack.aws.region}.amazonaws.com",
         f"https://{DOMAIN}",
         ORIGIN,
     ]

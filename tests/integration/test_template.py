@@ -302,7 +302,7 @@ def emitted(
     """Return the names of a run's metrics by their namespace and dimensions."""
     capsys.readouterr()
     result = RunResult("run", (), 0, 0, ())
-    measure(result, scheduled=scheduled, unsent=0, calls={}, expiring=0)
+    measure(result, scheduled=scheduled, unsent=0, calls={}, expiring=0, quarantined_before=0)
     metrics.flush_metrics()
     return emf_metrics(capsys.readouterr().out)
 

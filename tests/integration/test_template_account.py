@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from local.stack.template import load_template
+from room_reports.model.filters import parse_filters
 from room_reports.model.reports import REPORTS
 
 TEMPLATE = load_template()
@@ -65,6 +68,41 @@ def test_the_longest_parameters_fit_into_the_environment(function: str) -> None:
     # Each is counted as in JSON: "name":"value",
     size = 2 + sum(len(name) + longest_value(value) + 6 for name, value in variables.items())
     assert size <= ENVIRONMENT_LIMIT, size
+
+
+def in_environments() -> list[str]:
+    """Return the parameters of any text that a function has in its environment."""
+    text = json.dumps(
+        [each["Environment"] for each in of_type("AWS::Serverless::Function").values()]
+    )
+    return [
+        name
+        for name, parameter in PARAMETERS.items()
+        if parameter["Type"] == "String"
+        and "AllowedValues" not in parameter
+        and f'"{name}"' in text
+    ]
+
+
+@pytest.mark.parametrize("name", in_environments())
+@given(st.data())
+def test_a_character_of_a_text_in_the_environment_is_one_byte(
+    name: str, data: st.DataObject
+) -> None:
+    # MaxLength counts characters.
+    pattern = PARAMETERS[name]["AllowedPattern"]
+    value = data.draw(st.from_regex(re.compile(pattern), fullmatch=True))
+    assert value.isascii()
+
+
+def test_filters_in_another_script_can_be_written_in_ascii() -> None:
+    wanted = {"attendees": {"user_ids": ["Zoë", "李"]}}
+    pattern = PARAMETERS["ReportFilters"]["AllowedPattern"]
+    assert not re.fullmatch(pattern, json.dumps(wanted, ensure_ascii=False))
+    assert re.fullmatch(pattern, json.dumps(wanted))
+    assert parse_filters(json.dumps(wanted), REPORTS) == parse_filters(
+        json.dumps(wanted, ensure_ascii=False), REPORTS
+    )
 
 
 def test_the_longest_values_are_enough_for_six_regions() -> None:
@@ -136,6 +174,16 @@ def test_who_reads_or_writes_may_use_the_key_and_only_by_way_of_the_storing_serv
     ]
 
 
+def test_an_analyst_may_use_the_key_for_reports_and_results() -> None:
+    *_, last = RESOURCES["AnalystPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    condition, statement, otherwise = last["Fn::If"]
+    assert (condition, otherwise) == ("HasKey", NO_VALUE)
+    assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert statement["Resource"] == {"Ref": "KmsKeyArn"}
+    via = {"kms:ViaService": {"Fn::Sub": "s3.${AWS::Region}.${AWS::URLSuffix}"}}
+    assert statement["Condition"] == {"StringEquals": via}
+
+
 def test_everything_reads_the_name_of_the_bucket_in_one_place() -> None:
     assert RESOURCES["BucketName"]["Properties"]["Value"] == {
         "Fn::If": ["MakesBucket", {"Ref": "Bucket"}, {"Ref": "ExistingBucketName"}]
@@ -197,10 +245,22 @@ def test_only_the_page_and_the_allowed_origin_may_read_files_with_javascript() -
     (rule,) = RESOURCES["Bucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
     assert rule["AllowedMethods"] == ["GET", "HEAD"]
     assert rule["AllowedOrigins"] == [
-        {"Fn::Sub": "https://*.execute-api.${AWS::Region}.${AWS::URLSuffix}"},
+        {"Fn::Sub": "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}"},
         {"Fn::If": ["HasDomain", {"Fn::Sub": "https://${ApiDomainName}"}, NO_VALUE]},
         {"Fn::If": ["WantsCors", {"Ref": "CorsOrigin"}, NO_VALUE]},
     ]
+    # The rule names the API. So the API may not refer to the function, which refers to the bucket.
+    api = RESOURCES["Api"]["Properties"]
+    text = json.dumps(api["DefinitionBody"])
+    named = {
+        *re.findall(r"\$\{(\w+)[.}]", text),
+        *re.findall(r'"(?:Ref|Fn::GetAtt)": \[?"(\w+)"', text),
+    }
+    assert named
+    assert named.isdisjoint(RESOURCES)
+    assert api["Variables"] == {"downloads": {"Ref": "Downloads"}}
+    uri = api["DefinitionBody"]["paths"]["/"]["get"]["x-amazon-apigateway-integration"]["uri"]
+    assert ":function:${!stageVariables.downloads}/invocations" in uri["Fn::Sub"]
 
 
 @pytest.mark.parametrize("prefix", ["quarantine/", "pieces/", "state/active/"])

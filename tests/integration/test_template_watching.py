@@ -159,3 +159,45 @@ def test_quarantined_responses_are_counted(capsys: pytest.CaptureFixture[str]) -
         world.run_and_fail()
         assert len(world.s3.store.keys("quarantine/")) == 1
     assert value_of("ResponsesQuarantined", capsys) == 1
+
+
+def test_the_alarm_on_quarantine_stays_until_it_is_empty(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert ALARMS["QuarantineAlarm"]["MetricName"] == "ResponsesInQuarantine"
+    with World(size=SMALL) as world:
+        world.regions["us"].faults.push(Fault("garbage_text", times=None, report=6002))
+        metrics.clear_metrics()
+        world.run_and_fail()
+        assert value_of("ResponsesInQuarantine", capsys) == 1
+        world.regions["us"].faults.clear()
+        world.now += timedelta(hours=1)
+        world.run_scheduled()
+        assert value_of("ResponsesInQuarantine", capsys) == 1
+        for key in world.s3.store.keys("quarantine/"):
+            world.s3.store.remove(key)
+        world.now += timedelta(hours=1)
+        world.run_scheduled()
+        assert value_of("ResponsesInQuarantine", capsys) == 0
+
+
+def test_a_run_that_cannot_look_into_quarantine_says_nothing_of_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with World(size=SMALL) as world:
+        refused = "AccessDenied"
+        world.s3.fault = lambda _, key: refused if key.startswith("quarantine/") else None
+        metrics.clear_metrics()
+        world.run_scheduled()
+    metrics.flush_metrics()
+    out = capsys.readouterr().out
+    assert "TasksDue" in out
+    assert "ResponsesInQuarantine" not in out
+
+
+def test_only_a_scheduled_run_looks_into_quarantine() -> None:
+    with World(size=SMALL) as world:
+        world.run({"from": "2026-09-17", "to": "2026-09-18"})
+        assert ("LIST", "quarantine/") not in world.s3.requests
+        world.run_scheduled()
+        assert world.s3.requests.count(("LIST", "quarantine/")) == 1

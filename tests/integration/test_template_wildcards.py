@@ -97,8 +97,13 @@ def test_the_analyst_reads_the_catalogue_of_this_database_only() -> None:
         *("glue:catalog", "glue:database/${Database}", "glue:table/${Database}/*"),
     ]
     assert by_sid["ReadTables"]["Action"] == [
-        *("glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"),
+        "glue:GetTable",
+        "glue:GetTables",
+        "glue:GetPartitions",
     ]
+    assert by_sid["ReadDatabase"]["Action"] == "glue:GetDatabase"
+    assert by_sid["ReadDatabase"]["Resource"] == by_sid["ReadTables"]["Resource"][:2]
+    assert by_sid["ListDatabases"]["Action"] == "glue:GetDatabases"
     assert "athena:GetQueryResultsStream" in by_sid["Query"]["Action"]
     assert by_sid["OpenTheConsole"]["Action"] == [
         *("athena:ListWorkGroups", "athena:ListDataCatalogs", "athena:ListEngineVersions"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from room_reports_command.doctor.check import Area, Check, Outcome, finding, not_checked, ok
 from room_reports_command.doctor.examination import Examination
-from room_reports_command.doctor.permissions import denied_actions, partition, role_arn
+from room_reports_command.doctor.permissions import denied_actions, role_arn, url_suffix
 
 _USES = (
     ("ExporterRole", "s3", ("kms:Decrypt", "kms:GenerateDataKey")),
@@ -47,7 +47,7 @@ def _roles(given: Examination) -> Iterator[Outcome]:
     key = _configured(given)
     if not key:
         return
-    region, suffix = key.split(":")[3], _suffix(given)
+    region, suffix = key.split(":")[3], url_suffix(given)
     for logical, service, actions in _USES:
         denied = denied_actions(
             given,
@@ -62,10 +62,6 @@ def _roles(given: Examination) -> Iterator[Outcome]:
 
 def _configured(given: Examination) -> str:
     return given.stack.parameters.get("KmsKeyArn", "")
-
-
-def _suffix(given: Examination) -> str:
-    return "amazonaws.com.cn" if partition(given) == "aws-cn" else "amazonaws.com"
 
 
 def lacking_statements(text: str, account: str, *, alarms: bool) -> list[str]:

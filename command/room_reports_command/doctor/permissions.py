@@ -16,6 +16,11 @@ def partition(given: Examination) -> str:
     return str(given.stack.exporter["Role"]).split(":")[1]
 
 
+def url_suffix(given: Examination) -> str:
+    """Return the domain name of the services in the stack's AWS partition."""
+    return "amazonaws.com.cn" if partition(given) == "aws-cn" else "amazonaws.com"
+
+
 def denied_actions(
     given: Examination,
     role: str,

@@ -65,6 +65,11 @@ class Store:
         """Return all versions, oldest first."""
         return tuple(self._versions.get(key, ()))
 
+    def remove(self, key: str) -> None:
+        """Remove an object with all its versions, as if it had never been written."""
+        with self._lock:
+            self._versions.pop(key, None)
+
     def keys(self, prefix: str = "", after: str = "") -> list[str]:
         """Return the keys that start with ``prefix`` and sort after ``after``, in S3's order."""
         with self._lock:

@@ -75,6 +75,12 @@ def test_cfn_lint_accepts_the_definition(tmp_path: Path) -> None:
     assert [line for line in found if "wrong.json" not in line or "E3601" not in line] == []
 
 
+def test_the_regions_do_not_wait_for_each_other() -> None:
+    regions = DEFINITION["States"]["Regions"]
+    limits = [name for name in regions if name.startswith("MaxConcurrency")]
+    assert limits == [], "without a limit, all iterations run at once"
+
+
 def test_every_substitution_is_used() -> None:
     text = (ROOT / "statemachines/backfill.asl.yaml").read_text()
     assert all(f"${{{name}}}" in text for name in MACHINE["DefinitionSubstitutions"])

@@ -49,13 +49,36 @@ def test_a_round_is_the_sum_of_its_results() -> None:
     one = result([Failure("HTTP_503", 2, True, "a", "x")], exported=3, rows=40, down=True)
     two = result([Failure("HTTP_503", 1, True, "b", "y")], exported=4, rows=2)
     cause = '{"errorMessage": "Task timed out"}'
-    error = {"windows": 31, "error": "Sandbox.Timedout", "cause": cause}
-    outcome = RoundOutcome.of([one, two], [error])
-    assert (outcome.exported, outcome.rows, outcome.down) == (7, 42, True)
+    error = {"windows": 31, "exported": 2, "rows": 9, "error": "Sandbox.Timedout", "cause": cause}
+    outcome = RoundOutcome.of([(1, one), (2, two), (3, error)])
+    assert (outcome.exported, outcome.rows, outcome.down) == (9, 51, True)
     assert outcome.failures == (
-        Failure("Sandbox.Timedout", 31, True, "", "Sandbox.Timedout: Task timed out"),
+        Failure("Sandbox.Timedout", 29, True, "", "Sandbox.Timedout: Task timed out"),
         Failure("HTTP_503", 3, True, "a", "x"),
     )
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 31)), max_size=12))
+def test_of_several_attempts_the_last_one_counts(attempts: list[tuple[int, int]]) -> None:
+    documents = [
+        (portion, result([], exported=exported, finished_at=f"2026-09-20T00:{place:02}:00Z"))
+        for place, (portion, exported) in enumerate(attempts)
+    ]
+    expected = sum(dict(attempts).values())
+    assert RoundOutcome.of(documents).exported == expected
+    assert RoundOutcome.of(reversed(documents)).exported == expected
+
+
+def test_a_region_was_down_although_a_later_attempt_got_through() -> None:
+    first = result([Failure("HTTP_503", 31, True, "a", "x")], down=True, finished_at="1")
+    outcome = RoundOutcome.of([(1, first), (1, result([], exported=31, finished_at="2"))])
+    assert (outcome.down, outcome.exported, outcome.failures) == (True, 31, ())
+
+
+def test_an_error_after_everything_was_exported_is_no_failure() -> None:
+    error = {"windows": 31, "exported": 31, "rows": 9, "error": "Lambda.Unknown", "cause": ""}
+    outcome = RoundOutcome.of([(1, error)])
+    assert (outcome.exported, outcome.failures) == (31, ())
 
 
 def test_the_cause_of_an_error_may_be_anything() -> None:
@@ -75,7 +98,7 @@ def test_a_round_is_permanent_if_everything_would_fail_again() -> None:
 
 def test_the_reasons_of_a_region_are_limited() -> None:
     many = [Failure(f"CODE_{n}", n + 1, True, "", "") for n in range(3 * MAX_REASONS)]
-    kept = RoundOutcome.of([result(many)], []).failures
+    kept = RoundOutcome.of([(1, result(many))]).failures
     assert [failure.windows for failure in kept] == [
         3 * MAX_REASONS - n for n in range(MAX_REASONS)
     ]

@@ -1,11 +1,13 @@
 """A backfill's progress and estimate: the numbers are those of the objects and the runs."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from room_reports.backfill.results import Failure
 from room_reports.model.windows import Granularity
 from room_reports.storage.keys import Series
 from room_reports_command.backfill_display import bar, line, summary_lines
@@ -25,7 +27,7 @@ def portion(windows: int) -> dict[str, Any]:
 
 
 def result(exported: int, rows: int = 0, **failed: int) -> dict[str, Any]:
-    failures = [{"reason": reason, "windows": number} for reason, number in failed.items()]
+    failures = [asdict(Failure(reason, number, True, "", "")) for reason, number in failed.items()]
     return {"exported": exported, "rows": rows, "failures": failures}
 
 

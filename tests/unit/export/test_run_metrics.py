@@ -22,7 +22,7 @@ def _no_metrics_are_left() -> Any:
 
 
 def emit(calls: dict[str, Calls]) -> None:
-    measure(RESULT, scheduled=False, unsent=0, calls=calls, expiring=0)
+    measure(RESULT, scheduled=False, unsent=0, calls=calls, expiring=0, quarantined_before=None)
 
 
 def emitted(capsys: pytest.CaptureFixture[str], name: str) -> list[dict[str, Any]]:

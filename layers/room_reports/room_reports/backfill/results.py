@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
+from room_reports.backfill.attempts import Counted
 from room_reports.errors import ConfigurationError
 from room_reports.export.result import FailedTask, RunResult
 
@@ -12,6 +13,7 @@ MAX_ERROR = 200
 """Characters of an error in a result: the cause of a failed execution holds all reasons."""
 MAX_REASONS = 8
 """Reasons of one region in its state, for the same purpose."""
+NOTHING = Counted()
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,15 @@ def by_reason(failures: Iterable[Failure]) -> tuple[Failure, ...]:
     return tuple(sorted(found.values(), key=lambda each: (-each.windows, each.reason)))
 
 
-def to_result(portion: Mapping[str, Any], run: RunResult | None) -> dict[str, Any]:
+def to_result(
+    portion: Mapping[str, Any], run: RunResult | None, earlier: Counted = NOTHING
+) -> dict[str, Any]:
     """Return the result of one child workflow.
 
     Args:
         portion: The event of the child workflow.
         run: What its run did; None if it exported nothing, because its region is down.
+        earlier: What earlier attempts of the child workflow have exported.
     """
     control = portion["backfill"]
     failures = by_reason(map(Failure.of, run.failed if run else ()))
@@ -77,14 +82,56 @@ def to_result(portion: Mapping[str, Any], run: RunResult | None) -> dict[str, An
         "from": portion["from"],
         "to": portion["to"],
         "windows": control["windows"],
-        "exported": len(exported),
-        "rows": sum(done.fetched.summary.rows for done in exported),
+        "exported": len(exported) + earlier.windows,
+        "rows": sum(done.fetched.summary.rows for done in exported) + earlier.rows,
         "skipped": run.skipped if run else 0,
-        "deferred": run.deferred if run else control["windows"],
+        "deferred": run.deferred if run else max(0, control["windows"] - earlier.windows),
         "failures": [asdict(failure) for failure in failures],
         "down": run is not None and is_down(run),
         "run_id": run.run_id if run else None,
     }
+
+
+def to_error(
+    portion: Mapping[str, Any], failed: Mapping[str, Any], earlier: Counted
+) -> dict[str, Any]:
+    """Return what is kept of a child workflow whose last attempt failed.
+
+    Args:
+        portion: The event of the child workflow.
+        failed: Has ``Error`` and ``Cause``, as Step Functions describes a failed step.
+        earlier: What its attempts have exported.
+    """
+    return {
+        "windows": portion["backfill"]["windows"],
+        "exported": earlier.windows,
+        "rows": earlier.rows,
+        "error": failed["Error"],
+        "cause": failed["Cause"],
+    }
+
+
+def last_of_each_portion(
+    documents: Iterable[tuple[int, Mapping[str, Any]]],
+) -> list[Mapping[str, Any]]:
+    """Return the last result or error of each portion of a round.
+
+    There are several when a child workflow was tried again. The last one counts what all of them
+    have exported.
+
+    Args:
+        documents: The number of the portion, and the document.
+    """
+    in_order = sorted(documents, key=lambda each: each[1].get("finished_at", ""))
+    return list(dict(in_order).values())
+
+
+def failures_of(document: Mapping[str, Any]) -> list[Failure]:
+    """Return the failures of a result, or the one of an error."""
+    if "error" not in document:
+        return [Failure(**failure) for failure in document["failures"]]
+    left = document["windows"] - document.get("exported", 0)
+    return [Failure.of_step(document["error"], document["cause"], left)] if left > 0 else []
 
 
 def is_down(run: RunResult) -> bool:
@@ -106,25 +153,21 @@ class RoundOutcome:
     failures: tuple[Failure, ...] = ()
 
     @classmethod
-    def of(cls, results: Iterable[Mapping[str, Any]], errors: Iterable[Mapping[str, Any]]) -> Self:
-        """Return the sum of the results, and of the errors of those that have none.
+    def of(cls, documents: Iterable[tuple[int, Mapping[str, Any]]]) -> Self:
+        """Return the sum of the results of a round, and of the errors of portions without one.
 
         Args:
-            errors: Each has ``error`` and ``cause``, as Step Functions describes a failed step, and
-                the number of ``windows``.
+            documents: The number of the portion, and the result or the error.
         """
-        exported = rows = 0
-        down = False
-        failures: list[Failure] = []
-        for result in results:
-            exported += result["exported"]
-            rows += result["rows"]
-            down |= result["down"]
-            failures += (Failure(**failure) for failure in result["failures"])
-        failures += (
-            Failure.of_step(error["error"], error["cause"], error["windows"]) for error in errors
+        documents = list(documents)
+        last = last_of_each_portion(documents)
+        failures = by_reason(failure for each in last for failure in failures_of(each))
+        return cls(
+            exported=sum(each.get("exported", 0) for each in last),
+            rows=sum(each.get("rows", 0) for each in last),
+            down=any(each.get("down", False) for _, each in documents),
+            failures=failures[:MAX_REASONS],
         )
-        return cls(exported, rows, down, by_reason(failures)[:MAX_REASONS])
 
     @property
     def is_permanent(self) -> bool:

@@ -90,6 +90,19 @@ def superseded(state: RegionState, outcome: RoundOutcome) -> Decision:
     return _end(_with(state, outcome), Ended.SUPERSEDED)
 
 
+def failed(state: RegionState, outcome: RoundOutcome, error: str, cause: str) -> RegionState:
+    """Return the last state of a region of which a step failed.
+
+    Args:
+        outcome: What the latest round did.
+        error: As Step Functions names the error.
+        cause: As Step Functions describes it.
+    """
+    last = _with(state, outcome)
+    failure = Failure.of_step(error, cause, last.remaining)
+    return replace(last, failures=(failure,), ended=Ended.FAILED)
+
+
 def dry_run(due: int) -> Decision:
     """Return the decision when windows are only counted."""
     return _end(RegionState(remaining=due), Ended.DRY_RUN)

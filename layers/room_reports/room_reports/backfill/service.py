@@ -6,26 +6,29 @@ that the region ends. ``end`` writes the summary.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
+from room_reports.backfill.attempts import Counted, exported_by_attempts, run_suffix
 from room_reports.backfill.portions import Portion, portions, total
-from room_reports.backfill.results import RoundOutcome, to_result
+from room_reports.backfill.results import NOTHING, RoundOutcome, to_error, to_result
 from room_reports.backfill.rounds import (
     Decision,
     Next,
     RegionState,
     decide,
     dry_run,
+    failed,
     superseded,
     wait,
 )
 from room_reports.backfill.store import BackfillStore
-from room_reports.backfill.summary import region_state, summarise
+from room_reports.backfill.summary import summarise
 from room_reports.deadline import Deadline
 from room_reports.errors import ConfigurationError
 from room_reports.export.events import EXAMPLE, is_scheduled
+from room_reports.export.result import RunResult
 from room_reports.export.scope import CalendarRange, Scope
 from room_reports.export.service import ExporterService
 from room_reports.model.windows import iso, parse_timestamp
@@ -56,7 +59,7 @@ class BackfillService:
         steps: dict[str, Callable[[], dict[str, Any]]] = {
             "begin": lambda: self._begin(event, control),
             "plan": lambda: self._plan(control, request_id, deadline),
-            "export": lambda: self._export(event, control, request_id, deadline),
+            "export": lambda: self._export(event, control, deadline),
             "fail": lambda: self._fail(control),
             "end": lambda: self._end(control),
         }
@@ -98,11 +101,7 @@ class BackfillService:
         store = self._plain_store(control)
         request = store.read_request()
         only_counts = bool(request["event"].get("dry_run"))
-        outcome = RoundOutcome()
-        if state.round:
-            outcome = RoundOutcome.of(
-                *store.results(region, state.round, self._dependencies.runtime)
-            )
+        outcome = self._outcome(store, region, state)
         found: list[Portion] = []
         if not only_counts and not store.in_charge():
             decision = superseded(state, outcome)
@@ -131,7 +130,6 @@ class BackfillService:
         self,
         event: Mapping[str, Any],
         control: Mapping[str, Any],
-        request_id: str,
         deadline: Deadline,
     ) -> dict[str, Any]:
         """Export one portion, and write the result."""
@@ -142,44 +140,76 @@ class BackfillService:
         store = self._plain_store(control)
         with store.calling(region, number, portion):
             # After the announcement: a newer execution either sees it, or is seen here.
-            if not store.in_charge():
-                return {}
             run_result = None
-            if not store.is_down(region, number):
-                run = self._exporter.new_run(checked, now, request_id, deadline)
+            if store.in_charge() and not store.is_down(region, number):
+                run = self._exporter.new_run(checked, now, run_suffix(control), deadline)
                 settings = replace(run.settings, concurrency=control["concurrency"])
                 scope = _scope(checked.scope, control, region)
                 run_result = replace(run, settings=settings).carry_out(scope)
-        result = to_result(event, run_result)
+        earlier = NOTHING
+        if run_result is None or _accounted(run_result) < control["windows"]:
+            done = {each.task.key for each in run_result.exported} if run_result else set()
+            earlier = self._exported_by_attempts(event, store, leave_out=done)
+        result = to_result(event, run_result, earlier)
         finished = self._dependencies.clock()
         store.write_result({**result, "started_at": iso(now), "finished_at": iso(finished)})
         return {name: result[name] for name in ("exported", "rows", "deferred", "run_id")}
 
     def _fail(self, control: Mapping[str, Any]) -> dict[str, Any]:
         """Keep the error of an invocation that failed, for the next plan and for the operator."""
-        failed = control["failed"]
-        error = {
-            "windows": control["windows"],
-            "error": failed["Error"],
-            "cause": failed["Cause"],
-        }
-        self._plain_store(control).write_error(
-            control["region"], control["round"], control["portion"], error
-        )
+        store = self._plain_store(control)
+        region, number, portion = str(control["region"]), control["round"], control["portion"]
+        item = store.read_portion(region, number, portion)
+        earlier = self._exported_by_attempts(item, store)
+        error = to_error(item, control["failed"], earlier)
+        finished = self._dependencies.clock()
+        store.write_error(region, number, portion, {**error, "finished_at": iso(finished)})
         return {}
 
     def _end(self, control: Mapping[str, Any]) -> dict[str, Any]:
         """Write the summary, and return it."""
         store = self._plain_store(control)
-        states = {region["region"]: region_state(region) for region in control["regions"]}
+        states = {each["region"]: self._last_state(each, store) for each in control["regions"]}
         summary = summarise(store.read_request(), states, self._dependencies.clock())
         store.write_summary(summary)
         return summary
+
+    def _last_state(self, region: Mapping[str, Any], store: BackfillStore) -> RegionState:
+        """Return the last state of a region, as the state machine hands it over.
+
+        Args:
+            region: Has ``region`` and ``state``, and ``failed`` with ``Error`` and ``Cause`` if a
+                step of its own failed.
+        """
+        state = RegionState.from_dict(region["state"])
+        step = region.get("failed")
+        if not step:
+            return state
+        # What the round has done that the failed step would have added.
+        outcome = self._outcome(store, region["region"], state)
+        return failed(state, outcome, step["Error"], step["Cause"])
+
+    def _outcome(self, store: BackfillStore, region: str, state: RegionState) -> RoundOutcome:
+        """Return what the latest round did; an empty outcome before the first."""
+        if not state.round:
+            return RoundOutcome()
+        return RoundOutcome.of(store.results(region, state.round, self._dependencies.runtime))
+
+    def _exported_by_attempts(
+        self, item: Mapping[str, Any], store: BackfillStore, leave_out: Collection[str] = ()
+    ) -> Counted:
+        """Return what the attempts of a portion have exported."""
+        return exported_by_attempts(item, store.bucket, self._dependencies.runtime, leave_out)
 
     def _plain_store(self, control: Mapping[str, Any]) -> BackfillStore:
         """Return the execution's documents without checking the other settings."""
         bucket = self._dependencies.bucket(self._dependencies.environment["BUCKET_NAME"])
         return BackfillStore(bucket, str(control["execution"]))
+
+
+def _accounted(run: RunResult) -> int:
+    """Return the number of windows that were due when a run looked; another may export some."""
+    return len(run.exported) + len(run.failed) + run.deferred
 
 
 def _scope(scope: Scope, request: Mapping[str, Any], region: str) -> Scope:

@@ -1,7 +1,7 @@
 """What a backfill keeps in the bucket, under ``backfill/``.
 
-Each object is written by one invocation and not changed by another, except ``current.json``, which
-names the execution in charge.
+Each object is written by one step, and again when Step Functions tries the step again, except
+``current.json``, which names the execution in charge.
 """
 
 import json
@@ -78,6 +78,12 @@ class BackfillStore:
         """Write the events of a round's child workflows, and return the key."""
         return self._write(f"{_round(region, number)}.json", list(items))
 
+    def read_portion(self, region: str, number: int, portion: int) -> dict[str, Any]:
+        """Return the event of one child workflow."""
+        items = self._read(f"{PREFIX}{self.execution}/{_round(region, number)}.json")
+        item: dict[str, Any] = items[portion - 1]
+        return item
+
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Write the result of a child workflow; its name tells others that the region is down."""
         name = f"{_round(result['region'], result['round'])}/{result['portion']:05}"
@@ -99,15 +105,12 @@ class BackfillStore:
 
     def results(
         self, region: str, number: int, runtime: Runtime
-    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Return the results of a round, and the errors of child workflows without one."""
+    ) -> list[tuple[int, dict[str, Any]]]:
+        """Return the results and the errors of a round, each with the number of its portion."""
         keys = self._result_keys(region, number)
-        failed = [key for key in keys if key.endswith(_ERROR)]
-        done = [key for key in keys if not key.endswith(_ERROR)]
-        return (
-            map_concurrently(runtime, self._read, done, _CONCURRENT_READS),
-            map_concurrently(runtime, self._read, failed, _CONCURRENT_READS),
-        )
+        documents = map_concurrently(runtime, self._read, keys, _CONCURRENT_READS)
+        places = (int(key.rpartition("/")[2].partition(".")[0]) for key in keys)
+        return list(zip(places, documents, strict=True))
 
     def _result_keys(self, region: str, number: int) -> list[str]:
         return self.bucket.keys(f"{PREFIX}{self.execution}/{_round(region, number)}/")

@@ -1,7 +1,7 @@
 """The summary with which a backfill ends."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -10,21 +10,6 @@ from room_reports.backfill.rounds import Ended, RegionState
 from room_reports.model.windows import iso
 
 _DEFERRED = "DEFERRED: not tried, because a circuit breaker was open or the time was up"
-
-
-def region_state(region: Mapping[str, Any]) -> RegionState:
-    """Return the last state of a region, as the state machine hands it over.
-
-    Args:
-        region: Has ``region`` and ``state``, and ``failed`` with ``Error`` and ``Cause`` if a step
-            of its own failed.
-    """
-    state = RegionState.from_dict(region["state"])
-    failed = region.get("failed")
-    if not failed:
-        return state
-    failure = Failure.of_step(failed["Error"], failed["Cause"], state.remaining)
-    return replace(state, failures=(failure,), ended=Ended.FAILED)
 
 
 def summarise(

@@ -74,7 +74,15 @@ class Run:
             StorageError: If the bucket cannot be listed or the record cannot be written.
         """
         started = self.clock()
-        seen = announce(self.run_id, self.bucket, self.settings, self.runtime, started)
+        scheduled = scope.trigger == "schedule"
+        seen = announce(
+            self.run_id,
+            self.bucket,
+            self.settings,
+            self.runtime,
+            started,
+            count_quarantined=scheduled,
+        )
         listings = DayListings()
         plan = self.plan(scope, seen, listings)
         if (wait := self._wait(plan, scope)) and not scope.dry_run:
@@ -99,13 +107,13 @@ class Run:
         self.bucket.write_json(run_record_key(started, self.run_id), record)
         end_run(self.bucket, self.run_id)
         index.write(checked)
-        scheduled = scope.trigger == "schedule"
         measure(
             result,
             scheduled=scheduled,
             unsent=unsent,
             calls={name: region.calls.take() for name, region in self.regions.items()},
             expiring=expiring_sessions(self.regions, scope.now, self.deadline) if scheduled else 0,
+            quarantined_before=seen.quarantined,
         )
         return result
 

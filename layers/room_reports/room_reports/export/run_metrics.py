@@ -27,6 +27,7 @@ def measure(
     unsent: int,
     calls: Mapping[str, Calls],
     expiring: int,
+    quarantined_before: int | None,
 ) -> None:
     """Emit the metrics of a run.
 
@@ -37,6 +38,8 @@ def measure(
         unsent: At least how many notifications EventBridge has not taken.
         calls: The calls to Kaltura, by region.
         expiring: The number of Kaltura sessions in the secret that expire soon.
+        quarantined_before: The number of responses that other runs have left in quarantine; None
+            if it is not known.
     """
     counts = {
         "TasksExported": len(result.exported),
@@ -53,6 +56,8 @@ def measure(
     if scheduled:
         counts["TasksDue"] = sum(item.due for item in result.freshness)
         counts["KalturaSessionsExpiring"] = expiring
+        if quarantined_before is not None:
+            counts["ResponsesInQuarantine"] = quarantined_before + result.quarantined
     for name, count in counts.items():
         metrics.add_metric(name, MetricUnit.Count, count)
     if scheduled:

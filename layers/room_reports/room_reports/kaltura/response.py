@@ -46,9 +46,7 @@ def error_in(status: int, headers: Mapping[str, str], body: bytes) -> KalturaErr
         found = (match[1], "")
     if found:
         return error_for(*found)
-    return error_for_status(
-        status, _seconds(headers.get("Retry-After", "")), empty=not body.strip()
-    )
+    return error_for_status(status, retry_after(headers), empty=not body.strip())
 
 
 def unrecognised(headers: Mapping[str, str], body: bytes) -> UnrecognisedResponseError:
@@ -88,6 +86,8 @@ def _in_xml(body: bytes) -> tuple[str, str] | None:
     return error.findtext("code", ""), args.get("KSID", "")
 
 
-def _seconds(retry_after: str) -> float:
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Return the seconds that a response asks to wait before the next request; 0 if it does not."""
     # The header may also be a date, which is ignored: the server's clock may differ from ours.
-    return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0
+    text = headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() else 0.0

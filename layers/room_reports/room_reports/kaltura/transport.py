@@ -1,6 +1,7 @@
 """HTTP to one Kaltura region: one POST, and a response that is proven complete or refused."""
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from room_reports.kaltura.errors import (
     UnreachableError,
 )
 from room_reports.kaltura.redaction import KEPT_BYTES, response_sample
-from room_reports.kaltura.response import BOM, error_in, is_report, unrecognised
+from room_reports.kaltura.response import BOM, error_in, is_report, retry_after, unrecognised
 from room_reports.kaltura.response_body import ResponseBody, broken, timed_out
 
 _RETRIED_STATUSES = (429, 503)
@@ -61,6 +62,8 @@ class Transport:
     def __init__(self, base_url: str, policy: HttpPolicy) -> None:
         self._base_url = base_url
         self._policy = policy
+        self._refused_until = float("-inf")
+        """When Kaltura wants the next call, on the deadlines' clock."""
         self._http = requests.Session()
         self._http.trust_env = False
         self._http.headers["Accept-Encoding"] = "gzip"
@@ -145,6 +148,9 @@ class Transport:
     def _post(
         self, service: str, action: str, form: Mapping[str, str], deadline: Deadline
     ) -> Iterator[ResponseBody]:
+        wait = min(self._refused_until - deadline.clock(), deadline.remaining())
+        if wait > 0:
+            time.sleep(wait)
         if deadline.remaining() <= 0:
             raise DeadlineError
         try:
@@ -166,6 +172,9 @@ class Transport:
             raise UnreachableError("UNREACHABLE", _cause(error)) from error
         with response:
             if response.status_code in _RETRIED_STATUSES:
+                # The next call may be one of another thread, for another report.
+                pause = min(retry_after(response.headers), self._policy.retry_after_max)
+                self._refused_until = deadline.clock() + pause
                 raise UnreachableError(
                     f"HTTP_{response.status_code}",
                     "Kaltura, or a proxy in front of it, refused all "

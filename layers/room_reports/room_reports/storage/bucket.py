@@ -70,10 +70,9 @@ class SmallObject:
     key: str
     last_modified: datetime
     size: int
+    etag: str
     text: str = ""
     """Its content, if it was read."""
-    etag: str = ""
-    """Its ETag, if it was read."""
 
 
 class Bucket:
@@ -293,7 +292,7 @@ class Bucket:
             if error.code in _NOT_FOUND:
                 return None
             raise
-        return SmallObject(key, found["LastModified"], found["ContentLength"], text, found["ETag"])
+        return SmallObject(key, found["LastModified"], found["ContentLength"], found["ETag"], text)
 
     def small_objects(self, prefix: str) -> list[SmallObject]:
         """Return the objects under a prefix that is not one of exports, without their content.
@@ -306,7 +305,7 @@ class Bucket:
                 Bucket=self.name, Prefix=prefix
             )
             return [
-                SmallObject(entry["Key"], entry["LastModified"], entry["Size"])
+                SmallObject(entry["Key"], entry["LastModified"], entry["Size"], entry["ETag"])
                 for page in pages
                 for entry in page.get("Contents", [])
             ]
@@ -318,6 +317,20 @@ class Bucket:
             StorageError: If S3 refuses or fails.
         """
         return [item.key for item in self.small_objects(prefix)]
+
+    def count(self, prefix: str) -> int:
+        """Return how many objects are under a prefix that is not one of exports, at most 1,000.
+
+        It takes one request.
+
+        Raises:
+            StorageError: If S3 refuses or fails.
+        """
+        with _storage_errors("listing", prefix):
+            listed = self._client.list_objects_v2(
+                Bucket=self.name, Prefix=prefix, MaxKeys=_MAX_KEYS
+            )
+        return len(listed.get("Contents", ()))
 
     def find(self, key: str) -> StoredObject | None:
         """Return an export as a listing shows it now, or None when it does not exist.
