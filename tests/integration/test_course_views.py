@@ -102,7 +102,13 @@ def assert_reason(row: Row) -> None:
         "partial": ("Seen, but for less",),
         "not_seen": ("Not seen.",),
         "provisional": ("The data of the class are not final. So far: ",),
-        "no_data": ("A file or ", "The class is longer", "The files look", "Nothing is left", "The room has"),
+        "no_data": (
+            "A file or ",
+            "The class is longer",
+            "The files look",
+            "Nothing is left",
+            "The room has",
+        ),
     }
     assert row["reason"].startswith(starts[row["status"]])
 
@@ -149,7 +155,10 @@ def test_ids_are_compared_by_the_shared_rules() -> None:
         athena.fill("rosters", [{"course_id": "C", "user_id": user} for user in keys if user])
         rows = [{"user_id": f"'{user}" if user[0] in "-@\t " else user} | where for user in seen]
         athena.fill("attendees", [{"entry_id": "1_r", "cue_point_id": "1_c"} | r for r in rows])
-        for view, users in (("roster_entries", [u for u in keys if u]), ("attendance_by_course", seen)):
+        for view, users in (
+            ("roster_entries", [u for u in keys if u]),
+            ("attendance_by_course", seen),
+        ):
             found = athena.query(f"SELECT user_id, user_key FROM {view}")  # noqa: S608
             assert {row["user_id"]: row["user_key"] for row in found} == {u: keys[u] for u in users}
 
@@ -157,7 +166,8 @@ def test_ids_are_compared_by_the_shared_rules() -> None:
 def rounded(rows: list[Row]) -> list[str]:
     """Return rows in an order of their own; sums of floats depend on the order of the rows."""
     return sorted(
-        repr({k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()}) for row in rows
+        repr({k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()})
+        for row in rows
     )
 
 

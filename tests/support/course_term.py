@@ -176,9 +176,7 @@ def _policy(drawn: Random) -> dict[str, Any]:
         "drop_domains": [["example.edu"], ["*"]],
         "drop_prefixes": [["d2l_"], ["x", "d2l_"]],
     }
-    return {
-        name: drawn.choice(values) for name, values in choices.items() if drawn.random() < 0.45
-    }
+    return {name: drawn.choice(values) for name, values in choices.items() if drawn.random() < 0.45}
 
 
 def _meetings(
@@ -223,7 +221,9 @@ def _stays(
     for person, ids in term.people.items():
         if members.intersection(ids) and drawn.random() < 0.75:
             written = drawn.choice(ids) if person != "renamed" else ids[day >= days()[7]]
-            shown = drawn.choice([written.strip(), written.strip().upper(), f"d2l_{written.strip()}"])
+            shown = drawn.choice(
+                [written.strip(), written.strip().upper(), f"d2l_{written.strip()}"]
+            )
             if person in ("renamed", "cmd", "both") or drawn.random() < 0.6:
                 shown = written.strip()
             if drawn.random() < 0.1:

@@ -78,7 +78,9 @@ class Expected:
         key = (part.region, dt, part.room, part.cue)
         return self.groups.setdefault(key, Session(*key))
 
-    def _files(self, region: str, first: str, last: str, reports: tuple[str, ...]) -> list[File | None]:
+    def _files(
+        self, region: str, first: str, last: str, reports: tuple[str, ...]
+    ) -> list[File | None]:
         found = []
         day = first
         while day <= last:
@@ -102,8 +104,7 @@ class Expected:
             "exported_at": min((file.exported_at for file in there), default=None),
             "missing_day": len(there) < len(files) or (lacks and reports == TWO_REPORTS),
             "findings": " | ".join(file.findings for file in there if file.findings) or None,
-            "cut_off": start < group.dt
-            or (local_day(ended) > limit if ended else last >= limit),
+            "cut_off": start < group.dt or (local_day(ended) > limit if ended else last >= limit),
         }
 
     def people(self, group: Session) -> dict[str | None, int]:
@@ -329,8 +330,7 @@ class Expected:
         for course, roster in rosters.items():
             ambiguous = len(courses) > 1 and not telling[course]
             if ambiguous and (
-                any(telling.values())
-                or not (seen & set(roster) or (bad and not anybody))
+                any(telling.values()) or not (seen & set(roster) or (bad and not anybody))
             ):
                 continue
             for key, entries in roster.items():

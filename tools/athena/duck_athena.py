@@ -17,7 +17,9 @@ from room_reports.model.reports import REPORTS
 from tools.athena.sources import MOST_SESSION_DAYS, SESSION_DAYS, Source, deployed, views
 from tools.athena.tables import JSON_SERDE, PARTITIONS, TEXT_TABLES, Field
 
-_DAYS_BEFORE = re.compile(r"date_format\(date_add\('day', -(\d+), CAST\(dt AS date\)\), '%Y-%m-%d'\)")
+_DAYS_BEFORE = re.compile(
+    r"date_format\(date_add\('day', -(\d+), CAST\(dt AS date\)\), '%Y-%m-%d'\)"
+)
 _BRANCH = re.compile(r"\n  UNION ALL\n  SELECT [^\n]* AND (\d+) <= (\d+)(?=\n)")
 _MAP_AGG = (
     "CREATE MACRO map_agg(k, v) AS "
@@ -97,7 +99,9 @@ class DuckAthena:
         if "dt" in in_path:
             self._days.update(Path(file).parent.name.removeprefix("dt=") for file in files)
         if not files:
-            columns = ", ".join(f'"{column}" {type_}' for column, type_ in (in_file | in_path).items())
+            columns = ", ".join(
+                f'"{column}" {type_}' for column, type_ in (in_file | in_path).items()
+            )
             self._connection.execute(f"CREATE TABLE {name} ({columns})")
             return
         types = ", ".join(f"'{column}': {type_}" for column, type_ in in_path.items())
@@ -122,7 +126,9 @@ class DuckAthena:
 
     def _create_macro(self, name: str, function: Callable[[date], date]) -> None:
         first = {date.fromisoformat(day) for day in self._days}
-        days = {day - timedelta(days=back) for day in first for back in range(MOST_SESSION_DAYS + 1)}
+        days = {
+            day - timedelta(days=back) for day in first for back in range(MOST_SESSION_DAYS + 1)
+        }
         cases = " ".join(f"WHEN '{day}' THEN '{function(day)}'" for day in sorted(days))
         body = f"CASE dt {cases} END" if cases else "CAST(NULL AS VARCHAR)"
         self._connection.execute(f"CREATE MACRO {name}(dt) AS {body}")

@@ -144,7 +144,9 @@ DAY_FILES = (
     Field("sessions", "string", "Sessions in the file; empty if it was not counted."),
     Field("users", "string", "Identified users in the file; only of attendees."),
     Field("minutes", "string", "Minutes of all users in the file; only of attendees."),
-    Field("findings", "string", "Findings of the quality checks, each CODE: sentence, between bars."),
+    Field(
+        "findings", "string", "Findings of the quality checks, each CODE: sentence, between bars."
+    ),
     Field("last_modified", "string", "Time at which S3 received the file, ISO 8601 in UTC."),
 )
 """The columns of an index file, in their order."""
