@@ -8,9 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from room_reports.model.reports import ATTENDEES, ROOM_DATA
 from tests.support.course_term import (
-    ATTENDEES,
-    ROOM_DATA,
     UNKNOWN,
     ZONE,
     CourseTerm,
@@ -54,7 +53,7 @@ def test_every_view_equals_the_computation(seed: int, tmp_path: Path) -> None:
     athena = DuckAthena(tmp_path, ZONE.key, loaded=True, session_days=days)
     expected = Expected(term, days)
     for view, key in KEYS.items():
-        assert_same(athena.query(f"SELECT * FROM {view}"), getattr(expected, view)(), *key)  # noqa: S608
+        assert_same(athena.query(f"SELECT * FROM {view}"), getattr(expected, view)(), *key)
     statuses = athena.query("SELECT * FROM attendance_status")
     assert_nobody_is_not_seen_wrongly(term, statuses, expected)
     for row in statuses:
@@ -159,7 +158,7 @@ def test_ids_are_compared_by_the_shared_rules() -> None:
             ("roster_entries", [u for u in keys if u]),
             ("attendance_by_course", seen),
         ):
-            found = athena.query(f"SELECT user_id, user_key FROM {view}")  # noqa: S608
+            found = athena.query(f"SELECT user_id, user_key FROM {view}")
             assert {row["user_id"]: row["user_key"] for row in found} == {u: keys[u] for u in users}
 
 
@@ -189,7 +188,7 @@ def test_a_condition_on_dt_reads_the_days_asked_for_and_those_after_them(
     }
     for view in views:
         where = "region = 'us'"
-        all_days = whole.query(f"SELECT DISTINCT dt FROM {view} WHERE {where} ORDER BY dt")  # noqa: S608
+        all_days = whole.query(f"SELECT DISTINCT dt FROM {view} WHERE {where} ORDER BY dt")
         first = all_days[len(all_days) // 2]["dt"]
         last = later(first, whole_week.get(view, 1) - 1 + days)
         broken = 0
@@ -199,7 +198,7 @@ def test_a_condition_on_dt_reads_the_days_asked_for_and_those_after_them(
             broken += not readable
             path.write_text(text if readable else UNREADABLE, encoding="utf-8")
         assert broken > len(texts) / 4
-        sql = f"SELECT * FROM {view} WHERE dt = '{first}' AND {where}"  # noqa: S608
+        sql = f"SELECT * FROM {view} WHERE dt = '{first}' AND {where}"
         assert rounded(athena.query(sql)) == rounded(whole.query(sql)), view
     with pytest.raises(duckdb.Error):
         athena.query("SELECT * FROM sessions")

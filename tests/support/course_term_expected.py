@@ -128,7 +128,7 @@ class Expected:
                 "cue_point_id": group.cue,
                 "start_time": float(start),
                 "end_time": float(ended) if ended else None,
-                "unique_users": max(len(people), max(part.users for part in group.parts)),
+                "unique_users": max(len(people), *(part.users for part in group.parts)),
                 "view_minutes": sum(people.values()) / 60 if people else None,
                 "first_day": min(part.day for part in group.parts),
                 "last_day": max(part.day for part in group.parts),
@@ -248,8 +248,8 @@ class Expected:
             rows = in_courses.get(tuple(row[name] for name in names), [])
             on_roster = any(each["on_roster"] for each in rows)
             monday = (day - timedelta(days=day.weekday())).isoformat()
-            found = (bool(rows), on_roster, row["user_id"] is None, row["final"])
-            weeks[row["region"], monday].append(found)
+            kinds = (bool(rows), on_roster, row["user_id"] is None, bool(row["final"]))
+            weeks[row["region"], monday].append(kinds)
         for (region, monday), found in weeks.items():
             placed = [each for each in found if each[0]]
             yield {
@@ -310,7 +310,7 @@ class Expected:
         final = all(s["final"] for s in sure)
         seen = {key for key, seconds in found.seconds.items() if key and seconds}
         counts = [
-            max(len(self.people(group)), max(part.users for part in group.parts))
+            max(len(self.people(group)), *(part.users for part in group.parts))
             for group in found.groups
         ]
         short = found.length < 60 * Fraction(str(policy["min_class_minutes"]))
@@ -360,7 +360,7 @@ class Expected:
                         ),
                     }
 
-    def _status(
+    def _status(  # noqa: PLR0917 - a private step
         self, found: "Class", key: str, seconds: int, bad: bool, final: bool, ambiguous: bool
     ) -> str:
         if bad or key.startswith("\0"):
