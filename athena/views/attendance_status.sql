@@ -1,9 +1,9 @@
 -- One row per roster entry and class: present, partial, not_seen, provisional or no_data, with the reason.
 --
 -- A class is one session of a room, or several on one day that are at most gap_minutes apart. Its
--- length is the time in which a session ran. Nobody is not_seen in a class whose data are missing,
+-- length is the time in which a session ran. No person is not_seen in a class whose data are missing,
 -- look incomplete or are not final. If a room has several courses on a day, who was there decides
--- which of them a class was for: somebody who is on the roster of one of them only.
+-- which of them a class was for: a person who is on the roster of one of them only.
 WITH attendances AS (
   SELECT
     region,

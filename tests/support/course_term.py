@@ -188,7 +188,7 @@ def _meetings(
         for start, end in _times(drawn, day):
             course = drawn.choice(courses) if courses else ""
             if drawn.random() < 0.15:
-                course = "nobody"
+                course = "none"
             stays = tuple(_stays(term, drawn, course, day, start, end))
             if not stays:
                 continue

@@ -108,7 +108,7 @@ class Expected:
         }
 
     def people(self, group: Session) -> dict[str | None, int]:
-        """Return the seconds of each user in a session; None is everybody unidentified."""
+        """Return the seconds of each user in a session; None is all unidentified ones."""
         found: defaultdict[str | None, int] = defaultdict(int)
         for part in (*group.parts, *group.orphans):
             for user, seconds in part.seconds.items():
@@ -326,11 +326,11 @@ class Expected:
             }
             for course, roster in rosters.items()
         }
-        anybody = any(seen & set(roster) for roster in rosters.values())
+        any_seen = any(seen & set(roster) for roster in rosters.values())
         for course, roster in rosters.items():
             ambiguous = len(courses) > 1 and not telling[course]
             if ambiguous and (
-                any(telling.values()) or not (seen & set(roster) or (bad and not anybody))
+                any(telling.values()) or not (seen & set(roster) or (bad and not any_seen))
             ):
                 continue
             for key, entries in roster.items():

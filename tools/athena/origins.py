@@ -45,7 +45,10 @@ def _origins(view: str) -> Origins:
 @cache
 def _schema() -> dict[str, object]:
     schema: dict[str, object] = {
-        report.slug: {each.name: "varchar" for each in (*report.columns, *PARTITIONS)}
+        report.slug: dict.fromkeys(
+            [*(column.name for column in report.columns), *(field.name for field in PARTITIONS)],
+            "varchar",
+        )
         for report in REPORTS
     }
     for table in TEXT_TABLES:
