@@ -1,9 +1,9 @@
 -- One row per roster entry and class: present, partial, not_seen, provisional or no_data, with the reason.
 --
 -- A class is one session of a room, or several on one day that are at most gap_minutes apart. Its
--- length is the time in which a session ran. Nobody is not_seen in a class whose data are missing,
+-- length is the time in which a session ran. No person is not_seen in a class whose data are missing,
 -- look incomplete or are not final. If a room has several courses on a day, who was there decides
--- which of them a class was for: somebody who is on the roster of one of them only.
+-- which of them a class was for: a person who is on the roster of one of them only.
 WITH attendances AS (
   SELECT
     region,
@@ -162,7 +162,7 @@ class_courses AS (
     c.*,
     r.course_id,
     r.course_name,
-    row_number() OVER (PARTITION BY c.class_id, c.dt, r.course_id ORDER BY r.course_name DESC) AS repetition
+    row_number() OVER (PARTITION BY c.region, c.class_id, c.dt, r.course_id ORDER BY r.course_name DESC) AS repetition
   FROM classes AS c
   JOIN mapped_rooms AS r
     ON r.entry_id = c.entry_id
@@ -172,7 +172,7 @@ class_courses AS (
 counted AS (
   SELECT
     c.*,
-    count(*) OVER (PARTITION BY class_id, dt) AS courses
+    count(*) OVER (PARTITION BY region, class_id, dt) AS courses
   FROM class_courses AS c
   WHERE repetition = 1
 ),
@@ -192,7 +192,7 @@ listed AS (
     e.counts,
     coalesce(element_at(c.ms_by_key, coalesce(e.user_key, '')), 0) AS ms,
     row_number() OVER (
-      PARTITION BY c.class_id, c.dt, c.course_id, e.user_key, CASE WHEN e.user_key IS NULL THEN e.user_id END
+      PARTITION BY c.region, c.class_id, c.dt, c.course_id, e.user_key, CASE WHEN e.user_key IS NULL THEN e.user_id END
       ORDER BY CASE WHEN e.counts THEN 0 ELSE 1 END, e.user_id, e.role
     ) AS entry_number
   FROM counted AS c
@@ -204,17 +204,17 @@ listed AS (
 seen AS (
   SELECT
     l.*,
-    CASE WHEN ms > 0 AND count(*) OVER (PARTITION BY class_id, dt, user_key) = 1 THEN 1 ELSE 0 END AS tells
+    CASE WHEN ms > 0 AND count(*) OVER (PARTITION BY region, class_id, dt, user_key) = 1 THEN 1 ELSE 0 END AS tells
   FROM listed AS l
   WHERE entry_number = 1
 ),
 told AS (
   SELECT
     s.*,
-    count_if(ms > 0) OVER (PARTITION BY class_id, dt) AS seen_in_class,
-    count_if(ms > 0) OVER (PARTITION BY class_id, dt, course_id) AS seen_of_course,
-    sum(tells) OVER (PARTITION BY class_id, dt) AS telling_in_class,
-    sum(tells) OVER (PARTITION BY class_id, dt, course_id) AS telling_of_course
+    count_if(ms > 0) OVER (PARTITION BY region, class_id, dt) AS seen_in_class,
+    count_if(ms > 0) OVER (PARTITION BY region, class_id, dt, course_id) AS seen_of_course,
+    sum(tells) OVER (PARTITION BY region, class_id, dt) AS telling_in_class,
+    sum(tells) OVER (PARTITION BY region, class_id, dt, course_id) AS telling_of_course
   FROM seen AS s
 ),
 chosen AS (

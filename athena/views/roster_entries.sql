@@ -62,7 +62,7 @@ keyed AS (
 SELECT
   course_id AS course_id, -- Course.
   user_id AS user_id, -- User, as in the roster.
-  user_key AS user_key, -- The id under the rules of the policy; NULL if nothing is left of it, which matches nobody.
+  user_key AS user_key, -- The id under the rules of the policy; NULL if nothing is left of it, which matches no user.
   role AS role, -- Role in the course, as in the roster.
   valid_from AS valid_from, -- First day, inclusive; NULL if there is no bound.
   valid_to AS valid_to -- First day after, exclusive; NULL if there is no bound.

@@ -34,8 +34,8 @@ _QUERIES = (
 )
 _NOTES = (
     f"What DuckDB reads for the views' own SQL, over {_DAYS} days of one region with 1 MB of "
-    "attendees and 100 kB each of rooms and of breakout sessions a day, with SessionDays=5, an index and "
-    "rosters of 2,000 entries."
+    "attendees and 100 kB each of rooms and of breakout sessions a day, with "
+    "SessionDays=5, an index and rosters of 2,000 entries."
 )
 
 

@@ -176,9 +176,7 @@ def _policy(drawn: Random) -> dict[str, Any]:
         "drop_domains": [["example.edu"], ["*"]],
         "drop_prefixes": [["d2l_"], ["x", "d2l_"]],
     }
-    return {
-        name: drawn.choice(values) for name, values in choices.items() if drawn.random() < 0.45
-    }
+    return {name: drawn.choice(values) for name, values in choices.items() if drawn.random() < 0.45}
 
 
 def _meetings(
@@ -190,7 +188,7 @@ def _meetings(
         for start, end in _times(drawn, day):
             course = drawn.choice(courses) if courses else ""
             if drawn.random() < 0.15:
-                course = "nobody"
+                course = "none"
             stays = tuple(_stays(term, drawn, course, day, start, end))
             if not stays:
                 continue
@@ -216,14 +214,16 @@ def _times(drawn: Random, day: date) -> Iterator[tuple[int, int]]:
         yield start, start + 86400 * drawn.randrange(1, 8) + length
 
 
-def _stays(
+def _stays(  # noqa: PLR0917 - a private step
     term: CourseTerm, drawn: Random, course: str, day: date, start: int, end: int
 ) -> Iterator[Stay]:
     members = {row[1] for row in term.rosters if row[0] == course}
     for person, ids in term.people.items():
         if members.intersection(ids) and drawn.random() < 0.75:
             written = drawn.choice(ids) if person != "renamed" else ids[day >= days()[7]]
-            shown = drawn.choice([written.strip(), written.strip().upper(), f"d2l_{written.strip()}"])
+            shown = drawn.choice(
+                [written.strip(), written.strip().upper(), f"d2l_{written.strip()}"]
+            )
             if person in ("renamed", "cmd", "both") or drawn.random() < 0.6:
                 shown = written.strip()
             if drawn.random() < 0.1:
@@ -272,7 +272,7 @@ def _publish_parts(term: CourseTerm, drawn: Random, region: str) -> None:
                 term.orphans.append(part)
 
 
-def _part(
+def _part(  # noqa: PLR0917 - a private step
     meeting: Meeting, day: str, begin: int, end: int, rooms: File | None, people: File | None
 ) -> Part:
     seen = _seconds(meeting, begin, min(end, rooms.exported_at if rooms else end))
@@ -295,7 +295,7 @@ def _seconds(meeting: Meeting, begin: int, end: int) -> dict[str, int]:
 
 def publish(term: CourseTerm, root: Path) -> None:
     """Write the files of a term, its index and its reference data under ``root``, by their keys."""
-    for (region, report, day), _ in term.files.items():
+    for region, report, day in term.files:
         lines = list(_lines(term, region, report, day))
         _write(root / export_key(report, region, day), ["header"], lines)
     for region, month in {(region, day[:7]) for region, _, day in term.files}:

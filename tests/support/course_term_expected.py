@@ -78,7 +78,9 @@ class Expected:
         key = (part.region, dt, part.room, part.cue)
         return self.groups.setdefault(key, Session(*key))
 
-    def _files(self, region: str, first: str, last: str, reports: tuple[str, ...]) -> list[File | None]:
+    def _files(
+        self, region: str, first: str, last: str, reports: tuple[str, ...]
+    ) -> list[File | None]:
         found = []
         day = first
         while day <= last:
@@ -102,12 +104,11 @@ class Expected:
             "exported_at": min((file.exported_at for file in there), default=None),
             "missing_day": len(there) < len(files) or (lacks and reports == TWO_REPORTS),
             "findings": " | ".join(file.findings for file in there if file.findings) or None,
-            "cut_off": start < group.dt
-            or (local_day(ended) > limit if ended else last >= limit),
+            "cut_off": start < group.dt or (local_day(ended) > limit if ended else last >= limit),
         }
 
     def people(self, group: Session) -> dict[str | None, int]:
-        """Return the seconds of each user in a session; None is everybody unidentified."""
+        """Return the seconds of each user in a session; None is all unidentified ones."""
         found: defaultdict[str | None, int] = defaultdict(int)
         for part in (*group.parts, *group.orphans):
             for user, seconds in part.seconds.items():
@@ -127,7 +128,7 @@ class Expected:
                 "cue_point_id": group.cue,
                 "start_time": float(start),
                 "end_time": float(ended) if ended else None,
-                "unique_users": max(len(people), max(part.users for part in group.parts)),
+                "unique_users": max(len(people), *(part.users for part in group.parts)),
                 "view_minutes": sum(people.values()) / 60 if people else None,
                 "first_day": min(part.day for part in group.parts),
                 "last_day": max(part.day for part in group.parts),
@@ -247,8 +248,8 @@ class Expected:
             rows = in_courses.get(tuple(row[name] for name in names), [])
             on_roster = any(each["on_roster"] for each in rows)
             monday = (day - timedelta(days=day.weekday())).isoformat()
-            found = (bool(rows), on_roster, row["user_id"] is None, row["final"])
-            weeks[row["region"], monday].append(found)
+            kinds = (bool(rows), on_roster, row["user_id"] is None, bool(row["final"]))
+            weeks[row["region"], monday].append(kinds)
         for (region, monday), found in weeks.items():
             placed = [each for each in found if each[0]]
             yield {
@@ -309,7 +310,7 @@ class Expected:
         final = all(s["final"] for s in sure)
         seen = {key for key, seconds in found.seconds.items() if key and seconds}
         counts = [
-            max(len(self.people(group)), max(part.users for part in group.parts))
+            max(len(self.people(group)), *(part.users for part in group.parts))
             for group in found.groups
         ]
         short = found.length < 60 * Fraction(str(policy["min_class_minutes"]))
@@ -325,12 +326,11 @@ class Expected:
             }
             for course, roster in rosters.items()
         }
-        anybody = any(seen & set(roster) for roster in rosters.values())
+        any_seen = any(seen & set(roster) for roster in rosters.values())
         for course, roster in rosters.items():
             ambiguous = len(courses) > 1 and not telling[course]
             if ambiguous and (
-                any(telling.values())
-                or not (seen & set(roster) or (bad and not anybody))
+                any(telling.values()) or not (seen & set(roster) or (bad and not any_seen))
             ):
                 continue
             for key, entries in roster.items():
@@ -360,7 +360,7 @@ class Expected:
                         ),
                     }
 
-    def _status(
+    def _status(  # noqa: PLR0917 - a private step
         self, found: "Class", key: str, seconds: int, bad: bool, final: bool, ambiguous: bool
     ) -> str:
         if bad or key.startswith("\0"):

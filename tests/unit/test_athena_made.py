@@ -15,6 +15,7 @@ from tools.athena import dictionary
 from tools.athena import template as generated_template
 from tools.athena.__main__ import DICTIONARY, main
 from tools.athena.dictionary import dictionary as made_dictionary
+from tools.athena.facts import FACTS
 from tools.athena.sources import queries, views
 from tools.athena.tables import CHANGE, EXPORTED, FAILED, PARTITIONS, QUALITY, RUNS, TEXT_TABLES
 from tools.athena.template import athena_template, view_columns
@@ -160,6 +161,15 @@ def test_the_dictionary_names_every_column_with_a_meaning() -> None:
         assert re.findall(r"^\| `(\w+)` \|", sections[name], re.M) == names
     for report in REPORTS:
         assert all(column.meaning.endswith(".") for column in report.columns)
+
+
+def test_the_dictionary_says_what_the_numbers_are() -> None:
+    text = DICTIONARY.read_text(encoding="utf-8")
+    for fact in FACTS:
+        assert f"**{fact.title}.** {fact.text}" in text
+        assert f"- *Source:* {fact.source}\n- *What to do:* {fact.advice}\n" in text
+    for name in ("kKavaBase.php", "ltiUserIdAttribute", "lti13UserIdClaim", "88 count", "Legacy"):
+        assert name in text
 
 
 def test_the_dictionary_follows_the_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,8 +119,7 @@ class DuckAthena:
         conditions that might raise, such as a cast to a date.
         """
         for back in range(MOST_SESSION_DAYS + 1):
-            shift = timedelta(days=back)
-            self._create_macro(f"day_before_{back}", lambda day, shift=shift: day - shift)
+            self._create_macro(f"day_before_{back}", partial(_days_before, back))
         self._connection.execute(_MAP_AGG)
         self._create_macro("week_of", lambda day: day - timedelta(days=day.weekday()))
 
@@ -175,6 +174,10 @@ class DuckAthena:
     def _describe(self, sql: str) -> list[OutputColumn]:
         rows = self._connection.execute(f"DESCRIBE {sql}").fetchall()
         return [OutputColumn(name, type_) for name, type_, *_ in rows]
+
+
+def _days_before(count: int, day: date) -> date:
+    return day - timedelta(days=count)
 
 
 @cache

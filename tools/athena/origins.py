@@ -36,16 +36,19 @@ def _origins(view: str) -> Origins:
     tree = sqlglot.parse_one(deployed(sql), read="athena")
     tree = qualify(tree, schema=_schema(), dialect="athena", quote_identifiers=False)
     scope = build_scope(tree)
-    if scope is None:
+    if scope is None or not isinstance(tree, exp.Query):
         raise ValueError(f"{view}.sql is not a query")
     found = _of_scope(scope, {})
     return {name: found[name] for name in tree.named_selects}
 
 
 @cache
-def _schema() -> dict[str, dict[str, str]]:
-    schema = {
-        report.slug: {each.name: "varchar" for each in (*report.columns, *PARTITIONS)}
+def _schema() -> dict[str, object]:
+    schema: dict[str, object] = {
+        report.slug: dict.fromkeys(
+            [*(column.name for column in report.columns), *(field.name for field in PARTITIONS)],
+            "varchar",
+        )
         for report in REPORTS
     }
     for table in TEXT_TABLES:
@@ -68,6 +71,7 @@ def _of_scope(scope: Scope, known: dict[int, Origins]) -> Origins:
             for (name, origins), other in zip(left.items(), right.values(), strict=True)
         }
     else:
+        assert isinstance(scope.expression, exp.Query)
         found = {
             select.alias_or_name: frozenset().union(
                 *(_of_column(column, scope, known) for column in _computed_from(select))
@@ -78,7 +82,7 @@ def _of_scope(scope: Scope, known: dict[int, Origins]) -> Origins:
     return found
 
 
-def _computed_from(select: exp.Expression) -> Iterator[exp.Column]:
+def _computed_from(select: exp.Expr) -> Iterator[exp.Column]:
     """Yield the columns of an expression, but not those that only say which rows it is for."""
     for column in select.find_all(exp.Column):
         window = column.find_ancestor(exp.Window)

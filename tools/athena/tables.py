@@ -191,7 +191,7 @@ ROOMS = (
     Field("course_name", "string", "Name of the course."),
     *_VALIDITY,
 )
-"""The columns of reference/rooms/*.csv, in their order; the last two are called from and to there."""
+"""The columns of reference/rooms/*.csv, in their order; there, the last two are from and to."""
 
 ROSTERS = (
     Field("course_id", "string", "Course."),
