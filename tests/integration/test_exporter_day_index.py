@@ -228,3 +228,22 @@ def test_a_run_at_its_end_leaves_the_index_to_the_next_one(world: World) -> None
     world.now += timedelta(hours=1)
     world.run_scheduled()
     check(world, "2026-09")
+
+
+def test_files_beyond_the_listing_are_found_whatever_their_form() -> None:
+    size, variables = Size(rooms=40, attendees=6), {"COMPRESSION": "gzip"}
+    with World(size=size, variables=variables) as world:
+        world.run({"from": "2026-09-07", "to": "2026-09-12"})
+
+        def forbid_missing(method: str, key: str) -> str | None:
+            """Respond to a HEAD of a missing key as S3 does when listing is limited."""
+            return "AccessDenied" if method == "HEAD" and not world.s3.store.get(key) else None
+
+        world.s3.fault = forbid_missing
+        world.s3.requests.clear()
+        world.run({"from": "2026-09-12", "to": "2026-09-15"})
+        looked_at = {key for method, key in world.s3.requests if method == "HEAD"}
+        assert export_key("attendees", "us", "2026-09-11", ".gz") in looked_at
+        assert {row["dt"] for row in index_of(world, "us", "2026-09")} == {
+            f"2026-09-{day:02}" for day in range(7, 15)
+        }

@@ -7,100 +7,29 @@ by the index, so that a failure is logged and the next run makes up for it.
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from room_reports.deadline import Deadline
 from room_reports.export.publish import ExportedTask
-from room_reports.model.day_files import (
-    DayFile,
-    Rows,
-    finding_codes,
-    findings_text,
-    format_rows,
-    merged,
-    month_of,
-    months_before,
-    outdated,
-    parse_rows,
-)
-from room_reports.model.quality import Checks, Facts, Finding, duplicates_of, references_for
+from room_reports.export.region_index import DayListings, IndexUpdate, MonthUpdate, RegionIndex
+from room_reports.model.day_files import format_rows, merged, parse_rows
+from room_reports.model.freshness import State
+from room_reports.model.quality import Finding, duplicates_of
 from room_reports.model.reports import ATTENDEES, ROOM_DATA
-from room_reports.model.user_ids import parse_shares
-from room_reports.model.windows import Granularity, iso
-from room_reports.runtime import Runtime, map_concurrently
+from room_reports.model.windows import Granularity
+from room_reports.runtime import Runtime
 from room_reports.settings import Settings
-from room_reports.storage.bucket import Bucket, ObjectHead, StoredObject
+from room_reports.storage.bucket import Bucket
 from room_reports.storage.errors import ConflictError, StorageError
-from room_reports.storage.keys import DAY_INDEX_PREFIX, Series, day_index_key
+from room_reports.storage.keys import DAY_INDEX_PREFIX, day_index_key
 from room_reports.telemetry import logger
 
-_MONTHS_BEFORE = 2
-"""As many as the 49 days before a day can lie in."""
-_CONCURRENT_HEADS = 8
 _WRITE_ATTEMPTS = 5
 _SECONDS = 30.0
 """The longest that a run reads the index, and the longest that it writes it."""
 _LEFT = 30.0
 """Seconds that a run must have left to do so."""
-Key = tuple[str, str]
-"""The ``dt`` and the report of a row."""
-
-
-@dataclass
-class Listed:
-    """The day files of one series, as a listing shows them."""
-
-    days: tuple[str, str]
-    """The first and the last ``dt`` that were listed."""
-    files: dict[str, tuple[str, bool]] = field(default_factory=dict)
-    """LastModified and whether it is compressed, by label."""
-
-
-@dataclass
-class DayListings:
-    """What a run sees of day files when it lists the bucket."""
-
-    by_series: dict[Series, Listed] = field(default_factory=dict)
-
-    def watched(
-        self, series: Series, days: tuple[str, str], stored: Iterable[StoredObject]
-    ) -> Iterator[StoredObject]:
-        """Yield the objects of a listing, and remember those of days."""
-        if series.granularity is not Granularity.DAY:
-            yield from stored
-            return
-        listed = Listed(days)
-        for item in stored:
-            seen = iso(item.last_modified), item.parsed.gzip
-            label = item.parsed.label
-            listed.files[label] = max(seen, listed.files.get(label, seen))
-            yield item
-        self.by_series[series] = listed
-
-
-@dataclass
-class MonthUpdate:
-    """What has to be changed in the index of one month."""
-
-    region: str
-    month: str
-    etag: str | None
-    """Of the index that was read; None if there was none."""
-    before: Rows
-    made: list[DayFile]
-    gone: set[Key]
-
-
-@dataclass
-class IndexUpdate:
-    """What a run has found out about day files."""
-
-    months: list[MonthUpdate] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    """Of the files that the run has exported."""
-    new: int = 0
-    """How many of these the index did not have."""
 
 
 @dataclass(frozen=True)
@@ -117,21 +46,26 @@ class DayIndex:
 
         Takes half a minute at most. A failure is logged, and leaves it to the next run.
         """
-        return self._within(lambda: self._examine(listings, exported)) or IndexUpdate()
+        return self._within(lambda until: self._examine(listings, exported, until)) or IndexUpdate()
 
     def write(self, update: IndexUpdate) -> None:
         """Write the index. Takes half a minute at most; a failure is logged."""
         if update.months:
-            self._within(lambda: self._write(update.months))
+            self._within(lambda _: self._write(update.months))
 
-    def _within(self, work: Callable[[], "IndexUpdate | None"]) -> "IndexUpdate | None":
-        """Do some work in a thread of its own, and do not wait for it beyond its time."""
+    def _within(self, work: Callable[[Deadline], "IndexUpdate | None"]) -> "IndexUpdate | None":
+        """Do some work in a thread of its own, and do not wait for it beyond its time.
+
+        Args:
+            work: Gets a deadline after half of the time, so that what it has done by then counts.
+        """
         seconds = min(_SECONDS, self.deadline.remaining() - _LEFT)
         if seconds <= 0:
             logger.info("No time is left for the index of day files")
             return None
-        done = self.runtime.submit(work)
         until = self.runtime.monotonic() + seconds
+        half = Deadline(until - seconds / 2, self.runtime.monotonic)
+        done = self.runtime.submit(lambda: work(half))
         while not done.done() and (left := until - self.runtime.monotonic()) > 0:
             self.runtime.wait_any([done], left)
         if not done.done():
@@ -143,7 +77,9 @@ class DayIndex:
             logger.warning("The index of day files is left to the next run", error=str(error))
             return None
 
-    def _examine(self, listings: DayListings, exported: Sequence[ExportedTask]) -> IndexUpdate:
+    def _examine(
+        self, listings: DayListings, exported: Sequence[ExportedTask], until: Deadline
+    ) -> IndexUpdate:
         update = IndexUpdate(findings=_findings_in_hours(exported))
         update.new = len(update.findings)
         days = [done for done in exported if done.task.series.granularity is Granularity.DAY]
@@ -151,21 +87,29 @@ class DayIndex:
             {series.region for series in listings.by_series}
             | {done.task.series.region for done in days}
         )
-        until = Deadline.after(_SECONDS, self.runtime.monotonic)
         existing = set(self.bucket.keys(DAY_INDEX_PREFIX)) if regions else set()
         for region in regions:
-            examined = _Region(
-                self,
+            examined = RegionIndex(
+                self.bucket,
+                self.runtime,
                 region,
-                existing,
-                {s.slug: listed for s, listed in listings.by_series.items() if s.region == region},
-                {
+                existing=existing,
+                listed=listings.of(region),
+                exported={
                     (done.task.window.dt, done.task.series.slug): done.task.key
                     for done in days
                     if done.task.series.region == region
                 },
+                comparable=self._comparable(),
             )
-            examined.examine(update, until)
+            try:
+                examined.examine(update, until)
+            except StorageError as error:
+                logger.warning(
+                    "The index of day files is left to the next run",
+                    region=region,
+                    error=str(error),
+                )
         return update
 
     def _write(self, months: Sequence[MonthUpdate]) -> None:
@@ -191,157 +135,9 @@ class DayIndex:
                 return
         logger.warning("Other runs write the index of day files; the next run goes on", key=key)
 
-
-class _Region:
-    """The index of one region, as a run examines it."""
-
-    def __init__(
-        self,
-        index: DayIndex,
-        region: str,
-        existing: Set[str],
-        listed: Mapping[str, Listed],
-        exported: Mapping[Key, str],
-    ) -> None:
-        self._bucket = index.bucket
-        self._index = index
-        self._region = region
-        self._listed = listed
-        self._exported = exported
-        self._existing = existing
-        self._months: dict[str, tuple[str | None, dict[Key, DayFile]]] = {}
-        self._facts: dict[Key, Facts] = {}
-        filters = index.settings.filters
-        self._comparable = filters.get(ROOM_DATA.slug, {}) == filters.get(ATTENDEES.slug, {})
-
-    def examine(self, update: IndexUpdate, until: Deadline) -> None:
-        """Add what has to be changed, oldest month first, until a deadline."""
-        for month in sorted(self._in_scope() | {month_of(dt) for dt, _ in self._exported}):
-            if until.remaining() <= 0:
-                logger.warning("The index of day files is not complete yet", region=self._region)
-                return
-            self._examine_month(month, update)
-
-    def _in_scope(self) -> set[str]:
-        """Return the months that were listed and have files, or an index."""
-        return {month_of(label) for each in self._listed.values() for label in each.files} | {
-            month for each in self._listed.values() for month in _months_from_to(*each.days)
-        }
-
-    def _examine_month(self, month: str, update: IndexUpdate) -> None:
-        stored = {
-            (label, slug): moment
-            for slug, listed in self._listed.items()
-            for label, (moment, _) in listed.files.items()
-            if month_of(label) == month
-        }
-        exported = {key for key in self._exported if month_of(key[0]) == month}
-        if not stored and not exported and not self._exists(month):
-            return
-        etag, before = self._read(month)
-        scope = {slug: listed.days for slug, listed in self._listed.items()}
-        make, gone = outdated(before, stored, scope)
-        make |= exported
-        gone = {key for key in gone - make if not self._find(key)}
-        if not make and not gone:
-            return
-        self._fetch(sorted(make))
-        made = [key for key in sorted(make) if key in self._facts]
-        rows = merged(before, (self._facts[key].row for key in made), gone)
-        self._months[month] = etag, rows
-        changed = []
-        for key in made:
-            found = self._check(key, made)
-            changed.append(replace(self._facts[key].row, findings=_text(found)))
-            if key in exported:
-                update.findings += found
-                known = finding_codes(before[key].findings) if key in before else set()
-                update.new += sum(each.code not in known for each in found)
-        self._months[month] = etag, merged(rows, changed, ())
-        update.months.append(MonthUpdate(self._region, month, etag, before, changed, gone))
-
-    def _check(self, key: Key, made: Sequence[Key]) -> list[Finding]:
-        file = self._facts[key]
-        if not file.row.state or file.row.state == "open":
-            return []
-        history: dict[Key, DayFile] = {}
-        for month in (*months_before(month_of(key[0]), _MONTHS_BEFORE), month_of(key[0])):
-            history |= self._read(month)[1]
-        checks = Checks(self._region, history, self._comparable)
-        wanted = [row.key for row in references_for(file, history)]
-        self._fetch([each for each in wanted if each not in self._facts])
-        references = [self._facts[each] for each in wanted if each in self._facts]
-        return checks.findings(file, references, dict.fromkeys(made))
-
-    def _exists(self, month: str) -> bool:
-        return day_index_key(self._region, month) in self._existing
-
-    def _read(self, month: str) -> tuple[str | None, dict[Key, DayFile]]:
-        """Return the ETag and the rows of a month, read once."""
-        if month not in self._months:
-            key = day_index_key(self._region, month)
-            found = self._bucket.read_listed(key) if self._exists(month) else None
-            self._months[month] = (found.etag, parse_rows(found.text)) if found else (None, {})
-        return self._months[month]
-
-    def _find(self, key: Key) -> bool:
-        """Return whether a file exists that the listing did not have."""
-        dt, slug = key
-        prefix = Series(slug, self._region, Granularity.DAY).key_of_day(dt, gzip=False)
-        return any(item.size for item in self._bucket.small_objects(prefix))
-
-    def _fetch(self, keys: Sequence[Key]) -> None:
-        """Get the facts of some files, several at a time."""
-        heads = (
-            map_concurrently(self._index.runtime, self._head, keys, _CONCURRENT_HEADS)
-            if len(keys) > 1
-            else list(map(self._head, keys))
-        )
-        for key, head in zip(keys, heads, strict=True):
-            if head is not None and head.size:
-                self._facts[key] = facts_of(key, head)
-
-    def _head(self, key: Key) -> ObjectHead | None:
-        dt, slug = key
-        name = self._exported.get(key)
-        if name is None:
-            listed = self._listed.get(slug)
-            _, gzip = listed.files.get(dt, ("", False)) if listed else ("", False)
-            name = Series(slug, self._region, Granularity.DAY).key_of_day(dt, gzip=gzip)
-        return self._bucket.head(name)
-
-
-def facts_of(key: Key, head: ObjectHead) -> Facts:
-    """Return what the metadata of a day file say."""
-    metadata = head.metadata
-    row = DayFile(
-        report=key[1],
-        dt=key[0],
-        state=metadata.get("state", ""),
-        exported_at=metadata.get("exported-at", ""),
-        window_start=metadata.get("window-start", ""),
-        window_end=metadata.get("window-end", ""),
-        rows=metadata.get("rows", ""),
-        sessions=metadata.get("sessions", ""),
-        users=metadata.get("users", ""),
-        minutes=metadata.get("minutes", ""),
-        findings="",
-        last_modified=iso(head.last_modified),
-    )
-    return Facts(
-        row,
-        _whole(metadata.get("unknown-rows", "")),
-        _whole(metadata.get("duplicates", "")) or 0,
-        parse_shares(metadata.get("user-forms", "")),
-    )
-
-
-def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None
-
-
-def _text(findings: Iterable[Finding]) -> str:
-    return findings_text((each.code, each.text) for each in findings)
+    def _comparable(self) -> bool:
+        filters = self.settings.filters
+        return filters.get(ROOM_DATA.slug, {}) == filters.get(ATTENDEES.slug, {})
 
 
 def _findings_in_hours(exported: Iterable[ExportedTask]) -> list[Finding]:
@@ -355,16 +151,8 @@ def _findings_in_hours(exported: Iterable[ExportedTask]) -> list[Finding]:
         for done in exported
         if done.task.series.granularity is Granularity.HOUR
         and done.fetched.summary.figures.duplicates
-        and done.state != "open"
+        and done.state is not State.OPEN
     ]
-
-
-def _months_from_to(first: str, last: str) -> Iterator[str]:
-    """Yield the months of two days and those between them."""
-    year, number = int(first[:4]), int(first[5:7])
-    while f"{year:04}-{number:02}" <= last[:7]:
-        yield f"{year:04}-{number:02}"
-        year, number = (year, number + 1) if number < 12 else (year + 1, 1)
 
 
 def _report_and_region(done: ExportedTask) -> tuple[str, str]:

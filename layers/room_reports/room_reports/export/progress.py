@@ -4,10 +4,10 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from room_reports.export.day_index import IndexUpdate
 from room_reports.export.lateness import SeriesFreshness
 from room_reports.export.planner import Plan, Task
 from room_reports.export.publish import ExportedTask
+from room_reports.export.region_index import IndexUpdate
 from room_reports.export.result import FailedTask, RunResult, SampleResult, describe_error
 from room_reports.export.tasks import Superseded
 from room_reports.export.workers import Deferred, Failed, TaskResult, is_retryable
