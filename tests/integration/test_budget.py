@@ -25,9 +25,9 @@ of day files: only S3 knows which write was the last, and when it was."""
 PER_RUN = {"Kaltura": 1, "LIST": 4 + len(SLUGS), "PUT": 5, "HEAD": 0}
 """Requests for a run beside those for its files: the Kaltura session (KS), a listing for each
 series, the settings in force, what other runs do, the index of day files, and the run record."""
-PER_IDLE_RUN = {"LIST": 4 + len(SLUGS), "PUT": 3, "GET": 2}
-"""Requests of a run with nothing to do, which reads the settings and the index and writes neither.
-"""
+PER_IDLE_RUN = {"LIST": 5 + len(SLUGS), "PUT": 3, "GET": 2}
+"""Requests of a scheduled run with nothing to do, which reads the settings and the index and writes
+neither, and counts what is in quarantine."""
 PER_LINK = Counter(LIST=1, HEAD=1)
 """Requests for a link, whatever its age. Signing needs none."""
 PER_COVERAGE = {"LIST": 1, "GET": 13}

@@ -93,7 +93,7 @@ def test_a_view_reads_each_table_and_view_once(view: Source) -> None:
     clauses = {clause.alias: clause.this for clause in tree.find_all(exp.CTE)}
     branches = 15
 
-    def uses(query: exp.Expression) -> Counter[str]:
+    def uses(query: exp.Expr) -> Counter[str]:
         found: Counter[str] = Counter()
         for table in query.find_all(exp.Table):
             if table.find_ancestor(exp.CTE) and query is tree:

@@ -20,6 +20,7 @@ from room_reports.kaltura.response import BOM
 from room_reports.model.reports import ATTENDEES, Report, report_with_id
 from room_reports.storage import figures
 from room_reports.storage.csv_file import normalise
+from room_reports.storage.figures import count_figures
 from tests.bench.bodies import MB, body
 
 ROOT = Path(__file__).parents[2]
@@ -44,25 +45,23 @@ UNUSED = {
     ),
 }
 """Modules, with all that they contain, that a handler must not import."""
-CALLS_PER_CHUNK = {ATTENDEES: 225, CUSTOM: 100}
-"""Function calls of the normaliser for 64 KiB of clean data, by report.
-
-The difference is for the figures of a file: its sessions, users, minutes and duplicate keys.
-"""
-CALLS_PER_FILE = {ATTENDEES: 2450, CUSTOM: 0}
-"""The same for each file: the forms of some hundred user ids are told apart."""
+CALLS_PER_CHUNK = 100
+"""Function calls of the normaliser for 64 KiB of clean data."""
 CALLS_PER_AWKWARD_ROW = {0.05: 33, 1.0: 12.5}
 """Function calls for each awkward row, by the share of awkward rows."""
 CALLS_IN_A_CUSTOM_REPORT = {0.05: 31, 1.0: 20.5}
 """The same for a report whose last column may be text."""
-PEAK_KIB = 980
-"""Memory of the normaliser's Python objects, however large the report.
-
-A third of it is for the values of 16 KiB, which are counted at once.
-"""
-PEAK_OF_CSV = 5
+PEAK_KIB = 650
+"""Memory of the normaliser's Python objects, however large the report."""
+PEAK_OF_CSV = 3
 """The same, as a multiple of what Python's ``csv`` needs."""
-PEAK_PER_ROW = 220
+COUNT_CALLS_PER_CHUNK = 165
+"""Function calls for the figures of 64 KiB: sessions, users, minutes and duplicate keys."""
+COUNT_CALLS_PER_FILE = 2450
+"""The same for each file: the forms of some hundred user ids are told apart."""
+COUNT_PEAK_KIB = 650
+"""Memory of Python's objects when more values are distinct than are kept."""
+COUNT_PEAK_PER_ROW = 220
 """Bytes for a row whose session and user occur in no other row, to count both and its key."""
 
 
@@ -117,7 +116,7 @@ def with_csv(data: bytes) -> None:
 def test_clean_data_costs_calls_by_the_chunk_and_not_by_the_row() -> None:
     data = body(ATTENDEES, MB, 0.0)
     assert normalised(data) == data.removeprefix(BOM)
-    assert calls(lambda: normalised(data)) <= calls_for(data, ATTENDEES)
+    assert calls(lambda: normalised(data)) <= CALLS_PER_CHUNK * (len(data) / CHUNK)
 
 
 @pytest.mark.parametrize("share", CALLS_PER_AWKWARD_ROW)
@@ -136,23 +135,32 @@ def test_an_awkward_row_of_a_custom_report_costs_few_calls(share: float) -> None
 def calls_per_awkward_row(data: bytes, report: Report, share: float) -> float:
     """Return the calls for each awkward row, beside those that clean data would need."""
     awkward = share * normalised(data, report).count(b"\n")
-    return (calls(lambda: normalised(data, report)) - calls_for(data, report)) / awkward
+    chunks = CALLS_PER_CHUNK * (len(data) / CHUNK)
+    return (calls(lambda: normalised(data, report)) - chunks) / awkward
 
 
-def calls_for(data: bytes, report: Report) -> float:
-    """Return the calls that a file of clean data may need."""
-    return CALLS_PER_FILE[report] + CALLS_PER_CHUNK[report] * (len(data) / CHUNK)
+def counted(data: bytes) -> None:
+    columns = [column.name for column in ATTENDEES.columns]
+    count_figures(io.BytesIO(data), columns, ATTENDEES, compressed=False)
 
 
-@pytest.fixture
-def few_distinct(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lower the bounds up to which distinct values are counted, which a small file reaches then."""
+def test_figures_cost_calls_by_the_chunk_and_not_by_the_row() -> None:
+    data = normalised(body(ATTENDEES, MB, 0.0))
+    allowed = COUNT_CALLS_PER_FILE + COUNT_CALLS_PER_CHUNK * (len(data) / CHUNK)
+    assert allowed * 0.75 <= calls(lambda: counted(data)) <= allowed
+
+
+def test_the_memory_for_figures_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = normalised(body(ATTENDEES, 4 * MB, 0.0))
+    assert peak(lambda: counted(data)) <= COUNT_PEAK_KIB * 1024 + COUNT_PEAK_PER_ROW * data.count(
+        b"\n"
+    )
     for name in ("MOST_SESSIONS", "MOST_USERS", "MOST_ROWS"):
         assert 1 << 14 <= getattr(figures, name) <= 1 << 17
         monkeypatch.setattr(figures, name, 1 << 10)
+    assert peak(lambda: counted(data)) <= COUNT_PEAK_KIB * 1024 + len(data)
 
 
-@pytest.mark.usefixtures("few_distinct")
 @pytest.mark.parametrize("share", [0.0, 0.05])
 def test_memory_does_not_grow_with_the_report(share: float) -> None:
     small, large = (body(ATTENDEES, size, share) for size in (MB, 4 * MB))
@@ -161,12 +169,6 @@ def test_memory_does_not_grow_with_the_report(share: float) -> None:
     assert max(peaks) <= PEAK_KIB * 1024
 
 
-def test_counting_distinct_values_needs_little_memory_for_each() -> None:
-    data = body(ATTENDEES, 4 * MB, 0.0)
-    assert peak(lambda: with_normaliser(data)) <= PEAK_KIB * 1024 + PEAK_PER_ROW * data.count(b"\n")
-
-
-@pytest.mark.usefixtures("few_distinct")
 def test_memory_is_a_small_multiple_of_that_of_csv() -> None:
     data = body(ATTENDEES, MB, 0.0)
     assert peak(lambda: with_normaliser(data)) <= PEAK_OF_CSV * peak(lambda: with_csv(data))

@@ -63,6 +63,6 @@ def test_settled_files_that_changed_are_counted_when_there_are_any(
 ) -> None:
     for samples in (SampleResult(), SampleResult(asked=3), SampleResult(asked=3, changed=2)):
         found = replace(RESULT, samples=samples)
-        measure(found, scheduled=True, unsent=0, calls={}, expiring=0)
+        measure(found, scheduled=True, unsent=0, calls={}, expiring=0, quarantined_before=0)
         metrics.flush_metrics()
     assert [each["SamplesChanged"] for each in emitted(capsys, "SamplesChanged")] == [[2.0]]

@@ -1,4 +1,5 @@
 import csv
+import gzip
 import io
 from math import isclose
 
@@ -10,7 +11,7 @@ from room_reports.model.reports import ATTENDEES, BREAKOUT_SESSIONS, REPORTS, re
 from room_reports.model.user_ids import UNKNOWN_USERS, form_of, form_shares
 from room_reports.storage import figures
 from room_reports.storage.csv_file import write_csv
-from room_reports.storage.figures import Distinct, FigureCounter, Figures, Repeated
+from room_reports.storage.figures import Distinct, FigureCounter, Figures, Repeated, count_figures
 
 IDS = st.sampled_from(["1_a", "1_b", 'q"uote', "0", "", "Zoë", "=1"])
 USERS = st.one_of(st.sampled_from(UNKNOWN_USERS), st.sampled_from(["ann", 'b"ob', "'x", "ö"]))
@@ -144,3 +145,23 @@ def test_repeated_values_are_counted(values: list[int], most: int) -> None:
 )
 def test_forms_of_user_ids(user_id: str, form: str) -> None:
     assert form_of(user_id) == form
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@given(st.lists(st.tuples(*[st.sampled_from(["", "0", "x", 'a "quote"', "1.5", "b, c"])] * 8)))
+def test_a_file_is_counted_as_its_pieces_are(compressed: bool, rows: list[list[str]]) -> None:
+    columns = [column.name for column in ATTENDEES.columns]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+    data = text.getvalue().encode()
+    counter = FigureCounter(columns, ATTENDEES)
+    counter.add(data)
+    file = io.BytesIO(gzip.compress(data) if compressed else data)
+    found = count_figures(file, columns, ATTENDEES, compressed=compressed)
+    assert found == counter.figures()
+    assert Figures.of(found.metadata()) == found
+
+
+@pytest.mark.parametrize("metadata", [{}, {"sessions": "3"}, {"sessions": "x", "duplicates": "0"}])
+def test_metadata_without_figures_are_none(metadata: dict[str, str]) -> None:
+    assert Figures.of(metadata) is None

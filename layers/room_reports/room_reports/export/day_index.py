@@ -144,13 +144,13 @@ def _findings_in_hours(exported: Iterable[ExportedTask]) -> list[Finding]:
     """Return the findings of hour files, which have no index: what is wrong within each."""
     return [
         duplicates_of(
-            done.fetched.summary.figures.duplicates or 0,
+            done.figures.duplicates or 0,
             done.fetched.summary.rows,
             (*_report_and_region(done), Granularity.HOUR.value, done.task.window.label),
         )
         for done in exported
         if done.task.series.granularity is Granularity.HOUR
-        and done.fetched.summary.figures.duplicates
+        and done.figures.duplicates
         and done.state is not State.OPEN
     ]
 

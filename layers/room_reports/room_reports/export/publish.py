@@ -15,6 +15,7 @@ from room_reports.model.windows import iso
 from room_reports.settings import Settings
 from room_reports.storage.bucket import Bucket, ObjectHead
 from room_reports.storage.errors import ConflictError, StorageError, UnreadableCsvError
+from room_reports.storage.figures import Figures, count_figures
 from room_reports.telemetry import logger
 
 _PUBLISH_ATTEMPTS = 5
@@ -39,6 +40,8 @@ class ExportedTask:
     """The state of the previous export, if there was one that says it."""
     former_exported_at: str | None = None
     """When the previous export began to be fetched, if there was one that says it."""
+    figures: Figures = field(default_factory=Figures)
+    """What is counted in the file."""
 
     @property
     def in_names_only(self) -> bool:
@@ -69,6 +72,11 @@ class TaskPublisher:
             state = state_at(task.window, self.settings.settle, done.started + self.ahead)
             metadata = self._metadata(done, state)
             change, same = self._change(task, file, metadata["sha256"], found)
+            figures = Figures.of(found.metadata) if found and same else None
+            figures = figures or count_figures(
+                file, done.fetched.summary.columns, task.report, compressed=task.gzip
+            )
+            metadata |= figures.metadata()
             sha256 = done.fetched.summary.stored_sha256
             if not self._publish(task, file, sha256, metadata, found, same=same):
                 return Superseded()
@@ -83,6 +91,7 @@ class TaskPublisher:
                 done.fewer_rows_than,
                 former.get("state"),
                 former.get("exported-at"),
+                figures,
             )
 
     def _metadata(self, done: FetchedTask, state: State) -> dict[str, str]:
@@ -99,7 +108,6 @@ class TaskPublisher:
             "time-zone": self.settings.zone.key,
             "filters": self.settings.filters_digest(task.report.slug),
             "source": done.region.base_url,
-            **fetched.summary.figures.metadata(),
         }
         if fetched.pieces > 1:
             metadata["pieces"] = str(fetched.pieces)

@@ -127,7 +127,7 @@ class RunResult:
 
 def _exported(done: ExportedTask) -> dict[str, Any]:
     series, window, summary = done.task.series, done.task.window, done.fetched.summary
-    figures = summary.figures
+    figures = done.figures
     return {
         "task": done.task.key,
         "report": series.slug,

@@ -7,13 +7,12 @@ import io
 import re
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import IO, Protocol, cast
 
 from room_reports.model.reports import Report
 from room_reports.storage.errors import HeaderError, UnreadableCsvError
-from room_reports.storage.figures import FigureCounter, Figures
 from room_reports.storage.strict_lines import Spans, StrictLines
 
 HIVE_ESCAPE = "\ue000"
@@ -48,7 +47,6 @@ class CsvSummary:
     columns: tuple[str, ...]
     unknown_columns: tuple[str, ...]
     """Columns that are not in the catalogue; they follow those that are."""
-    figures: Figures = field(default_factory=Figures)
 
     @property
     def schema(self) -> str:
@@ -141,7 +139,6 @@ def _write(
     plain = hashlib.sha256()
     stored = _HashedFile(out) if compress else None
     target = gzip.GzipFile("", "wb", 6, stored, mtime=0) if stored else out
-    counter = FigureCounter(columns, report)
     rows = size = 0
     try:
         blocks = chain([(first.getvalue().encode(), 0, [], [])], blocks)
@@ -150,7 +147,6 @@ def _write(
             size += len(written)
             rows += count
             target.write(written)
-            counter.add(written)
     finally:  # otherwise it might be closed later than ``out``
         if target is not out:
             target.close()
@@ -161,7 +157,6 @@ def _write(
         stored_sha256=(stored.digest if stored else plain).hexdigest(),
         columns=columns,
         unknown_columns=tuple(name for name in columns if known and name not in known),
-        figures=counter.figures(),
     )
 
 

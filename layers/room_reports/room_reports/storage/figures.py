@@ -1,26 +1,32 @@
-"""The figures of a file: sessions, users and minutes, counted while it is written.
+"""The figures of a file: sessions, users and minutes, counted once it is complete.
 
 The file is counted in pieces of complete lines of strict CSV. Most lines have no quote, so a piece
 is split into values by one call, and a column is a slice of them: nothing is called for each row.
+It is a second reading, because most of what is received is never published as it is: pieces of a
+report that is split, and surveys of its rooms. A file that has not changed is not counted again.
 
 Distinct values are counted by 64-bit hashes, so that memory does not grow with the length of the
 values, and hardly beyond some number of them.
 """
 
 import csv
+import gzip
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import xor
+from itertools import repeat
+from operator import add, lshift
+from typing import IO, cast
 
 from room_reports.model.reports import Report
-from room_reports.model.user_ids import UNKNOWN_USERS, form_shares, shares_text
+from room_reports.model.user_ids import UNKNOWN_USERS, form_shares, parse_shares, shares_text
 
 MOST_SESSIONS, MOST_USERS = 1 << 14, 1 << 15
 """The most distinct sessions and users of a file that are counted exactly."""
 MOST_ROWS = 1 << 17
 """The most rows of which every duplicate is found, more than Kaltura's row cap."""
 AT_ONCE = 1 << 14
+_READ_AT_ONCE = 1 << 16
 _SAMPLE = 250
 """Distinct user ids that are kept from the first rows, and as many from all the others."""
 _STRIDE = 64
@@ -56,6 +62,41 @@ class Figures:
             "user-forms": shares_text(self.user_forms),
         }
         return {name: text for name, text in texts.items() if text}
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, str]) -> "Figures | None":
+        """Return the figures that an object's metadata say; None if they say none."""
+        try:
+            sessions, users, unknown, duplicates = (
+                int(metadata[name]) if name in metadata else None
+                for name in ("sessions", "users", "unknown-rows", "duplicates")
+            )
+            minutes = float(metadata["minutes"]) if "minutes" in metadata else None
+        except ValueError:
+            return None
+        if sessions is None or duplicates is None:
+            return None
+        forms = parse_shares(metadata.get("user-forms", ""))
+        return cls(sessions, users, minutes, unknown, duplicates, forms)
+
+
+def count_figures(
+    file: IO[bytes], columns: Sequence[str], report: Report, *, compressed: bool
+) -> Figures:
+    """Return the figures of a file of strict CSV, in constant memory.
+
+    Args:
+        columns: The file's columns, in their order.
+        compressed: Whether the file is compressed with gzip.
+    """
+    counter = FigureCounter(columns, report)
+    if not counter.counts:
+        return counter.figures()
+    file.seek(0)
+    source = cast("IO[bytes]", gzip.GzipFile(fileobj=file, mode="rb")) if compressed else file
+    while piece := source.read(_READ_AT_ONCE):
+        counter.add(piece + source.readline())
+    return counter.figures()
 
 
 def minutes_text(minutes: float) -> str:
@@ -143,6 +184,11 @@ class FigureCounter:
         self._sample: set[bytes] = set()
         self._has_header = True
 
+    @property
+    def counts(self) -> bool:
+        """Whether the report has columns that are counted."""
+        return bool(self._places)
+
     def add(self, piece: bytes) -> None:
         """Count some complete lines; the first one of the file is its header."""
         if self._has_header:
@@ -187,7 +233,7 @@ class FigureCounter:
     def _add_users(self, column: list[bytes], sessions: list[int]) -> None:
         users = list(map(hash, column))
         self._users.add(users)
-        keys = list(map(xor, sessions, users))
+        keys = list(_combined(sessions, users))
         if not _UNKNOWN_HASHES.isdisjoint(users):
             self._unknown += sum(map(column.count, _UNKNOWN))
             pairs = zip(keys, users, strict=True)
@@ -223,11 +269,17 @@ class FigureCounter:
         return columns
 
 
-def _hashes(columns: Sequence[Sequence[object]]) -> list[int]:
-    """Return a hash of each row of some columns."""
-    if len(columns) == 1:
-        return list(map(hash, columns[0]))
-    return list(map(hash, zip(*columns, strict=True)))
+def _hashes(columns: Sequence[Iterable[object]]) -> list[int]:
+    """Return a hash of each row of some columns: far quicker than to hash tuples."""
+    hashes: Iterable[int] = map(hash, columns[0])
+    for column in columns[1:]:
+        hashes = _combined(hashes, map(hash, column))
+    return list(hashes)
+
+
+def _combined(hashes: Iterable[int], others: Iterable[int]) -> Iterator[int]:
+    """Yield a hash of each pair of hashes; that of the pair the other way round is different."""
+    return map(add, map(lshift, hashes, repeat(1)), others)
 
 
 def _total(values: Iterable[bytes]) -> float:
