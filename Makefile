@@ -97,6 +97,7 @@ test-all: test chaos $(VENVS)/pipx/.stamp ## The same, with more seeds, lasting 
 	@BACKFILL_MONTHS=36 $(PYTEST) tests/e2e/test_backfill.py
 	@LONG_BACKFILLS=1 $(PYTEST) tests/e2e/test_command_backfill.py
 	@CSV_ROWS=1000000 $(PYTEST) tests/unit/storage/test_strict_lines.py
+	@TERMS=30 $(PYTEST) -n auto tests/integration/test_course_views.py
 	@INSTALL=1 $(PYTEST) tests/integration/test_command_package.py
 
 test-unit: $(DEV) ## Unit and property tests
