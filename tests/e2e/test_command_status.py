@@ -82,10 +82,10 @@ def test_status_writes_nothing(operator: Operator) -> None:
 
 def test_how_late_data_come(operator: Operator) -> None:
     found = operator.run("status", "--late-data", "--days", "2", "--json").document["late_data"]
-    assert [(each["region"], each["granularity"]) for each in found] == [
+    assert {(each["region"], each["granularity"]) for each in found} >= {
         ("eu", "day"),
         ("us", "day"),
-    ]
+    }
     for each in found:
         # A stack that was deployed today cannot know.
         assert each["settle_hours"] is None

@@ -14,7 +14,11 @@ from local.stack.stack import Stack
 from room_reports.model.reports import REPORTS
 from tools.athena.sources import queries, views
 
-EVERY_TABLE = {*(report.slug for report in REPORTS), *(view.name for view in views()), "runs"}
+EVERY_TABLE = {
+    *(report.slug for report in REPORTS),
+    *(view.name for view in views()),
+    *("runs", "day_files", "rooms", "rosters", "policy_file"),
+}
 
 
 @pytest.fixture(scope="module")

@@ -39,4 +39,4 @@ def test_every_table_uses_the_region_names(stack: Stack) -> None:
         for table in tables
         if "region" in {key["Name"] for key in table.get("PartitionKeys", [])}
     }
-    assert found == dict.fromkeys(SLUGS, ",".join(stack.kaltura.urls))
+    assert found == dict.fromkeys((*SLUGS, "day_files"), ",".join(stack.kaltura.urls))
