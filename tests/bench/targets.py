@@ -46,7 +46,7 @@ _AFTER_EACH_OTHER = (
     "The exporter uploads a report only after it has proven that it is complete, so that the "
     "download and the upload take place one after the other; the pipe does both at once, in two "
     "processes on two cores. The plain script, which does one after the other as well but never "
-    "looks at the bytes, is hardly faster than the exporter (column *seconds*). A multipart upload "
+    "looks at the bytes, is little faster than the exporter (column *seconds*). A multipart upload "
     "during the download was not tried: it would put bytes into S3 that nothing has checked yet."
 )
 _IMPORTS = (
@@ -59,6 +59,13 @@ _HEADS = (
     "the time, and S3 on the same machine needs most of the rest. Fewer requests of the listing, "
     "which are all that could go, do not show. Requests that bypass botocore were not tried."
 )
+_FIGURES = (
+    "The exporter counts what is in a file before it publishes it: sessions, users, minutes and "
+    "duplicate keys, about 1 µs a row, which the script does not. Before it did so, it was 2.57 "
+    "times as fast (1.76 times as a whole process). Tried: sums of hashes instead of hashes of "
+    "tuples, one reading of each published file instead of each response, and none of a file that "
+    "has not changed."
+)
 _FLOOR_6, _FLOOR_210 = "two rounds of 0.3 s", "53 rounds of 0.2 s"
 TARGETS = (
     Target("normaliser, clean 20 MB, against `csv`", "normalise.clean.csv", "0.5 ×", 6.5),
@@ -66,8 +73,8 @@ TARGETS = (
     Target("the same per CPU second, against DuckDB", "normalise.clean.duckdb.cpu", "", 1),
     Target("normaliser, 5 % awkward rows, against `csv`", "normalise.some.csv", "0.45 ×", 3),
     Target("normaliser, all rows awkward, against `csv`", "normalise.all.csv", "", 0.9),
-    Target(f"20 MB, inside, {_CSV}", "20 MB.inside.csv", "0.48 ×", 2),
-    Target(f"20 MB, whole process, {_CSV}", "20 MB.whole.csv", "0.43 ×", 1.3),
+    Target(f"20 MB, inside, {_CSV}", "20 MB.inside.csv", "0.48 ×", 2, reason=_FIGURES),
+    Target(f"20 MB, whole process, {_CSV}", "20 MB.whole.csv", "0.43 ×", 1.3, reason=_FIGURES),
     Target(
         "20 MB, against `curl | aws s3 cp -`",
         "20 MB.whole.curl",
