@@ -38,15 +38,15 @@ COLUMNS = ("figure", "before", "target", "measured", "met")
 _CSV = "against the plain script with csv"
 _ROUNDS = (
     "Kaltura's latency is most of the time and the same for every program with four requests at "
-    "once: {floor}. Only what is left of the time inside can be shortened, and of that the "
-    "exporter needs less than the script (column *inside*). Done for it: the next report is "
-    "fetched while one is published."
+    "once: {floor}. Of what is left, the exporter spends a part on counting what is in each file "
+    "and on the index of day files, which the script does not have. Done for it: the next report "
+    "is fetched while one is published."
 )
 _AFTER_EACH_OTHER = (
     "The exporter uploads a report only after it has proven that it is complete, so that the "
     "download and the upload take place one after the other; the pipe does both at once, in two "
     "processes on two cores. The plain script, which does one after the other as well but never "
-    "looks at the bytes, is little faster than the exporter (column *seconds*). A multipart upload "
+    "looks at the bytes, is slower than the pipe too (column *seconds*). A multipart upload "
     "during the download was not tried: it would put bytes into S3 that nothing has checked yet."
 )
 _IMPORTS = (
