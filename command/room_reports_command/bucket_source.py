@@ -11,8 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from room_reports.api.listing import newest
 from room_reports.runtime import ThreadRuntime, map_concurrently
 from room_reports.settings import Settings
-from room_reports.storage.bucket import Bucket, StoredObject, latest_by_label
+from room_reports.storage.bucket import Bucket
 from room_reports.storage.keys import Series
+from room_reports.storage.objects import StoredObject, latest_by_label
 from room_reports_command.errors import InputError, NotExportedError
 from room_reports_command.sources import CHUNK, Found, Part, broken
 

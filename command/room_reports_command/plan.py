@@ -16,8 +16,9 @@ from room_reports.model.reports import Report
 from room_reports.model.windows import iso
 from room_reports.runtime import ThreadRuntime, map_concurrently
 from room_reports.settings import Settings
-from room_reports.storage.bucket import Bucket, StoredObject
+from room_reports.storage.bucket import Bucket
 from room_reports.storage.keys import Series
+from room_reports.storage.objects import StoredObject
 from room_reports_command.errors import InputError
 
 _CONCURRENT_LISTINGS = 8

@@ -1,18 +1,16 @@
 """The servers of a benchmark: SeaweedFS, a real S3, and what stands in for Kaltura and AWS."""
 
-import json
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from local.stack.process import free_port, listens, start, wait_until
+from tests.support.seaweedfs import seaweedfs
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -20,11 +18,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 BUCKET = "bench"
 _KEY = {"accessKey": "bench", "secretKey": "bench-secret"}
-_FLAGS = (
-    *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0"),
-    *("-s3.iam=false", "-master.telemetry=false", "-master.electionTimeout=1s"),
-    *("-volume.preStopSeconds=0", "-volume.max=64", "-master.volumeSizeLimitMB=1024"),
-)
+_FLAGS = ("-volume.max=64", "-master.volumeSizeLimitMB=1024")
 
 
 def credentials(endpoint: str) -> dict[str, str]:
@@ -54,39 +48,9 @@ def s3_client(endpoint: str, config: Config | None = None) -> "S3Client":
 def s3_server(folder: Path) -> Iterator[str]:
     """Run SeaweedFS with its data in ``folder``, and yield its endpoint; it has one bucket."""
     folder.mkdir(parents=True)
-    config = folder / "s3.json"
-    identity = {"name": "bench", "credentials": [_KEY], "actions": ["Admin"]}
-    config.write_text(json.dumps({"identities": [identity]}), encoding="utf-8")
-    ports = {name: free_port() for name in ("master", "volume", "filer", "s3")}
-    grpc = {name: free_port() for name in ports}
-    log = folder / "weed.log"
-    process = start(
-        [
-            *(Path(sys.executable).with_name("weed"), "server", f"-dir={folder}", *_FLAGS),
-            f"-s3.config={config}",
-            *(f"-{name}.port={port}" for name, port in ports.items()),
-            *(f"-{name}.port.grpc={port}" for name, port in grpc.items()),
-        ],
-        {"HOME": str(folder), "PATH": os.environ["PATH"]},
-        log,
-        folder,
-    )
-    endpoint = f"http://127.0.0.1:{ports['s3']}"
-    client = s3_client(endpoint)
-
-    def ready() -> bool:
-        with suppress(ClientError, BotoCoreError):
-            with suppress(client.exceptions.BucketAlreadyExists):
-                client.create_bucket(Bucket=BUCKET)
-            client.put_object(Bucket=BUCKET, Key="ready", Body=b"x")
-            return True
-        return False
-
-    try:
-        wait_until(ready, process, log, 60)
+    identities = {_KEY["accessKey"]: ["Admin"]}
+    with seaweedfs(folder, BUCKET, identities, *_FLAGS) as endpoint:
         yield endpoint
-    finally:
-        process.stop()
 
 
 @contextmanager

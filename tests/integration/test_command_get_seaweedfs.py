@@ -39,7 +39,9 @@ def key(ending: str) -> str:
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with seaweedfs(tmp_path_factory.mktemp("seaweedfs"), BUCKET, {"writer": ["Admin"]}) as found:
+    with seaweedfs(
+        tmp_path_factory.mktemp("seaweedfs"), BUCKET, {"writer": ["Admin"]}, "-volume.max=4"
+    ) as found:
         put = partial(s3_client(found, "writer").put_object, Bucket=BUCKET)
         put(Key=key("csv"), Body=ENDINGS["csv"])
         put(Key=key("csv.gz"), Body=ENDINGS["csv.gz"], ContentEncoding="gzip")

@@ -29,7 +29,9 @@ TTL = timedelta(seconds=60)
 def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Return the version of each object in a server where ``reader`` may only read reports."""
     actions = {"writer": ["Admin"], "reader": [f"Read:{BUCKET}/attendees/*"]}
-    with seaweedfs(tmp_path_factory.mktemp("seaweedfs"), BUCKET, actions) as endpoint:
+    with seaweedfs(
+        tmp_path_factory.mktemp("seaweedfs"), BUCKET, actions, "-volume.max=4"
+    ) as endpoint:
         writer = s3_client(endpoint, "writer")
         writer.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         put = partial(writer.put_object, Bucket=BUCKET, ContentType="text/csv; charset=utf-8")

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from room_reports.export.planner import Share, Task, plan_series
 from room_reports.export.scope import Scope
-from room_reports.storage.bucket import StoredObject
 from room_reports.storage.keys import Series
+from room_reports.storage.objects import StoredObject
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """SeaweedFS, an S3 server that verifies signatures and serves ranges as S3 does."""
 
 import json
+import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,17 +17,18 @@ from room_reports.api.presign import S3_CONFIG
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
-_ROOT = Path(__file__).parents[2]
-
 
 @contextmanager
-def seaweedfs(folder: Path, bucket: str, identities: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def seaweedfs(
+    folder: Path, bucket: str, identities: Mapping[str, Sequence[str]], *flags: str
+) -> Iterator[str]:
     """Run a server with one bucket, and yield its endpoint.
 
     Args:
         folder: Where its data go.
         identities: The actions of each access key, whose secret key ends in ``-secret``. The first
             one may do everything.
+        flags: Flags of the server besides those that it always gets.
     """
     config = folder / "s3.json"
     entries = [
@@ -42,14 +45,14 @@ def seaweedfs(folder: Path, bucket: str, identities: Mapping[str, Sequence[str]]
     log = folder / "weed.log"
     process = start(
         [
-            *(_ROOT / ".venvs/dev/bin/weed", "server", f"-dir={folder}", "-s3"),
+            *(Path(sys.executable).with_name("weed"), "server", f"-dir={folder}", "-s3"),
             *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config}"),
             *(f"-{name}.port={port}" for name, port in ports.items()),
             *(f"-{name}.port.grpc={port}" for name, port in grpc.items()),
             *("-master.telemetry=false", "-master.electionTimeout=1s", "-volume.preStopSeconds=0"),
-            *("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", "-volume.max=4"),
+            *("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", *flags),
         ],
-        {"HOME": str(folder)},
+        {"HOME": str(folder), "PATH": os.environ["PATH"]},
         log,
         folder,
     )
@@ -65,7 +68,7 @@ def seaweedfs(folder: Path, bucket: str, identities: Mapping[str, Sequence[str]]
         return False
 
     try:
-        wait_until(ready, process, log, 30)
+        wait_until(ready, process, log, 60)
         yield endpoint
     finally:
         process.stop()

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from room_reports.model.reports import ATTENDEES, ROOM_DATA, Report
 from room_reports.runtime import ThreadRuntime, map_concurrently
 from room_reports.settings import Settings
-from room_reports.storage.bucket import Bucket, StoredObject
+from room_reports.storage.bucket import Bucket
 from room_reports.storage.csv_file import FORMULA_STARTS, read_csv
 from room_reports.storage.keys import Series
+from room_reports.storage.objects import StoredObject
 
 _CONCURRENT_READS = 8
 _IN_MEMORY = 1 << 20

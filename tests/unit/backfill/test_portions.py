@@ -11,8 +11,8 @@ from room_reports.export.planner import Plan, plan_series
 from room_reports.export.scope import CalendarRange, Scope
 from room_reports.model.reports import REPORTS
 from room_reports.model.windows import Calendar, Granularity
-from room_reports.storage.bucket import StoredObject
 from room_reports.storage.keys import Series, parse_key
+from room_reports.storage.objects import StoredObject
 
 NOW = datetime(2026, 10, 26, 5, 7, tzinfo=UTC)
 SETTLE = timedelta(hours=48)

@@ -14,8 +14,8 @@ from room_reports.export.scope import CalendarRange, Scope
 from room_reports.model.freshness import CLOCK_SKEW
 from room_reports.model.reports import REPORTS
 from room_reports.model.windows import Calendar, Granularity
-from room_reports.storage.bucket import StoredObject, latest_by_label
 from room_reports.storage.keys import Series, parse_key
+from room_reports.storage.objects import StoredObject, latest_by_label
 from tests.support.plans import Planned, plan
 
 NOW = datetime(2026, 10, 26, 5, 7, tzinfo=UTC)

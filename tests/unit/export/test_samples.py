@@ -25,8 +25,8 @@ from room_reports.export.scope import Scope
 from room_reports.model.freshness import CLOCK_SKEW, milestones
 from room_reports.model.reports import REPORTS
 from room_reports.model.windows import Calendar, Granularity
-from room_reports.storage.bucket import StoredObject
 from room_reports.storage.keys import Series
+from room_reports.storage.objects import StoredObject
 from tests.support.plans import plan
 from tests.unit.export.test_planner import scopes_and_listings, stored
 

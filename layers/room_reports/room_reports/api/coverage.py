@@ -8,7 +8,8 @@ from room_reports.api.day_files import day_facts, nothing_known
 from room_reports.api.params import CoverageQuery
 from room_reports.model.freshness import state_at
 from room_reports.model.windows import Granularity, iso
-from room_reports.storage.bucket import Bucket, latest_by_label
+from room_reports.storage.bucket import Bucket
+from room_reports.storage.objects import latest_by_label
 
 MISSING = "missing"
 """The state of a window that has ended and was not exported."""

@@ -12,9 +12,10 @@ from typing import Any
 
 from room_reports.model.day_files import DayFile, parse_findings, parse_rows
 from room_reports.model.windows import iso
-from room_reports.storage.bucket import Bucket, StoredObject
+from room_reports.storage.bucket import Bucket
 from room_reports.storage.errors import StorageError
 from room_reports.storage.keys import Series, day_index_key
+from room_reports.storage.objects import StoredObject
 from room_reports.telemetry import logger
 
 COUNTS = ("rows", "sessions", "users", "minutes")

@@ -10,8 +10,9 @@ from room_reports.model.errors import WindowError
 from room_reports.model.freshness import State, state_at
 from room_reports.model.windows import Window, iso, parse_timestamp
 from room_reports.settings import Settings
-from room_reports.storage.bucket import Bucket, ObjectHead
+from room_reports.storage.bucket import Bucket
 from room_reports.storage.keys import Series, parse_key
+from room_reports.storage.objects import ObjectHead
 
 _CONCURRENT_READS = 32
 _STATES = {state.value: state for state in State}

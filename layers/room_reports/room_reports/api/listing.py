@@ -11,8 +11,9 @@ from room_reports.api.params import ExportsQuery, Position
 from room_reports.api.settings import ApiSettings
 from room_reports.model.errors import WindowError
 from room_reports.model.windows import Granularity
-from room_reports.storage.bucket import Bucket, StoredObject, latest_by_label
+from room_reports.storage.bucket import Bucket
 from room_reports.storage.keys import Series
+from room_reports.storage.objects import StoredObject, latest_by_label
 
 # S3 lists in ascending order, at most 1000 keys in one response. Each window has one object, or
 # two after the compression was changed, so that this many days fit into one response.

@@ -22,8 +22,9 @@ from room_reports.api.settings import ApiSettings, read_api_settings
 from room_reports.aws.clients import aws_client
 from room_reports.aws.init_phase import prepare
 from room_reports.model.windows import Window, iso
-from room_reports.storage.bucket import Bucket, StoredObject, latest_by_label
+from room_reports.storage.bucket import Bucket
 from room_reports.storage.keys import Series
+from room_reports.storage.objects import StoredObject, latest_by_label
 from room_reports.telemetry import NAMESPACE, logger
 
 _FILE_SUFFIX = ".csv"

@@ -15,8 +15,9 @@ from typing import Any
 from room_reports.model.freshness import CLOCK_SKEW
 from room_reports.model.windows import Granularity, parse_timestamp
 from room_reports.runtime import Runtime, map_concurrently
-from room_reports.storage.bucket import Bucket, StoredObject
+from room_reports.storage.bucket import Bucket
 from room_reports.storage.keys import Series
+from room_reports.storage.objects import StoredObject
 
 _CONCURRENT_READS = 16
 _MARGIN = {Granularity.DAY: timedelta(days=1), Granularity.HOUR: timedelta()}

@@ -14,8 +14,8 @@ from room_reports.export.scope import Scope
 from room_reports.model.freshness import milestones
 from room_reports.model.reports import Report
 from room_reports.model.windows import Calendar, Window
-from room_reports.storage.bucket import StoredObject
 from room_reports.storage.keys import Series
+from room_reports.storage.objects import StoredObject
 
 _GZIP, _STORED, _FLAGS = 1, 2, 4
 

@@ -13,9 +13,10 @@ from room_reports.export.tasks import FetchedTask, Superseded, check_not_late
 from room_reports.model.freshness import State, state_at
 from room_reports.model.windows import iso
 from room_reports.settings import Settings
-from room_reports.storage.bucket import Bucket, ObjectHead
+from room_reports.storage.bucket import Bucket
 from room_reports.storage.errors import ConflictError, StorageError, UnreadableCsvError
 from room_reports.storage.figures import Figures, count_figures
+from room_reports.storage.objects import ObjectHead
 from room_reports.telemetry import logger
 
 _PUBLISH_ATTEMPTS = 5

@@ -20,8 +20,9 @@ from room_reports.model.quality import Checks, Facts, Finding, references_for
 from room_reports.model.user_ids import parse_shares
 from room_reports.model.windows import Granularity, iso
 from room_reports.runtime import Runtime, map_concurrently
-from room_reports.storage.bucket import Bucket, ObjectHead, StoredObject
+from room_reports.storage.bucket import Bucket
 from room_reports.storage.keys import Series, day_index_key
+from room_reports.storage.objects import ObjectHead, StoredObject
 from room_reports.telemetry import logger
 
 _MONTHS_BEFORE = 2

@@ -28,9 +28,10 @@ from room_reports.model.freshness import CLOCK_SKEW, milestones
 from room_reports.model.reports import Report
 from room_reports.runtime import Runtime, map_concurrently
 from room_reports.settings import Settings
-from room_reports.storage.bucket import Bucket, StoredObject
+from room_reports.storage.bucket import Bucket
 from room_reports.storage.errors import ConflictError, StorageError
 from room_reports.storage.keys import Series, run_record_key
+from room_reports.storage.objects import StoredObject
 from room_reports.telemetry import logger
 
 _CONCURRENT_LISTINGS = 8

@@ -17,8 +17,8 @@ from room_reports.export.planner import Reason, SeriesPlan, Task
 from room_reports.model.errors import WindowError
 from room_reports.model.freshness import CLOCK_SKEW, milestones
 from room_reports.model.windows import Calendar, Window
-from room_reports.storage.bucket import StoredObject, latest_by_label
 from room_reports.storage.keys import Series
+from room_reports.storage.objects import StoredObject, latest_by_label
 
 OLDEST = 366
 """The age in days from which on a day is in no sample any more."""

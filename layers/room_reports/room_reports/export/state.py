@@ -13,8 +13,9 @@ from room_reports.model.errors import WindowError
 from room_reports.model.freshness import CLOCK_SKEW
 from room_reports.model.windows import Granularity, Window, iso, parse_timestamp
 from room_reports.settings import Settings
-from room_reports.storage.bucket import Bucket, SmallObject, StoredObject
+from room_reports.storage.bucket import Bucket
 from room_reports.storage.errors import StorageError
+from room_reports.storage.objects import SmallObject, StoredObject
 from room_reports.telemetry import logger
 
 STATE_PREFIX = "state/"

@@ -18,7 +18,8 @@ from room_reports.kaltura.request import ReportRequest
 from room_reports.model.freshness import CLOCK_SKEW, milestones
 from room_reports.model.windows import iso
 from room_reports.settings import Settings
-from room_reports.storage.bucket import Bucket, ObjectHead
+from room_reports.storage.bucket import Bucket
+from room_reports.storage.objects import ObjectHead
 from room_reports.telemetry import logger
 
 _TOLERATED_LOSS = 0.02

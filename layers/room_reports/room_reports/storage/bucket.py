@@ -4,10 +4,9 @@ Every request of the project to S3 for a report is made here.
 """
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import IO, TYPE_CHECKING, Any
 
 from botocore.config import Config
@@ -16,7 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from room_reports.aws.clients import aws_client
 from room_reports.model.windows import Granularity
 from room_reports.storage.errors import ConflictError, StorageError
-from room_reports.storage.keys import ParsedKey, Series, parse_key
+from room_reports.storage.keys import Series, parse_key
+from room_reports.storage.objects import ObjectHead, SmallObject, StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -36,43 +36,6 @@ _MAX_KEYS = 1000
 """The most keys that S3 returns in one response."""
 _NOT_FOUND = ("404", "NoSuchKey", "NotFound")
 _CONFLICT = ("412", "PreconditionFailed", "409", "ConditionalRequestConflict")
-
-
-@dataclass(frozen=True)
-class StoredObject:
-    """An export in the bucket, as a listing shows it."""
-
-    key: str
-    parsed: ParsedKey
-    last_modified: datetime
-    etag: str
-    size: int
-    """Bytes as stored."""
-
-
-@dataclass(frozen=True)
-class ObjectHead:
-    """The properties of one object, without its content."""
-
-    etag: str
-    last_modified: datetime
-    metadata: Mapping[str, str]
-    size: int
-    """Bytes as stored."""
-    version_id: str | None
-    """None in a bucket that keeps no versions."""
-
-
-@dataclass(frozen=True)
-class SmallObject:
-    """An object that is not an export."""
-
-    key: str
-    last_modified: datetime
-    size: int
-    etag: str
-    text: str = ""
-    """Its content, if it was read."""
 
 
 class Bucket:
@@ -363,16 +326,6 @@ def _page_size(series: Series, first_dt: str, last_dt: str) -> int:
 def open_bucket(name: str) -> Bucket:
     """Return the bucket of this name, with the credentials of the environment."""
     return Bucket(aws_client("s3", _CONFIG), name)
-
-
-def latest_by_label(stored: Iterable[StoredObject]) -> dict[str, StoredObject]:
-    """Return the objects of one series by window label; of two for one window, the newer one."""
-    held: dict[str, StoredObject] = {}
-    for item in stored:
-        other = held.get(item.parsed.label)
-        if other is None or item.last_modified > other.last_modified:
-            held[item.parsed.label] = item
-    return held
 
 
 @contextmanager
