@@ -19,10 +19,11 @@ SELECT
   e.fewer_rows_than AS fewer_rows_than, -- Rows of the previous export, if a forced export accepted fewer; otherwise NULL.
   e.time_zone AS window_time_zone, -- Time zone that the window was cut in.
   e.filters AS filters_digest, -- Digest of the filters that the file was made with; none without filters.
-  e.source AS source_url -- Address that the file was fetched from.
+  e.source AS source_url, -- Address that the file was fetched from.
+  e.privacy AS privacy_digest -- Digest of the columns that were dropped or have pseudonyms, and of the key; none if all are published.
 FROM runs AS r
 CROSS JOIN UNNEST(r.exported) AS e (
   task, report, region, granularity, start, reason, state, rows, size, sha256, pieces,
   unknown_columns, replaced_bytes, change, same, fewer_rows_than, window_start, window_end, time_zone,
-  filters, source
+  filters, source, privacy
 )

@@ -50,6 +50,7 @@ EXPORTED = (
     Field("time_zone", "string"),
     Field("filters", "string"),
     Field("source", "string"),
+    Field("privacy", "string"),
 )
 """New fields are appended, because a view names all of them in this order."""
 
@@ -107,6 +108,11 @@ RUNS = (
         "other_filters",
         _structs(OTHER_FILTERS),
         "Windows whose files were made with other filters than those of the run.",
+    ),
+    Field(
+        "other_privacy",
+        _structs(OTHER_FILTERS),
+        "Windows whose files were made with other privacy settings than those of the run.",
     ),
 )
 """The fields of a run record.
