@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from room_reports.errors import ConfigurationError
-from room_reports.kaltura.credentials import Credentials, parse_secret
+from room_reports.kaltura.credentials import Credentials, parse_pseudonym_key, parse_secret
 from room_reports_command.errors import CommandError, InputError
 from room_reports_command.kaltura import KalturaAccount
 from room_reports_command.run_records import RunRecord, latest_runs
@@ -60,8 +60,12 @@ class Examination:
     @cached_property
     def credentials(self) -> Mapping[str, Credentials] | str:
         """The credentials of each region; a text that says what is wrong with the secret."""
+        settings = self.stack.settings
         try:
-            return parse_secret(read_secret(self.stack), self.stack.settings.regions)
+            secret = read_secret(self.stack)
+            if settings.privacy.needs_key:
+                parse_pseudonym_key(secret)
+            return parse_secret(secret, settings.regions)
         except InputError as error:
             return error.cause
         except ConfigurationError as error:
