@@ -1,5 +1,6 @@
 """An export says of itself how it was made; today's settings fill in only what it does not say."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -8,8 +9,10 @@ from botocore.config import Config
 
 from room_reports.api.exports import describe
 from room_reports.model.windows import Granularity
+from room_reports.settings import Settings
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.keys import Series
+from room_reports.storage.privacy_state import SETTINGS_KEY
 from tests.support.s3.server import S3Server
 from tests.support.settings import read_settings
 
@@ -40,9 +43,11 @@ def client() -> "Iterator[S3Client]":
         )
 
 
-def described(client: "S3Client", metadata: dict[str, str]) -> dict[str, Any]:
+def described(
+    client: "S3Client", metadata: dict[str, str], settings: Settings = SETTINGS
+) -> dict[str, Any]:
     client.put_object(Bucket="bucket", Key=KEY, Body=b"a\n1\n", Metadata=metadata)
-    (export,) = describe(Bucket(client, "bucket"), SETTINGS, [(KEY, WINDOW)])
+    (export,) = describe(Bucket(client, "bucket"), settings, [(KEY, WINDOW)])
     return export.fields
 
 
@@ -80,3 +85,38 @@ def test_filters_are_compared_with_those_of_today(client: "S3Client") -> None:
     ):
         export = described(client, metadata)
         assert (export["filters"], export["filters_current"]) == (filters, current)
+
+
+@pytest.mark.parametrize(
+    ("setting", "today"),
+    [
+        ("", "none"),
+        ("attendees.user_name=drop", None),
+        ("attendees.user_id=pseudonym", "0123456789abcdef"),
+    ],
+)
+def test_privacy_settings_are_compared_with_those_of_today(
+    client: "S3Client", setting: str, today: str | None
+) -> None:
+    settings = read_settings({**ENVIRONMENT, "PRIVACY_COLUMNS": setting})
+    state = json.dumps({"privacy": {"attendees": today}})
+    client.put_object(Bucket="bucket", Key=SETTINGS_KEY, Body=state.encode())
+    today = today or settings.privacy.digest("attendees") or ""
+    for metadata, privacy in (
+        ({"privacy": today}, today),
+        ({"privacy": "another"}, "another"),
+        ({}, "none"),
+    ):
+        export = described(client, metadata, settings)
+        assert (export["privacy"], export["privacy_current"]) == (privacy, privacy == today)
+
+
+@pytest.mark.parametrize("state", [None, b"", b"{", b"[]", b"{}", b'{"privacy": 1}'])
+def test_before_the_first_run_it_is_not_known_which_key_is_that_of_today(
+    client: "S3Client", state: bytes | None
+) -> None:
+    settings = read_settings({**ENVIRONMENT, "PRIVACY_COLUMNS": "attendees.user_id=pseudonym"})
+    if state is not None:
+        client.put_object(Bucket="bucket", Key=SETTINGS_KEY, Body=state)
+    export = described(client, {"privacy": "0123456789abcdef"}, settings)
+    assert (export["privacy"], export["privacy_current"]) == ("0123456789abcdef", None)
