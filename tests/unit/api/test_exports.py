@@ -33,14 +33,18 @@ OF_TODAY = {"window_start": "2026-11-21T23:00:00Z", "window_end": "2026-11-22T23
 @pytest.fixture
 def client() -> "Iterator[S3Client]":
     with S3Server(WINDOW.end.timestamp) as server:
-        yield boto3.client(
-            "s3",
-            endpoint_url=server.url,
-            region_name="us-east-1",
-            aws_access_key_id="x",
-            aws_secret_access_key="x",
-            config=Config(s3={"addressing_style": "path"}),
-        )
+        yield s3(server)
+
+
+def s3(server: S3Server) -> "S3Client":
+    return boto3.client(
+        "s3",
+        endpoint_url=server.url,
+        region_name="us-east-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        config=Config(s3={"addressing_style": "path"}),
+    )
 
 
 def described(
@@ -109,6 +113,13 @@ def test_privacy_settings_are_compared_with_those_of_today(
     ):
         export = described(client, metadata, settings)
         assert (export["privacy"], export["privacy_current"]) == (privacy, privacy == today)
+
+
+def test_a_state_that_cannot_be_read_hides_no_file() -> None:
+    settings = read_settings({**ENVIRONMENT, "PRIVACY_COLUMNS": "attendees.user_id=pseudonym"})
+    with S3Server(WINDOW.end.timestamp) as server:
+        server.fault = lambda _, key: "AccessDenied" if key == SETTINGS_KEY else None
+        assert described(s3(server), {"privacy": "x"}, settings)["privacy_current"] is None
 
 
 @pytest.mark.parametrize("state", [None, b"", b"{", b"[]", b"{}", b'{"privacy": 1}'])

@@ -12,8 +12,10 @@ from room_reports.model.privacy import NONE
 from room_reports.model.windows import Window, iso, parse_timestamp
 from room_reports.settings import Settings
 from room_reports.storage.bucket import Bucket, ObjectHead
+from room_reports.storage.errors import StorageError
 from room_reports.storage.keys import Series, parse_key
 from room_reports.storage.privacy_state import privacy_in_force
+from room_reports.telemetry import logger
 
 _CONCURRENT_READS = 32
 _STATES = {state.value: state for state in State}
@@ -61,7 +63,12 @@ class _Today:
 def _privacy(bucket: Bucket, settings: Settings) -> Mapping[str, str]:
     """Return today's digests, of which only the exporter knows those that depend on the key."""
     digests = {report.slug: settings.privacy.digest(report.slug) for report in settings.reports}
-    by_exporter = privacy_in_force(bucket) if settings.privacy.needs_key else {}
+    by_exporter: Mapping[str, str] = {}
+    if settings.privacy.needs_key:
+        try:
+            by_exporter = privacy_in_force(bucket)
+        except StorageError as error:
+            logger.warning("The privacy settings in force cannot be read", error=str(error))
     found = {slug: digest or by_exporter.get(slug) for slug, digest in digests.items()}
     return {slug: digest for slug, digest in found.items() if digest}
 
