@@ -12,6 +12,7 @@ from room_reports.errors import ConfigurationError
 from room_reports.kaltura.credentials import parse_pseudonym_key
 from room_reports.model.pseudonyms import KEY_BYTES, Pseudonyms
 from room_reports.model.regions import PSEUDONYMS_ENTRY
+from room_reports.storage.privacy_state import latest_key_id
 from room_reports_command.context import Context, with_context
 from room_reports_command.errors import InputError
 from room_reports_command.output import Output
@@ -38,17 +39,21 @@ def pseudonym_key(
 ) -> None:
     """Make the key of the pseudonyms, and put it into the secret. It is never shown.
 
-    A key that is there already stays, unless --replace is given and confirmed.
+    A key that is in use already stays, unless --replace is given and confirmed.
     """
     stack = context.stack
     entries = _entries(stack)
-    former = entries.get(PSEUDONYMS_ENTRY)
-    if former is not None and not replace:
+    in_secret = _key_id(entries)
+    former = in_secret or latest_key_id(stack.bucket)
+    if former and not replace:
         raise InputError(
-            f"The secret has a key already ({_key_id(entries)}). Nothing was changed.",
-            f"{_CONSEQUENCE} To replace it all the same, add --replace.",
+            f"The secret has a key already ({former}). Nothing was changed."
+            if in_secret
+            else f"The secret has lost the key {former}, which files have pseudonyms of.",
+            f"{_CONSEQUENCE} To {'replace it' if in_secret else 'make another'} all the same, add "
+            f"--replace.{'' if in_secret else ' To restore it, see docs/privacy.md.'}",
         )
-    if former is not None and not yes:
+    if former and not yes:
         _confirm(stack, context.output)
     key = secrets.token_bytes(KEY_BYTES)
     entry = {"key": base64.b64encode(key).decode()}
@@ -58,7 +63,7 @@ def pseudonym_key(
     context.output.result(
         {
             "key_id": key_id,
-            "replaced": _key_id(entries) if former is not None else None,
+            "replaced": former,
         },
         lambda: [
             f"The key {key_id} was made and saved. Runs that begin in five minutes or later use it."
@@ -87,8 +92,10 @@ def _entries(stack: DeployedStack) -> Mapping[str, Any]:
     return entries
 
 
-def _key_id(entries: Mapping[str, Any]) -> str:
-    """Return the id of the key among the entries of the secret."""
+def _key_id(entries: Mapping[str, Any]) -> str | None:
+    """Return the id of the key among the entries of the secret; None if there is no key."""
+    if entries.get(PSEUDONYMS_ENTRY) is None:
+        return None
     try:
         return Pseudonyms(parse_pseudonym_key(json.dumps(entries))).key_id
     except ConfigurationError:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from local.kaltura.truth import UniversityTruth
 from local.kaltura.university import University
 from local.stack.stack import Stack
 from tests.e2e.deployed import watched_stack
-from tests.e2e.operator import Operator
+from tests.e2e.operator import Operator, Ran
 from tests.support.privacy import AS_LITTLE_AS_POSSIBLE, found, people
 
 pytestmark = pytest.mark.e2e
@@ -75,60 +76,99 @@ def everything(stack: Stack) -> Iterator[bytes]:
         yield json.dumps(dict(response.headers)).encode()
 
 
-def test_no_person_is_named_and_a_changed_key_is_noticed(operator: Operator) -> None:
+@dataclass(frozen=True)
+class Keyed:
+    """What happened until a day was exported with pseudonyms."""
+
+    refused: str
+    """The error before there was a key."""
+    made: Ran
+    """The command that made the key."""
+    exported: list[str]
+
+
+@pytest.fixture(scope="module")
+def keyed(operator: Operator) -> Keyed:
     stack = operator.stack
     refused = stack.invoke(EVENT)
-    assert "ConfigurationError" in str(refused.error)
-    assert "the secret has no entry 'pseudonyms'" in str(refused.error)
-
     made = operator.run("secret", "pseudonym-key", "--json")
-    assert made.code == 0, made.err
-    first = key_in(stack)
-    assert first not in made.out + made.err
-    assert made.document["replaced"] is None
     start_anew(stack, 1)
     result = stack.invoke(EVENT)
     assert result.error is None
-    assert len(result.response()["exported"]) == 2 * 3
+    return Keyed(str(refused.error), made, result.response()["exported"])
 
-    persons = people(*(UniversityTruth(University(7, region)) for region in ("us", "eu")))
+
+@pytest.fixture(scope="module")
+def persons() -> set[str]:
+    return people(*(UniversityTruth(University(7, region)) for region in ("us", "eu")))
+
+
+def test_nothing_is_exported_before_there_is_a_key(operator: Operator, keyed: Keyed) -> None:
+    assert "ConfigurationError" in keyed.refused
+    assert "the secret has no entry 'pseudonyms'" in keyed.refused
+    assert keyed.made.code == 0, keyed.made.err
+    assert keyed.made.document["replaced"] is None
+    assert key_in(operator.stack) not in keyed.made.out + keyed.made.err
+
+
+def test_no_person_is_named(operator: Operator, keyed: Keyed, persons: set[str]) -> None:
+    stack = operator.stack
+    assert len(keyed.exported) == 2 * 3
     assert len(persons) > 300
     assert found(persons, everything(stack)) == set()
     rows = stack.query(f"SELECT user_id, user_name FROM attendees WHERE dt = '{DAY}'")
     assert {row["user_name"] or "" for row in rows} == {""}
     assert {str(row["user_id"])[:2] for row in rows} == {"p_", "Un"}, "pseudonyms, and Unknown"
-    before = export(stack)
-    assert before["privacy_current"] is True
 
+
+def test_a_key_that_is_there_stays(operator: Operator, keyed: Keyed) -> None:
+    before = key_in(operator.stack)
     kept = operator.run("secret", "pseudonym-key")
     assert (kept.code, kept.out) == (2, "")
-    assert made.document["key_id"] in kept.err
-    assert key_in(stack) == first
+    assert "has a key already" in kept.err
     code, shown = operator.type(
         ["secret", "pseudonym-key", "--replace"], [("name of the stack", "another\r")]
     )
     assert code == 2
-    assert key_in(stack) == first
+    assert operator.run("secret", "check").code == 0
+    entry = json.dumps({"us": operator.stack.kaltura.secret["us"]})
+    assert operator.run("secret", "set", "--regions", "us", "--file", "-", stdin=entry).code == 0
+    assert key_in(operator.stack) == before
+    assert before not in shown + kept.err
+
+
+def test_a_replaced_key_is_noticed(operator: Operator, keyed: Keyed, persons: set[str]) -> None:
+    stack, first = operator.stack, key_in(operator.stack)
+    before = export(stack)
+    assert before["privacy_current"] is True
     replaced = operator.run("secret", "pseudonym-key", "--replace", "--yes", "--json")
     assert replaced.code == 0, replaced.err
-    assert replaced.document["replaced"] == made.document["key_id"]
+    assert replaced.document["replaced"] == keyed.made.document["key_id"]
     second = key_in(stack)
     assert second != first
-    assert operator.run("secret", "check").code == 0
-    assert key_in(stack) == second
 
     start_anew(stack, 2)
     assert stack.invoke({**EVENT, "dry_run": True}).error is None
     assert export(stack)["privacy_current"] is False
     again = stack.invoke({**EVENT, "other_privacy": True})
     assert again.error is None
-    assert {key.partition("/")[0] for key in again.response()["exported"]} == {
-        "attendees",
-        "room_data",
-    }
+    slugs = {key.partition("/")[0] for key in again.response()["exported"]}
+    assert slugs == {"attendees", "room_data"}, "breakouts have no pseudonyms"
     after = export(stack)
     assert after["privacy_current"] is True
     assert after["privacy"] != before["privacy"]
     assert found(persons, everything(stack)) == set()
-    said = [stack.log_text(), shown, kept.err, made.out, made.err, replaced.out, replaced.err]
-    assert not any(key in text for key in (first, second) for text in said)
+    said = stack.log_text() + replaced.out + replaced.err
+    assert first not in said
+    assert second not in said
+
+
+def test_a_lost_key_is_not_replaced_by_accident(operator: Operator, keyed: Keyed) -> None:
+    stack = operator.stack
+    before = stack.aws.secrets.get_secret_value(SecretId=stack.outputs["SecretArn"])
+    stack.put_secret(stack.kaltura.secret)
+    refusal = operator.run("secret", "pseudonym-key")
+    stack.put_secret(before["SecretString"])
+    assert (refusal.code, refusal.out) == (2, "")
+    assert "has lost the key" in refusal.err
+    assert "docs/privacy.md" in refusal.err

@@ -7,6 +7,7 @@ import pytest
 from local.kaltura.campus import Size
 from local.kaltura.report_action import ReportSettings
 from room_reports.storage.bucket import Bucket
+from room_reports.storage.privacy_state import latest_key_id
 from room_reports_command.plan import scheduled_event, scope_of, survey
 from tests.support.backfill import Backfill
 from tests.support.exporter import s3_client
@@ -103,6 +104,24 @@ def test_a_changed_key_is_reported_where_it_is_used(world: World) -> None:
         assert not any(pseudonym(value).encode() in after.body for value in values)
         run_an_hour_later(world)
         assert other_privacy(world) == {}
+
+
+def test_the_latest_key_stays_known_when_it_is_lost(world: World) -> None:
+    with world:
+        bucket = Bucket(s3_client(world.s3.url), "bucket")
+        world.run_scheduled()
+        assert latest_key_id(bucket) is None
+        world.environment["PRIVACY_COLUMNS"] = ALL_PSEUDONYMS
+        run_an_hour_later(world)
+        key_id = latest_key_id(bucket)
+        assert key_id
+        del world.environment["PRIVACY_COLUMNS"]
+        run_an_hour_later(world)
+        assert latest_key_id(bucket) == key_id
+        world.environment["PRIVACY_COLUMNS"] = ALL_PSEUDONYMS
+        world.secret = with_key(world.secret, OTHER_KEY)
+        run_an_hour_later(world)
+        assert latest_key_id(bucket) != key_id
 
 
 def test_a_file_of_a_run_that_had_the_former_key_is_noticed(world: World) -> None:

@@ -18,7 +18,12 @@ from room_reports.model.windows import Granularity, Window, iso, parse_timestamp
 from room_reports.settings import Settings
 from room_reports.storage.bucket import Bucket, SmallObject, StoredObject
 from room_reports.storage.errors import StorageError
-from room_reports.storage.privacy_state import SETTINGS_KEY, parsed_state, privacy_digests
+from room_reports.storage.privacy_state import (
+    KEY_ID,
+    SETTINGS_KEY,
+    parsed_state,
+    privacy_digests,
+)
 from room_reports.telemetry import logger
 
 STATE_PREFIX = "state/"
@@ -68,7 +73,7 @@ class SettingsInForce:
         before = _before(bucket)
         zone_since, filters_since = before.get("time_zone_since"), before.get("filters_since")
         privacy_before, privacy = privacy_digests(before), _privacy(settings, slugs)
-        privacy_since = before.get("privacy_since")
+        privacy_since, pseudonyms = before.get("privacy_since"), settings.privacy.pseudonyms
         if before.get("time_zone") != settings.zone.key:
             zone_since = iso(now)
         if "filters" in before and before["filters"] != filters:
@@ -84,6 +89,7 @@ class SettingsInForce:
             "filters_since": filters_since,
             "privacy": privacy,
             "privacy_since": privacy_since,
+            KEY_ID: pseudonyms.key_id if pseudonyms else before.get(KEY_ID),
         }
         if keep and state != before:
             bucket.write_json(SETTINGS_KEY, json.dumps(state))

@@ -91,7 +91,12 @@ def parse_pseudonym_key(text: str) -> bytes:
     entry = entries.get(PSEUDONYMS_ENTRY) if isinstance(entries, dict) else None
     advice = "PRIVACY_COLUMNS needs it; run room-reports secret pseudonym-key"
     if entry is None:
-        raise SecretError([f"the secret has no entry {PSEUDONYMS_ENTRY!r}; {advice}"])
+        raise SecretError(
+            [
+                f"the secret has no entry {PSEUDONYMS_ENTRY!r}; {advice}, or restore it if it was "
+                "there before, because every pseudonym depends on it"
+            ]
+        )
     encoded = entry.get("key") if isinstance(entry, dict) and set(entry) == {"key"} else None
     try:
         key = base64.b64decode(encoded, validate=True) if isinstance(encoded, str) else b""

@@ -13,6 +13,8 @@ from room_reports.storage.bucket import Bucket
 
 SETTINGS_KEY = "state/settings.json"
 """The settings that the latest run had."""
+KEY_ID = "pseudonym_key"
+"""The field with the id of the latest key that a run had."""
 
 
 def privacy_in_force(bucket: Bucket) -> Mapping[str, str]:
@@ -21,10 +23,23 @@ def privacy_in_force(bucket: Bucket) -> Mapping[str, str]:
     Raises:
         StorageError: If S3 refuses or fails.
     """
+    return privacy_digests(_state(bucket))
+
+
+def latest_key_id(bucket: Bucket) -> str | None:
+    """Return the id of the latest key of pseudonyms that a run had; None if no run had any.
+
+    Raises:
+        StorageError: If S3 refuses or fails.
+    """
+    key_id = _state(bucket).get(KEY_ID)
+    return key_id if isinstance(key_id, str) else None
+
+
+def _state(bucket: Bucket) -> dict[str, Any]:
     with BytesIO() as text:
-        if not bucket.read(SETTINGS_KEY, text):
-            return {}
-        return privacy_digests(parsed_state(text.getvalue().decode(errors="replace")))
+        found = bucket.read(SETTINGS_KEY, text)
+        return parsed_state(text.getvalue().decode(errors="replace")) if found else {}
 
 
 def parsed_state(text: str) -> dict[str, Any]:
