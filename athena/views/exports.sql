@@ -21,10 +21,11 @@ SELECT
   e.time_zone AS window_time_zone, -- Time zone that the window was cut in.
   e.filters AS filters_digest, -- Digest of the filters that the file was made with; none without filters.
   e.source AS source_url, -- Address that the file was fetched from.
-  from_iso8601_timestamp(e.previous_exported_at) AS previous_exported_at -- When the previous export began to be fetched; NULL if there was none.
+  from_iso8601_timestamp(e.previous_exported_at) AS previous_exported_at, -- When the previous export began to be fetched; NULL if there was none.
+  e.privacy AS privacy_digest -- Digest of the columns that were dropped or have pseudonyms, and of the key; none if all are published.
 FROM runs AS r
 CROSS JOIN UNNEST(r.exported) AS e (
   task, report, region, granularity, start, reason, state, rows, size, sha256, pieces,
   unknown_columns, replaced_bytes, change, same, fewer_rows_than, window_start, window_end, time_zone,
-  filters, source, sessions, users, minutes, previous_exported_at
+  filters, source, sessions, users, minutes, previous_exported_at, privacy
 )

@@ -8,7 +8,7 @@ import typer
 
 from room_reports.errors import RoomReportsError
 from room_reports.telemetry import logger
-from room_reports_command import backfill, get, key, secret, status
+from room_reports_command import backfill, get, key, pseudonym_key, secret, status
 from room_reports_command.attendance.command import attendance
 from room_reports_command.aws_errors import aws_errors
 from room_reports_command.doctor import doctor
@@ -30,6 +30,7 @@ app.command()(backfill.backfill)
 app.command()(doctor)
 app.command()(get.get)
 app.command()(attendance)
+secret.app.command(name="pseudonym-key")(pseudonym_key.pseudonym_key)
 app.add_typer(secret.app, name="secret")
 app.add_typer(key.app, name="key")
 app.add_typer(reference.app, name="reference")

@@ -123,6 +123,7 @@ class KalturaAccount:
             int(start.timestamp()),
             int(end.timestamp()),
             self._settings.filters.get(report.slug, {}),
+            self._settings.privacy.dropped(report),
         )
         return self._reports.fetch(request, _count_lines, Deadline.after(_SECONDS)) - 1
 

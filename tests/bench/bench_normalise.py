@@ -17,8 +17,11 @@ import polars as pl
 
 from room_reports.kaltura.csv_reader import KalturaCsvReader
 from room_reports.kaltura.response import BOM
-from room_reports.model.reports import ATTENDEES
-from room_reports.storage.csv_file import normalise
+from room_reports.model.privacy import parse_privacy
+from room_reports.model.pseudonyms import KEY_BYTES
+from room_reports.model.reports import ATTENDEES, REPORTS
+from room_reports.storage.csv_file import normalise, write_csv
+from room_reports.storage.protected import ProtectedTable
 from tests.bench.bodies import MB, body
 from tests.bench.figures import QUICK, alternate, sample
 from tests.bench.section import Section
@@ -32,10 +35,14 @@ _MEMORY = "/dev/shm"
 """A file system in memory, so that the disk is not measured as well."""
 SHARES = {"clean": 0.0, "some": 0.05, "all": 1.0}
 _OURS = "normaliser"
+_PRIVACY_COLUMNS = ",".join(
+    f"attendees.{column.name}=pseudonym" for column in ATTENDEES.columns if column.personal
+)
 _NOTES = (
     "From bytes in memory (DuckDB: from a file) to a file, both in memory. *Same file* says "
     "whether the result equals the normaliser's: with awkward rows, the other programs lose, break "
-    "or change some. *csv* is Python's module without quoting, the copy only adds a SHA-256. The "
+    "or change some. *pseudonyms* is the normaliser with `PrivacyColumns` for three columns, whose "
+    "file must differ. *csv* is Python's module without quoting, the copy only adds a SHA-256. The "
     "peak is that of Python's allocations."
 )
 
@@ -154,8 +161,18 @@ def _copy(data: bytes, _source: Path, out: Path) -> None:
     out.write_bytes(data)
 
 
+def _pseudonyms(data: bytes, _source: Path, out: Path) -> None:
+    view = memoryview(data)
+    chunks = (bytes(view[place : place + (1 << 16)]) for place in range(0, len(data), 1 << 16))
+    privacy = parse_privacy(_PRIVACY_COLUMNS, REPORTS).with_key(bytes(KEY_BYTES))
+    table = ProtectedTable(KalturaCsvReader(chunks, ATTENDEES), ATTENDEES, privacy)
+    with out.open("wb") as file:
+        write_csv(table.header, table, ATTENDEES, file)
+
+
 _PROGRAMS: Mapping[str, Program] = {
     _OURS: _normalise,
+    "pseudonyms": _pseudonyms,
     "csv": _csv,
     "pandas": _pandas,
     "polars": _polars,

@@ -14,6 +14,7 @@ from room_reports.model.reports import Report, report_with_id
 from room_reports.model.windows import Calendar, Granularity, Window, iso
 from room_reports.storage.keys import Series, day_index_key
 from tests.chaos.world import ChaosWorld
+from tests.support.privacy import protected
 from tests.support.s3.store import Item
 from tests.support.tables import Table
 
@@ -144,5 +145,7 @@ def _truth(world: ChaosWorld, item: Expected, as_of: float | None) -> list[list[
     )
     columns = tuple(column.name for column in report.columns)
     quoted = frozenset(world.scenario.settings.quoted.get(report.id, ()))
-    header, *rows = Table(report, columns, tuple(map(tuple, truth)), quoted).published()
+    published = Table(report, columns, tuple(map(tuple, truth)), quoted).published()
+    setting = world.environment.get("PRIVACY_COLUMNS", "")
+    header, *rows = protected(published, setting, report.slug)
     return [header, *sorted(rows)]

@@ -19,7 +19,7 @@ from room_reports.model.reports import REPORTS
 CONTRACT = {
     *("rows", "sha256", "window-start", "window-end"),
     *("exported-at", "state", "run-id", "schema"),
-    *("time-zone", "filters", "source"),
+    *("time-zone", "filters", "source", "privacy"),
     *("sessions", "duplicates"),
 }
 OF_USERS = {"users", "minutes", "unknown-rows"}

@@ -75,6 +75,7 @@ def calls_of_the_presigner(stack: Stack) -> list[Call]:
     ]
     return [
         *s3(stack, "head_object", *exports),
+        *s3(stack, "get_object", "state/settings.json"),
         *versions,
         *listings(stack, *(f"{slug}/granularity=day/" for slug in REPORTS)),
     ]

@@ -28,6 +28,7 @@ KEY = "attendees/granularity=day/region=us/dt=2026-03-03/attendees_us_2026-03-03
 EXPORT_FIELDS = {
     *("report", "region", "granularity", "start", "window_start", "window_end", "state"),
     *("rows", "size", "sha256", "exported_at", "file_name", "filters", "filters_current"),
+    *("privacy", "privacy_current"),
 }
 Get = Callable[..., requests.Response]
 Probe = Callable[..., Any]

@@ -175,7 +175,7 @@ def test_the_run_record_matches_the_contract() -> None:
         assert record.keys() == {
             *("run_id", "exported", "skipped", "deferred", "failed"),
             *("trigger", "now", "started_at", "finished_at"),
-            *("freshness", "retired", "other_filters", "quality", "samples"),
+            *("freshness", "retired", "other_filters", "other_privacy", "quality", "samples"),
         }
         assert record["started_at"] == record["finished_at"] == f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
         assert [entry["task"] for entry in record["exported"]] == result["exported"]
@@ -203,6 +203,7 @@ def test_the_run_record_matches_the_contract() -> None:
                 "time_zone": "UTC",
                 "filters": "none",
                 "source": world.regions["us"].url,
+                "privacy": "none",
                 "sessions": int(item.metadata["sessions"]),
                 **dict.fromkeys(("users", "minutes")),
                 **{

@@ -17,7 +17,7 @@ AWKWARD = Size(rooms=6, attendees=8, weekly_sessions=8, special_names=0.6)
 METADATA = {
     *("rows", "sha256", "window-start", "window-end"),
     *("exported-at", "state", "run-id", "schema"),
-    *("time-zone", "filters", "source"),
+    *("time-zone", "filters", "source", "privacy"),
     *("sessions", "duplicates"),
 }
 OF_USERS = {"users", "minutes", "unknown-rows"}

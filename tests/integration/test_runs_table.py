@@ -87,7 +87,7 @@ def test_table_fields_match_the_run_records(records: list[Result]) -> None:
             assert list(failed) == [field.name for field in FAILED]
         for item in record["freshness"]:
             assert list(item) == [field.name for field in FRESHNESS]
-        for item in record["other_filters"]:
+        for item in (*record["other_filters"], *record["other_privacy"]):
             assert list(item) == [field.name for field in OTHER_FILTERS]
         for item in record["quality"]:
             assert list(item) == [field.name for field in QUALITY]
@@ -123,6 +123,7 @@ def test_exports_view_has_one_row_per_export(athena: DuckAthena, records: list[R
                 if done["previous_exported_at"]
                 else None
             ),
+            "privacy_digest": done["privacy"],
         }
         for record in records
         for done in record["exported"]

@@ -348,3 +348,25 @@ def test_the_call_log_has_no_secrets(server: KalturaServer) -> None:
     noted = repr(server.calls.all()) + repr(server.account)
     assert session not in noted
     assert SECRET not in noted
+
+
+@pytest.mark.parametrize(
+    ("excluded", "hidden"),
+    [
+        ("user_name,user_email", {"user_name", "user_email"}),
+        ("user_name,unknown", {"user_name"}),
+        ("USER_NAME", set()),
+        ("", set()),
+    ],
+)
+def test_columns_are_excluded_by_their_exact_names(
+    server: KalturaServer, excluded: str, hidden: set[str]
+) -> None:
+    whole = ask(server).data.decode().split("\n")
+    shown = ask(server, excludedFields=excluded).data.decode().split("\n")
+    header = whole[0].removeprefix("\ufeff").split(",")
+    assert shown[0].removeprefix("\ufeff").split(",") == [
+        name for name in header if name not in hidden
+    ]
+    assert shown[0].startswith("\ufeff")
+    assert len(shown) == len(whole)

@@ -92,6 +92,25 @@ def test_a_file_that_was_made_with_other_filters_says_so(browse: Open, year: Yea
         expect(dialog).to_be_hidden()
 
 
+def test_a_file_that_was_made_with_other_privacy_settings_says_so(browse: Open, year: Year) -> None:
+    page = loaded(browse("#/attendees/us"))
+    note = "made with other privacy settings"
+
+    def respond(route: Route, _: Request, *, current: bool | None) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json={**response.json(), "privacy_current": current})
+
+    for current in (False, True, None):
+        with intercepted(page, partial(respond, current=current)):
+            page.goto(f"{page.url.partition('#')[0]}#/attendees/us/day/{year.ago(3)}")
+            dialog = page.get_by_role("dialog")
+            expect(dialog).to_contain_text(f"attendees_us_{year.ago(3)}.csv")
+            expect(dialog.get_by_text(note)).to_have_count(int(current is False))
+            assert accessibility_problems(page) == []
+        page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+
+
 def test_throttled_requests_are_retried(browse: Open) -> None:
     page = loaded(browse("#/attendees/us"))
     throttled: list[str] = []

@@ -29,7 +29,10 @@ _RECORDED_EXPORT = (
     *("task", "report", "region", "granularity", "start", "reason", "state", "rows", "size"),
     *("sha256", "pieces", "unknown_columns", "replaced_bytes", "change", "same"),
 )
-_ADDED_TO_THE_API = ("filters", "filters_current", "sessions", "users", "minutes", "findings")
+_ADDED_TO_THE_API = (
+    *("filters", "filters_current", "privacy", "privacy_current"),
+    *("sessions", "users", "minutes", "findings"),
+)
 _HEADERS = (
     "Content-Type",
     "Cache-Control",

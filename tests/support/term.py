@@ -12,13 +12,16 @@ from zoneinfo import ZoneInfo
 
 from local.kaltura.campus import Size
 from local.kaltura.csv_format import render
-from local.kaltura.truth import HEADERS, UniversityTruth
+from local.kaltura.truth import HEADERS, Row, UniversityTruth
 from local.kaltura.university import University
 from room_reports.kaltura.csv_reader import KalturaCsvReader
+from room_reports.model.privacy import Privacy, parse_privacy
 from room_reports.model.reports import REPORTS, Kind, Report
 from room_reports.model.windows import Calendar, Granularity, Window
 from room_reports.storage.csv_file import write_csv
 from room_reports.storage.keys import Series
+from room_reports.storage.protected import ProtectedTable
+from tests.support.privacy import KEY
 
 ZONE = ZoneInfo("America/New_York")
 
@@ -60,8 +63,13 @@ class Term:
         rows = self.truth(region).rows(report.id, int(start.timestamp()), int(end.timestamp()))
         return [dict(zip(HEADERS[report.id], row, strict=True)) for row in rows]
 
-    def publish(self, root: Path) -> None:
-        """Write every export under ``root``, by its key."""
+    def publish(self, root: Path, privacy: str = "") -> None:
+        """Write every export under ``root``, by its key.
+
+        Args:
+            privacy: A value of PrivacyColumns.
+        """
+        treated = parse_privacy(privacy, ()).with_key(KEY)
         for region in self.regions:
             truth = self.truth(region)
             for report in REPORTS:
@@ -72,17 +80,16 @@ class Term:
                     # A few days are enough to show that the second export replaces the first.
                     early = int(window.end.timestamp()) - 3600
                     for as_of in (early, None) if window.start.day % 10 == 1 else (None,):
-                        _export(path, truth, report, window, as_of)
+                        start, end = int(window.start.timestamp()), int(window.end.timestamp())
+                        rows = truth.rows(report.id, start, end, as_of=as_of)
+                        _export(path, report, rows, treated)
 
 
-def _export(
-    path: Path, truth: UniversityTruth, report: Report, window: Window, as_of: float | None
-) -> None:
-    start, end = int(window.start.timestamp()), int(window.end.timestamp())
-    rows = truth.rows(report.id, start, end, as_of=as_of)
+def _export(path: Path, report: Report, rows: list[Row], privacy: Privacy) -> None:
     source = KalturaCsvReader([render(HEADERS[report.id], rows)])
+    table = ProtectedTable(source, report, privacy) if privacy.is_set else source
     with path.open("wb") as file:
-        write_csv(source.header, source, report, file, compress=path.suffix == ".gz")
+        write_csv(table.header, table, report, file, compress=path.suffix == ".gz")
 
 
 def shown(value: str) -> str | None:

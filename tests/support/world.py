@@ -38,6 +38,7 @@ from room_reports.model.reports import REPORTS
 from room_reports.runtime import Runtime
 from tests.support.csv_files import strict_rows
 from tests.support.exporter import new_exporter
+from tests.support.privacy import everything, protected
 from tests.support.runtimes import ImpatientRuntime
 from tests.support.s3.server import S3Server
 from tests.support.s3.store import Item
@@ -252,7 +253,8 @@ class World:
         """Return the rows that an export must have for the window in its metadata, header first.
 
         They are the rows that Kaltura knew when the export was made, or with ``final`` all rows
-        of the window. A session that is still running at that time has no end time.
+        of the window. They have pseudonyms with the key of the tests where the settings ask for
+        them. A session that is still running at that time has no end time.
         """
         slug, _, region = key.split("/")[:3]
         report = next(report for report in REPORTS if report.slug == slug)
@@ -263,7 +265,18 @@ class World:
         )
         truth = self.regions[region.removeprefix("region=")].truth
         as_of = None if final else exported_at
-        return published_rows(report, truth.rows(report.id, start, end, as_of=as_of))
+        rows = published_rows(report, truth.rows(report.id, start, end, as_of=as_of))
+        return protected(rows, self.environment.get("PRIVACY_COLUMNS", ""), slug)
+
+    def stored(self) -> list[bytes]:
+        """Return all keys, bytes and metadata of all versions of all objects."""
+        store = self.s3.store
+        return everything(
+            {
+                key: [(item.body, item.metadata) for item in store.versions(key)]
+                for key in store.keys("")
+            }
+        )
 
     def latest_run_record(self) -> Result:
         """Return the record of the latest run."""

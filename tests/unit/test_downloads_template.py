@@ -8,6 +8,7 @@ import pytest
 from local.stack.template import load_template
 from room_reports.api.settings import read_api_settings
 from room_reports.model.reports import REPORTS
+from room_reports.storage.privacy_state import SETTINGS_KEY
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_only_the_presigner_reads_reports_and_it_does_nothing_else(
     index = "arn:${AWS::Partition}:s3:::${BucketName.Value}/index/*"
     expected = {"Action": "s3:GetObject", "Resource": {"Fn::Sub": index}}
     assert reads == [{"Sid": "ReadIndex", "Effect": "Allow", **expected}]
-    ((statement, listing),) = (
+    ((statement, state, listing),) = (
         policy["PolicyDocument"]["Statement"] for policy in resources["PresignerRole"]["Policies"]
     )
     assert statement["Action"] == ["s3:GetObject", "s3:GetObjectVersion"]
@@ -57,6 +58,8 @@ def test_only_the_presigner_reads_reports_and_it_does_nothing_else(
     bucket = "arn:${AWS::Partition}:s3:::${BucketName.Value}"
     prefixes = [f"{slug}/granularity=*" for slug in [*slugs, "report_*"]]
     assert statement["Resource"] == [{"Fn::Sub": f"{bucket}/{prefix}"} for prefix in prefixes]
+    settings = {"Fn::Sub": f"{bucket}/{SETTINGS_KEY}"}
+    assert (state["Action"], state["Resource"]) == ("s3:GetObject", settings)
     assert (listing["Action"], listing["Resource"]) == ("s3:ListBucket", {"Fn::Sub": bucket})
     assert listing["Condition"] == {"StringLikeIfExists": {"s3:prefix": prefixes}}
     (trusted,) = resources["PresignerRole"]["AssumeRolePolicyDocument"]["Statement"]

@@ -9,7 +9,9 @@ import pytest
 from local.stack.template import load_template
 from room_reports.kaltura.credentials import parse_secret
 from room_reports.kaltura.error_codes import ERROR_RULES
+from room_reports.model.privacy import parse_privacy
 from room_reports.model.regions import Region
+from room_reports.model.reports import REPORTS
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -144,6 +146,26 @@ def test_the_parameters_are_those_of_the_template() -> None:
     ]
     table = text(DOCS / "parameters.md")
     assert [line for line in table.split("\n") if line.startswith("| `")] == expected
+
+
+def test_the_columns_that_identify_people_are_those_of_the_catalogue() -> None:
+    page = text(DOCS / "privacy.md")
+    table = re.findall(r"^\| `(\w+)` \| `(\w+)` \| .+ \| (.+) \|$", page, re.MULTILINE)
+    assert [(report, column) for report, column, _ in table] == [
+        (report.slug, column.name)
+        for report in sorted(REPORTS, key=lambda report: report.slug)
+        for column in report.columns
+        if column.personal
+    ]
+    told = {(report, column) for report, column, cost in table if "cannot be dropped" in cost}
+    assert told == {
+        (report.slug, column.name)
+        for report in REPORTS
+        for column in report.columns
+        if column.personal and column.name in report.primary_key
+    }
+    (example,) = re.findall(r"```text\n(.+=.+)\n```", page)
+    assert parse_privacy(example, REPORTS).needs_key
 
 
 def test_the_secret_is_one_that_the_exporter_takes() -> None:

@@ -50,6 +50,15 @@ def test_defaults() -> None:
     assert settings.filters == {}
 
 
+def test_the_user_that_a_filter_selects_is_not_quoted() -> None:
+    filters = json.dumps({"attendees": {"user_ids": ["jane", "jane@a.example;"]}})
+
+    (problem,) = problems(REPORT_FILTERS=filters)
+
+    assert "attendees.user_ids: value 2 contains a ';'" in problem
+    assert "jane" not in problem
+
+
 def test_empty_variables_mean_the_defaults() -> None:
     names = ("KALTURA_REGIONS", "TIME_ZONE", "SETTLE_HOURS", "REPORT_FILTERS", "COMPRESSION")
 
@@ -100,6 +109,7 @@ def test_every_setting_is_read() -> None:
     [
         ("KALTURA_REGIONS", "us", "us=https://www.kaltura.com"),
         ("KALTURA_REGIONS", ",", "us=https://www.kaltura.com"),
+        ("KALTURA_REGIONS", "pseudonyms=https://www.kaltura.com", "cannot be called 'pseudonyms'"),
         ("KALTURA_REGIONS", "US=https://www.kaltura.com", "us=https://www.kaltura.com"),
         ("KALTURA_REGIONS", "us=www.kaltura.com", "scheme and host"),
         ("KALTURA_REGIONS", "us=http://www.kaltura.com", "https://"),
@@ -143,6 +153,7 @@ def test_every_setting_is_read() -> None:
         ("NEUTRALISE_FORMULAS", "1", "true, false"),
         ("CONNECT_TIMEOUT_SECONDS", "61", "a number from 1 to 60"),
         ("READ_TIMEOUT_SECONDS", "601", "a number from 1 to 600"),
+        ("PRIVACY_COLUMNS", "attendees.user_id=drop", "write pseudonym"),
         ("REPORT_FILTERS", "{", "JSON"),
         ("REPORT_FILTERS", "[]", "entry_ids"),
         ("REPORT_FILTERS", '{"attendees": []}', "entry_ids"),
@@ -218,6 +229,7 @@ def test_all_problems_of_the_filters_are_reported_together() -> None:
                 ("CATCH_UP_DAYS", "x"),
                 ("EXPORT_OPEN_WINDOW", "x"),
                 ("REPORT_FILTERS", "x"),
+                ("PRIVACY_COLUMNS", "x"),
                 ("CONCURRENCY", "x"),
                 ("ROW_CAPS", "x"),
                 ("COMPRESSION", "x"),
@@ -240,7 +252,14 @@ def test_all_problems_are_reported_together(bad: set[tuple[str, str]]) -> None:
         st.sampled_from(
             [
                 *("KALTURA_REGIONS", "REPORT_IDS", "GRANULARITIES", "TIME_ZONE", "SETTLE_HOURS"),
-                *("REPORT_FILTERS", "CONCURRENCY", "ROW_CAPS", "COMPRESSION", "CATCH_UP_DAYS"),
+                *(
+                    "REPORT_FILTERS",
+                    "PRIVACY_COLUMNS",
+                    "CONCURRENCY",
+                    "ROW_CAPS",
+                    "COMPRESSION",
+                    "CATCH_UP_DAYS",
+                ),
             ]
         ),
         st.one_of(st.text(max_size=30), st.text('0123456789,.=:/-[]{}"e', max_size=30)),

@@ -59,6 +59,7 @@ EXPORTED = (
     Field("users", "bigint"),
     Field("minutes", "double"),
     Field("previous_exported_at", "string"),
+    Field("privacy", "string"),
 )
 """New fields are appended, because a view names all of them in this order."""
 
@@ -148,6 +149,11 @@ RUNS = (
         "samples",
         _struct(SAMPLES),
         "Settled windows that were asked for again, to notice data that came late.",
+    ),
+    Field(
+        "other_privacy",
+        _structs(OTHER_FILTERS),
+        "Windows whose files were made with other privacy settings than those of the run.",
     ),
 )
 """The fields of a run record.

@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 
 from room_reports.errors import ConfigurationError
-from room_reports.kaltura.credentials import Credentials, parse_secret
+from room_reports.kaltura.credentials import Credentials, parse_pseudonym_key, parse_secret
 from room_reports_command.athena import QueryResult, run_query
 from room_reports_command.errors import InputError
 from room_reports_command.kaltura import KalturaAccount
@@ -62,8 +62,12 @@ class Examination:
     @cached_property
     def credentials(self) -> Mapping[str, Credentials] | str:
         """The credentials of each region; a text that says what is wrong with the secret."""
+        settings = self.stack.settings
         try:
-            return parse_secret(read_secret(self.stack), self.stack.settings.regions)
+            secret = read_secret(self.stack)
+            if settings.privacy.needs_key:
+                parse_pseudonym_key(secret)
+            return parse_secret(secret, settings.regions)
         except InputError as error:
             return error.cause
         except ConfigurationError as error:

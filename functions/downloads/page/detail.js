@@ -51,11 +51,19 @@ function filtersNote(file) {
   return [createElement("p", { className: "note" }, note)];
 }
 
+function privacyNote(file) {
+  if (file.privacy_current !== false) return [];
+  const note =
+    "This file was made with other privacy settings than those that are configured now, so its columns about people can have other values than in newer files.";
+  return [createElement("p", { className: "note" }, note)];
+}
+
 function fileContent(file) {
   const note = `A copied link works for ${formatLinkLifetime()}, for anyone who has it. To share this file with someone who has an API key, send the address of this page.`;
   return [
     factList(file),
     ...filtersNote(file),
+    ...privacyNote(file),
     createElement(
       "div",
       { className: "buttons" },

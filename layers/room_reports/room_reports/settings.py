@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from room_reports.errors import ConfigurationError
 from room_reports.model.athena_zones import UNKNOWN_TO_ATHENA
 from room_reports.model.filters import Filters, parse_filters
+from room_reports.model.privacy import Privacy, parse_privacy
 from room_reports.model.regions import Region, parse_region
 from room_reports.model.reports import Report, report_with_id
 from room_reports.model.windows import Calendar, Granularity
@@ -55,6 +56,9 @@ class Settings:
     sample_days: int
     """Settled days of each report and region that are asked for again each day."""
     filters: Filters
+    privacy: Privacy
+    """What is done to the columns that identify people; without the key of the pseudonyms until
+    the exporter has read it from the secret."""
     concurrency: int
     """Requests to a region at the same time, in one run."""
     backfill_concurrency: int
@@ -162,6 +166,7 @@ def read_settings(reader: SettingsReader) -> Settings:
         export_open_window=reader.read("EXPORT_OPEN_WINDOW", "false", _flag),
         sample_days=reader.read("SAMPLE_DAYS", "3", whole_number(0, 30)),
         filters=reader.read("REPORT_FILTERS", "{}", lambda text: parse_filters(text, reports)),
+        privacy=reader.read("PRIVACY_COLUMNS", "", lambda text: parse_privacy(text, reports)),
         concurrency=concurrency,
         backfill_concurrency=reader.read("BACKFILL_CONCURRENCY", "8", whole_number(1, 100)),
         row_caps=reader.read("ROW_CAPS", "100000", _row_caps),

@@ -1,5 +1,6 @@
 """An export says of itself how it was made; today's settings fill in only what it does not say."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -8,8 +9,10 @@ from botocore.config import Config
 
 from room_reports.api.exports import describe
 from room_reports.model.windows import Granularity
+from room_reports.settings import Settings
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.keys import Series
+from room_reports.storage.privacy_state import SETTINGS_KEY
 from tests.support.s3.server import S3Server
 from tests.support.settings import read_settings
 
@@ -30,19 +33,25 @@ OF_TODAY = {"window_start": "2026-11-21T23:00:00Z", "window_end": "2026-11-22T23
 @pytest.fixture
 def client() -> "Iterator[S3Client]":
     with S3Server(WINDOW.end.timestamp) as server:
-        yield boto3.client(
-            "s3",
-            endpoint_url=server.url,
-            region_name="us-east-1",
-            aws_access_key_id="x",
-            aws_secret_access_key="x",
-            config=Config(s3={"addressing_style": "path"}),
-        )
+        yield s3(server)
 
 
-def described(client: "S3Client", metadata: dict[str, str]) -> dict[str, Any]:
+def s3(server: S3Server) -> "S3Client":
+    return boto3.client(
+        "s3",
+        endpoint_url=server.url,
+        region_name="us-east-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        config=Config(s3={"addressing_style": "path"}),
+    )
+
+
+def described(
+    client: "S3Client", metadata: dict[str, str], settings: Settings = SETTINGS
+) -> dict[str, Any]:
     client.put_object(Bucket="bucket", Key=KEY, Body=b"a\n1\n", Metadata=metadata)
-    (export,) = describe(Bucket(client, "bucket"), SETTINGS, [(KEY, WINDOW)])
+    (export,) = describe(Bucket(client, "bucket"), settings, [(KEY, WINDOW)])
     return export.fields
 
 
@@ -80,3 +89,45 @@ def test_filters_are_compared_with_those_of_today(client: "S3Client") -> None:
     ):
         export = described(client, metadata)
         assert (export["filters"], export["filters_current"]) == (filters, current)
+
+
+@pytest.mark.parametrize(
+    ("setting", "today"),
+    [
+        ("", "none"),
+        ("attendees.user_name=drop", None),
+        ("attendees.user_id=pseudonym", "0123456789abcdef"),
+    ],
+)
+def test_privacy_settings_are_compared_with_those_of_today(
+    client: "S3Client", setting: str, today: str | None
+) -> None:
+    settings = read_settings({**ENVIRONMENT, "PRIVACY_COLUMNS": setting})
+    state = json.dumps({"privacy": {"attendees": today}})
+    client.put_object(Bucket="bucket", Key=SETTINGS_KEY, Body=state.encode())
+    today = today or settings.privacy.digest("attendees") or ""
+    for metadata, privacy in (
+        ({"privacy": today}, today),
+        ({"privacy": "another"}, "another"),
+        ({}, "none"),
+    ):
+        export = described(client, metadata, settings)
+        assert (export["privacy"], export["privacy_current"]) == (privacy, privacy == today)
+
+
+def test_a_state_that_cannot_be_read_hides_no_file() -> None:
+    settings = read_settings({**ENVIRONMENT, "PRIVACY_COLUMNS": "attendees.user_id=pseudonym"})
+    with S3Server(WINDOW.end.timestamp) as server:
+        server.fault = lambda _, key: "AccessDenied" if key == SETTINGS_KEY else None
+        assert described(s3(server), {"privacy": "x"}, settings)["privacy_current"] is None
+
+
+@pytest.mark.parametrize("state", [None, b"", b"{", b"[]", b"{}", b'{"privacy": 1}'])
+def test_before_the_first_run_it_is_not_known_which_key_is_that_of_today(
+    client: "S3Client", state: bytes | None
+) -> None:
+    settings = read_settings({**ENVIRONMENT, "PRIVACY_COLUMNS": "attendees.user_id=pseudonym"})
+    if state is not None:
+        client.put_object(Bucket="bucket", Key=SETTINGS_KEY, Body=state)
+    export = described(client, {"privacy": "0123456789abcdef"}, settings)
+    assert (export["privacy"], export["privacy_current"]) == ("0123456789abcdef", None)

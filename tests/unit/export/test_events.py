@@ -150,7 +150,7 @@ def test_a_mistyped_start_is_refused_with_the_right_form(start: str) -> None:
     assert any("2026-11-22" in problem or "2000" in problem for problem in problems)
 
 
-@pytest.mark.parametrize("name", ["force", "dry_run", "other_filters"])
+@pytest.mark.parametrize("name", ["force", "dry_run", "other_filters", "other_privacy"])
 def test_flags_are_true_or_false(name: str) -> None:
     event = {"from": "2026-09-01", "to": "2026-10-01", name: "yes"}
     assert parse_event(event, settings(), NOW) == (None, [f"{name}: 'yes' should be true or false"])

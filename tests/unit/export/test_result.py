@@ -4,20 +4,24 @@ import json
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from room_reports.errors import RoomReportsError
 from room_reports.export.changes import Change
-from room_reports.export.errors import RunFailedError
+from room_reports.export.errors import RowCapError, RunFailedError, TooLateError
 from room_reports.export.fetch import FetchedReport
 from room_reports.export.planner import Task
 from room_reports.export.publish import ExportedTask
-from room_reports.export.result import FailedTask, RunResult
+from room_reports.export.result import FailedTask, RunResult, describe_error
 from room_reports.export.scope import CalendarRange, Scope
+from room_reports.kaltura.request import ReportRequest
 from room_reports.model.freshness import State
-from room_reports.model.reports import REPORTS
+from room_reports.model.reports import ATTENDEES, REPORTS
 from room_reports.model.windows import Calendar, Granularity
 from room_reports.storage.csv_file import CsvSummary
+from room_reports.storage.errors import StorageError
 from tests.support.plans import plan
 
 NOW = datetime(2026, 10, 5, 4, 7, tzinfo=UTC)
@@ -80,3 +84,31 @@ def test_run_record_is_one_line_of_json_with_the_whole_result(run: RunResult) ->
         assert entry["change"] == (
             {"added": 1, "removed": 2, "altered": 3, "renamed": 0} if item.change else None
         )
+
+
+def raised(error: BaseException) -> BaseException:
+    try:
+        raise error
+    except type(error) as caught:
+        return caught
+
+
+@pytest.mark.parametrize("mask", [False, True])
+def test_an_error_of_another_library_can_quote_data(mask: bool) -> None:
+    shown = describe_error(raised(ValueError("Jane Doe")), mask=mask)
+    assert ("Jane Doe" in shown) is not mask
+    assert shown.startswith("ValueError")
+    assert (" in test_result.py:" in shown) is mask
+
+
+@pytest.mark.parametrize("error", [TooLateError("task"), StorageError("reading", "k", "403", "no")])
+def test_an_error_of_the_project_is_shown(error: RoomReportsError) -> None:
+    assert describe_error(error, mask=True) == describe_error(error)
+    assert str(error) in describe_error(error, mask=True)
+
+
+def test_the_error_of_a_row_cap_does_not_name_users() -> None:
+    request = ReportRequest(ATTENDEES, 0, 1, {"user_ids": ("jane", "joe"), "entry_ids": ("1_a",)})
+    message = str(RowCapError(request, "why"))
+    assert "user_ids=(2 values); entry_ids=1_a" in message
+    assert "jane" not in message

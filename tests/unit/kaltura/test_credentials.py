@@ -1,3 +1,4 @@
+import base64
 import json
 
 import pytest
@@ -8,6 +9,7 @@ from room_reports.kaltura.credentials import (
     AdminSecret,
     AppToken,
     StaticKalturaSession,
+    parse_pseudonym_key,
     parse_secret,
 )
 from room_reports.kaltura.errors import SecretError
@@ -108,6 +110,39 @@ def test_error_names_every_invalid_region() -> None:
     assert "'us'" in message
     assert "'ca'" in message
     assert "'eu'" not in message
+
+
+@given(st.binary(min_size=32, max_size=32), st.dictionaries(st.just("us"), entries))
+def test_the_key_of_pseudonyms_stands_beside_the_regions(
+    key: bytes, regions: dict[str, object]
+) -> None:
+    entry = {"key": base64.b64encode(key).decode()}
+
+    assert parse_pseudonym_key(json.dumps({**regions, "pseudonyms": entry})) == key
+
+
+@given(
+    st.one_of(
+        entries,
+        st.binary(max_size=40)
+        .filter(lambda key: len(key) != 32)
+        .map(lambda key: {"key": base64.b64encode(key).decode()}),
+        st.just({"key": base64.b64encode(bytes(32)).decode(), "key_id": SECRET}),
+        st.just({"key": base64.b64encode(bytes(32)).decode() + "=\n"}),
+        st.just({"key": SECRET}),
+    )
+)
+def test_what_is_no_key_is_refused_and_not_shown(entry: object) -> None:
+    with pytest.raises(SecretError, match="room-reports secret pseudonym-key") as caught:
+        parse_pseudonym_key(json.dumps({"pseudonyms": entry}))
+
+    assert_hidden(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", SECRET])
+def test_a_secret_without_a_key_says_how_to_make_one(text: str) -> None:
+    with pytest.raises(SecretError, match="has no entry 'pseudonyms'; PRIVACY_COLUMNS needs it"):
+        parse_pseudonym_key(text)
 
 
 @given(st.dictionaries(st.sampled_from(["us", "eu"]), entries))

@@ -31,6 +31,15 @@ def test_parameters_survive_kalturas_parser(
     assert {name: tuple(read[name].split(",")) for name in filters} == filters
 
 
+@given(st.lists(st.sampled_from(["user_name", "user_email", "user_id"]), unique=True))
+def test_excluded_columns_are_named_and_no_others(excluded: list[str]) -> None:
+    form = ReportRequest(ATTENDEES, 1, 2, excluded=tuple(excluded)).form()
+
+    assert form.get("excludedFields", "").split(",") == (excluded or [""])
+    assert ("excludedFields" in form) is bool(excluded)
+    assert (form["id"], form["params"]) == ("6001", "from_date=1;to_date=2")
+
+
 def test_parameters_match_the_documented_example() -> None:
     request = ReportRequest(ROOM_DATA, 1722470400, 1722556800, {"entry_ids": ("1_a", "1_b")})
 

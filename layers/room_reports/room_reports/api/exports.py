@@ -1,6 +1,6 @@
 """An export as the downloads API describes it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +8,15 @@ from typing import Any
 from room_reports.api.presign import ObjectVersion
 from room_reports.model.errors import WindowError
 from room_reports.model.freshness import State, state_at
+from room_reports.model.privacy import NONE
 from room_reports.model.windows import Window, iso, parse_timestamp
 from room_reports.settings import Settings
 from room_reports.storage.bucket import Bucket
+from room_reports.storage.errors import StorageError
 from room_reports.storage.keys import Series, parse_key
 from room_reports.storage.objects import ObjectHead
+from room_reports.storage.privacy_state import privacy_in_force
+from room_reports.telemetry import logger
 
 _CONCURRENT_READS = 32
 _STATES = {state.value: state for state in State}
@@ -39,33 +43,56 @@ def describe(
     Raises:
         StorageError: If S3 refuses or fails.
     """
+    today = _Today(settings, _privacy(bucket, settings))
     if len(wanted) == 1:  # a link, which needs no thread
-        found: Iterable[DescribedExport | None] = [_describe(bucket, settings, *wanted[0])]
+        found: Iterable[DescribedExport | None] = [_describe(bucket, today, *wanted[0])]
         return [export for export in found if export]
     with ThreadPoolExecutor(_CONCURRENT_READS) as pool:
-        found = pool.map(lambda each: _describe(bucket, settings, *each), wanted)
+        found = pool.map(lambda each: _describe(bucket, today, *each), wanted)
         return [export for export in found if export]
 
 
-def _describe(
-    bucket: Bucket, settings: Settings, key: str, window: Window
-) -> DescribedExport | None:
+@dataclass(frozen=True)
+class _Today:
+    """What files are made with today."""
+
+    settings: Settings
+    privacy: Mapping[str, str]
+    """What is done to columns that identify people, as a digest, by the report's slug."""
+
+
+def _privacy(bucket: Bucket, settings: Settings) -> Mapping[str, str]:
+    """Return today's digests, of which only the exporter knows those that depend on the key."""
+    digests = {report.slug: settings.privacy.digest(report.slug) for report in settings.reports}
+    by_exporter: Mapping[str, str] = {}
+    if settings.privacy.needs_key:
+        try:
+            by_exporter = privacy_in_force(bucket)
+        except StorageError as error:
+            logger.warning("The privacy settings in force cannot be read", error=str(error))
+    found = {slug: digest or by_exporter.get(slug) for slug, digest in digests.items()}
+    return {slug: digest for slug, digest in found.items() if digest}
+
+
+def _describe(bucket: Bucket, today: _Today, key: str, window: Window) -> DescribedExport | None:
     head, parsed = bucket.head(key), parse_key(key)
     if head is None or parsed is None:
         return None
     name = parsed.series.file_name(parsed.label)
     version = ObjectVersion(bucket.name, key, head.version_id, name)
-    return DescribedExport(version, _fields(parsed.series, window, settings, head, name))
+    return DescribedExport(version, _fields(parsed.series, window, today, head, name))
 
 
 def _fields(
-    series: Series, window: Window, settings: Settings, head: ObjectHead, file_name: str
+    series: Series, window: Window, today: _Today, head: ObjectHead, file_name: str
 ) -> dict[str, Any]:
+    settings = today.settings
     metadata, modified = head.metadata, head.last_modified
     rows = metadata.get("rows", "")
     state = _STATES.get(metadata.get("state", "")) or state_at(window, settings.settle, modified)
     start, end = _bounds(head, window)
-    filters = metadata.get("filters")
+    filters, privacy = metadata.get("filters"), metadata.get("privacy", NONE)
+    privacy_today = today.privacy.get(series.slug)
     return {
         "report": series.slug,
         "region": series.region,
@@ -82,6 +109,8 @@ def _fields(
         "file_name": file_name,
         "filters": filters,
         "filters_current": filters and filters == settings.filters_digest(series.slug),
+        "privacy": privacy,
+        "privacy_current": privacy_today and privacy == privacy_today,
     }
 
 

@@ -134,6 +134,15 @@ def _schemas() -> dict[str, Any]:
             **_or_null({"type": "boolean"}),
             "description": "Whether those are the filters that are configured now",
         },
+        "privacy": {
+            "type": "string",
+            "description": "A digest of which columns were dropped or have pseudonyms, and of the "
+            "key; none if all columns are published as Kaltura sends them",
+        },
+        "privacy_current": {
+            **_or_null({"type": "boolean"}),
+            "description": "Whether that is so in new files; null before the first run",
+        },
     }
     window = {
         "start": _matching(grammar.LABEL),

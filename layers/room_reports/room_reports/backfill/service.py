@@ -35,7 +35,7 @@ from room_reports.model.windows import iso, parse_timestamp
 
 _NAME = re.compile(r"[^\s/]{1,80}")
 """What an execution can be called."""
-_OPTIONS = ("force", "other_filters")
+_OPTIONS = ("force", "other_filters", "other_privacy")
 """The fields of the direct event that each portion takes over."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from room_reports.errors import RoomReportsError
 from room_reports.kaltura.request import ReportRequest
+from room_reports.model.reports import PERSONAL_FILTERS
 from room_reports.model.windows import iso
 
 
@@ -24,7 +25,7 @@ class RowCapError(ExportError):
     """Raised when Kaltura may have cut a report off and no smaller request avoids it."""
 
     def __init__(self, request: ReportRequest, why: str) -> None:
-        filters = "; ".join(f"{name}={','.join(ids)}" for name, ids in request.filters.items())
+        filters = "; ".join(f"{name}={_shown(name, ids)}" for name, ids in request.filters.items())
         moments = [iso(datetime.fromtimestamp(at, UTC)) for at in (request.start, request.end)]
         window = f"{request.report.slug} from {moments[0]} to {moments[1]}"
         super().__init__(
@@ -32,6 +33,10 @@ class RowCapError(ExportError):
             f"({window}; {filters or 'all rooms'}); name Kaltura's row cap in RowCaps, "
             "or export hours"
         )
+
+
+def _shown(name: str, ids: tuple[str, ...]) -> str:
+    return f"({len(ids)} values)" if name in PERSONAL_FILTERS else ",".join(ids)
 
 
 class FewerRowsError(ExportError):

@@ -11,9 +11,9 @@ from room_reports.settings import Settings
 
 _FIELDS = (
     *("from", "to", "reports", "regions", "granularity", "force"),
-    *("dry_run", "other_filters"),
+    *("dry_run", "other_filters", "other_privacy"),
 )
-_FLAGS = ("force", "dry_run", "other_filters")
+_FLAGS = ("force", "dry_run", "other_filters", "other_privacy")
 EXAMPLE = '{"from": "2026-09-01", "to": "2026-10-01"}'
 _FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 """There were no Kaltura Rooms earlier, so that an earlier time is a typing error."""
@@ -98,9 +98,10 @@ def _direct(
         reports=_reports(settings, slugs, regions),
         time_ranges=time_ranges,
         open_windows=settings.export_open_window or flags["force"],
-        force=flags["force"] or flags["other_filters"],
+        force=flags["force"] or flags["other_filters"] or flags["other_privacy"],
         dry_run=flags["dry_run"],
         other_filters=flags["other_filters"],
+        other_privacy=flags["other_privacy"],
     ), []
 
 

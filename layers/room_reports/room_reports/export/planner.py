@@ -101,6 +101,14 @@ class MadeWith:
     other_bounds: bool = False
     """Whether its window had other bounds."""
     other_filters: bool = False
+    other_privacy: bool = False
+    """Whether other columns were dropped or replaced, or with another key."""
+
+    def is_chosen(self, scope: Scope) -> bool:
+        """Return whether a run that looks only at objects made otherwise looks at this one."""
+        return (scope.other_filters and self.other_filters) or (
+            scope.other_privacy and self.other_privacy
+        )
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,8 @@ class SeriesPlan:
     """Objects of windows that have a newer object under another key."""
     other_filters: list[str] = field(default_factory=list)
     """Labels of windows whose files are known to have been made with other filters."""
+    other_privacy: list[str] = field(default_factory=list)
+    """The same for other privacy settings."""
     _groups: dict[tuple[bool, Reason], "array[int]"] = field(
         default_factory=lambda: {
             (other, reason): array("q") for other in (False, True) for reason in _DUE
@@ -233,9 +243,11 @@ def plan_series(
         made_with = inspect(item, window) if item else MadeWith()
         if made_with.other_filters:
             planned.other_filters.append(window.label)
+        if made_with.other_privacy:
+            planned.other_privacy.append(window.label)
         reason = _reason(window, settle, item, scope)
-        if scope.other_filters:
-            reason = Reason.FORCED if made_with.other_filters else None
+        if scope.other_filters or scope.other_privacy:
+            reason = Reason.FORCED if made_with.is_chosen(scope) else None
         elif made_with.other_bounds and reason is not Reason.MISSING:
             reason = Reason.RECUT
         if reason is None:

@@ -12,6 +12,7 @@ from room_reports.export.result import FailedTask, RunResult, SampleResult, desc
 from room_reports.export.tasks import Superseded
 from room_reports.export.workers import Deferred, Failed, TaskResult, is_retryable
 from room_reports.kaltura.errors import Fault, KalturaError
+from room_reports.kaltura.redaction import masked
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.errors import StorageError
 from room_reports.storage.keys import Series, quarantine_key
@@ -25,6 +26,8 @@ class Progress:
     run_id: str
     bucket: Bucket
     started: datetime
+    mask: bool = False
+    """Whether what is kept of a response must not have personal data."""
     exported: list[ExportedTask] = field(default_factory=list)
     failed: list[FailedTask] = field(default_factory=list)
     deferred: list[Task] = field(default_factory=list)
@@ -45,7 +48,7 @@ class Progress:
             case Deferred():
                 self.deferred.append(task)
             case Failed(error=error):
-                self.failed.append(_failed(task, error))
+                self.failed.append(_failed(task, describe_error(error, mask=self.mask), error))
                 self.quarantined += self._quarantine(task, error)
 
     def record_sample(self, task: Task, result: TaskResult) -> None:
@@ -59,7 +62,8 @@ class Progress:
             case Deferred():
                 self.samples_not_asked += 1
             case Failed(error=error):
-                self.failed_samples.append(_failed(task, error))
+                text = describe_error(error, mask=self.mask)
+                self.failed_samples.append(_failed(task, text, error))
                 self.quarantined += self._quarantine(task, error)
 
     def result(self, plan: Plan, now: datetime, checked: IndexUpdate) -> RunResult:
@@ -98,6 +102,11 @@ class Progress:
                 for series, planned in plan.items()
                 if planned.other_filters
             },
+            other_privacy={
+                series: tuple(planned.other_privacy)
+                for series, planned in plan.items()
+                if planned.other_privacy
+            },
             findings=tuple(checked.findings),
             new_findings=checked.new,
             samples=self._samples(),
@@ -117,12 +126,13 @@ class Progress:
         if not isinstance(error, KalturaError) or error.response_sample is None:
             return False
         sample = error.response_sample
+        body = masked(sample.body) if self.mask else sample.body
         document = {
             "task": task.key,
             "error": str(error),
             "status": sample.status,
             "headers": dict(sample.headers),
-            "body": sample.body.decode(errors="backslashreplace"),
+            "body": body.decode(errors="backslashreplace"),
         }
         key = quarantine_key(self.started, self.run_id, task.series, task.window)
         try:
@@ -134,8 +144,7 @@ class Progress:
         return True
 
 
-def _failed(task: Task, error: BaseException) -> FailedTask:
-    text = describe_error(error)
+def _failed(task: Task, text: str, error: BaseException) -> FailedTask:
     if task.is_sample:
         logger.warning("Sample failed", task=task.key, error=text)
     else:

@@ -110,6 +110,8 @@ class TaskPublisher:
             "filters": self.settings.filters_digest(task.report.slug),
             "source": done.region.base_url,
         }
+        if privacy := self.settings.privacy.digest(task.report.slug):
+            metadata["privacy"] = privacy
         if fetched.pieces > 1:
             metadata["pieces"] = str(fetched.pieces)
         return metadata

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Protocol, TypeVar
 
 from room_reports.deadline import Deadline
@@ -10,9 +10,11 @@ from room_reports.kaltura.client import KalturaRegion
 from room_reports.kaltura.csv_reader import KalturaCsvReader
 from room_reports.kaltura.errors import DeadlineError, MalformedReportError, TimedOutError
 from room_reports.kaltura.request import ReportRequest
+from room_reports.model.reports import Report
 from room_reports.settings import Settings
-from room_reports.storage.csv_file import CsvSummary, normalise
+from room_reports.storage.csv_file import CsvSource, CsvSummary, normalise, write_csv
 from room_reports.storage.errors import HeaderError
+from room_reports.storage.protected import ProtectedTable
 
 _BYTES_IN_MEMORY = 8 << 20
 _HALF = 0.5
@@ -76,17 +78,14 @@ class Receiver:
             out.truncate()
             reader = KalturaCsvReader(chunks, request.report)
             try:
-                summary = normalise(
-                    reader,
-                    request.report,
-                    out,
-                    neutralise=self.settings.neutralise_formulas,
-                    compress=compress,
-                )
+                summary = self._write(reader, request.report, out, compress=compress)
             except HeaderError as error:
-                raise MalformedReportError(str(error)) from error
+                # With a header missing, a row of data can be in its place.
+                message = error.problem if self.settings.privacy.is_set else str(error)
+                raise MalformedReportError(message) from error
             return Received(summary, reader.replaced)
 
+        request = replace(request, excluded=self.settings.privacy.dropped(request.report))
         deadline = self.deadline.part(_HALF) if can_split else self.deadline
         try:
             return self.region.fetch(request, consume, deadline)
@@ -94,6 +93,16 @@ class Receiver:
             if can_split and self.deadline.remaining() > 0:
                 raise TimedOutError from error
             raise
+
+    def _write(
+        self, source: CsvSource, report: Report, out: IO[bytes], *, compress: bool
+    ) -> CsvSummary:
+        """Write a report as strict CSV, without the values that ``PrivacyColumns`` names."""
+        privacy, neutralise = self.settings.privacy, self.settings.neutralise_formulas
+        if not privacy.of(report):
+            return normalise(source, report, out, neutralise=neutralise, compress=compress)
+        table = ProtectedTable(source, report, privacy)
+        return write_csv(table.header, table, report, out, neutralise=neutralise, compress=compress)
 
 
 def spool() -> IO[bytes]:

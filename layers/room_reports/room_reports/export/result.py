@@ -4,8 +4,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
+from room_reports.errors import RoomReportsError
 from room_reports.export.errors import ExportError
 from room_reports.export.lateness import SeriesFreshness
 from room_reports.export.planner import Task
@@ -55,10 +58,18 @@ class SampleResult:
         }
 
 
-def describe_error(error: BaseException) -> str:
-    """Return an error as the run record and the log show it."""
+def describe_error(error: BaseException, *, mask: bool = False) -> str:
+    """Return an error as the run record and the log show it.
+
+    Args:
+        mask: Whether to leave out the message of an error of other libraries, which can quote data.
+    """
     if isinstance(error, KalturaError | ExportError):
         return str(error)
+    if mask and not isinstance(error, RoomReportsError):
+        frames = extract_tb(error.__traceback__)
+        place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        return f"{type(error).__name__}{place}"
     return f"{type(error).__name__}: {error}"
 
 
@@ -81,6 +92,8 @@ class RunResult:
     """Keys of objects that were emptied, because another object is of the same window."""
     other_filters: Mapping[Series, tuple[str, ...]] = field(default_factory=dict)
     """Labels of the windows whose files were made with other filters than today's."""
+    other_privacy: Mapping[Series, tuple[str, ...]] = field(default_factory=dict)
+    """The same for other settings of ``PrivacyColumns``, or another key of the pseudonyms."""
     findings: tuple[Finding, ...] = ()
     """What looks wrong about the files that were exported."""
     new_findings: int = 0
@@ -108,21 +121,26 @@ class RunResult:
             "exported": [_exported(done) for done in self.exported],
             "freshness": [item.to_dict() for item in self.freshness],
             "retired": list(self.retired),
-            "other_filters": [
-                {
-                    "report": series.slug,
-                    "region": series.region,
-                    "granularity": series.granularity,
-                    "windows": len(labels),
-                    "oldest": labels[0],
-                    "newest": labels[-1],
-                }
-                for series, labels in self.other_filters.items()
-            ],
+            "other_filters": _made_otherwise(self.other_filters),
+            "other_privacy": _made_otherwise(self.other_privacy),
             "quality": [finding.to_dict() for finding in self.findings],
             "samples": self.samples.to_dict(),
         }
         return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _made_otherwise(windows: Mapping[Series, tuple[str, ...]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "report": series.slug,
+            "region": series.region,
+            "granularity": series.granularity,
+            "windows": len(labels),
+            "oldest": labels[0],
+            "newest": labels[-1],
+        }
+        for series, labels in windows.items()
+    ]
 
 
 def _exported(done: ExportedTask) -> dict[str, Any]:
@@ -150,6 +168,7 @@ def _exported(done: ExportedTask) -> dict[str, Any]:
         "time_zone": done.metadata.get("time-zone"),
         "filters": done.metadata.get("filters"),
         "source": done.metadata.get("source"),
+        "privacy": done.metadata.get("privacy"),
         "sessions": figures.sessions,
         "users": figures.users,
         "minutes": round(figures.minutes, 2) if figures.minutes is not None else None,

@@ -35,6 +35,8 @@ class Scope:
     """Whether to count the tasks only."""
     other_filters: bool = False
     """Whether only the windows are considered whose files were made with other filters."""
+    other_privacy: bool = False
+    """Whether only the windows are considered whose files were made with other privacy settings."""
     missing_since: datetime | None = None
     """Missing windows that ended before this are left to a backfill; None: none are."""
     written_before: datetime | None = None

@@ -1,6 +1,6 @@
 """The exporter: one invocation, with every dependency passed in."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -15,7 +15,11 @@ from room_reports.export.run import Run
 from room_reports.export.scope import Scope
 from room_reports.export.state import STATE_PREFIX
 from room_reports.kaltura.client import KalturaRegion, RetryPolicy, open_region
-from room_reports.kaltura.credentials import Credentials, parse_secret
+from room_reports.kaltura.credentials import (
+    Credentials,
+    parse_pseudonym_key,
+    parse_secret,
+)
 from room_reports.kaltura.transport import HttpPolicy
 from room_reports.model.regions import Region
 from room_reports.runtime import Runtime, ThreadRuntime
@@ -140,9 +144,11 @@ class ExporterService:
         if needed and not {"SECRET_ID", "KALTURA_REGIONS"} & set(reader.problems):
             try:
                 secret = self._dependencies.secret(settings.secret_id)
-                credentials = parse_secret(secret, needed)
             except ConfigurationError as error:
                 problems += error.problems
+            else:
+                settings, credentials, secret_problems = _with_secret(settings, secret, needed)
+                problems += secret_problems
         if problems or scope is None:
             raise ConfigurationError(problems)
         return Checked(settings, scope, credentials)
@@ -181,3 +187,26 @@ class ExporterService:
             clock=lambda: dependencies.clock().timestamp(),
             lock=dependencies.runtime.lock,
         )
+
+
+def _with_secret(
+    settings: Settings, secret: str, regions: tuple[Region, ...]
+) -> tuple[Settings, Mapping[str, Credentials], Sequence[str]]:
+    """Return the settings with the key of the pseudonyms, if they need it, and the credentials.
+
+    Returns:
+        The settings, the credentials of ``regions``, and everything that is wrong with the secret.
+    """
+    credentials: Mapping[str, Credentials] = {}
+    problems: list[str] = []
+    try:
+        credentials = parse_secret(secret, regions)
+    except ConfigurationError as error:
+        problems += error.problems
+    if settings.privacy.needs_key:
+        try:
+            key = parse_pseudonym_key(secret)
+            settings = replace(settings, privacy=settings.privacy.with_key(key))
+        except ConfigurationError as error:
+            problems += error.problems
+    return settings, credentials, problems

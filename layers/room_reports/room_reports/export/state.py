@@ -4,25 +4,35 @@ There is no database. These are small objects under ``state/``, which lifecycle 
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from room_reports.aws.secret import MAX_AGE
 from room_reports.export.planner import MadeWith, Share
 from room_reports.model.errors import WindowError
 from room_reports.model.freshness import CLOCK_SKEW
+from room_reports.model.privacy import NONE
 from room_reports.model.windows import Granularity, Window, iso, parse_timestamp
 from room_reports.settings import Settings
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.errors import StorageError
 from room_reports.storage.objects import SmallObject, StoredObject
+from room_reports.storage.privacy_state import (
+    KEY_ID,
+    SETTINGS_KEY,
+    parsed_state,
+    privacy_digests,
+)
 from room_reports.telemetry import logger
 
 STATE_PREFIX = "state/"
-_SETTINGS_KEY = f"{STATE_PREFIX}settings.json"
 _ACTIVE_PREFIX = f"{STATE_PREFIX}active/"
 LONGEST_RUN = timedelta(minutes=16)
 """The longest that Lambda lets a run be, and some clock skew."""
+_OVERLAP = LONGEST_RUN + timedelta(seconds=MAX_AGE)
+"""How long after a change of the key another run can still write files with the former one."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,10 @@ class SettingsInForce:
     """Day files that were written earlier can have other bounds; None: none can."""
     filters_since: datetime | None
     """Files that were written earlier can have been made with other filters; None: none can."""
+    privacy_since: datetime | None = None
+    """The same for what is done to columns that identify people, and the key of pseudonyms."""
+    privacy: Mapping[str, str] = field(default_factory=dict)
+    """What is done now, as a digest, by the report's slug."""
 
     @classmethod
     def read(
@@ -59,19 +73,33 @@ class SettingsInForce:
         filters = {slug: settings.filters_digest(slug) for slug in slugs}
         before = _before(bucket)
         zone_since, filters_since = before.get("time_zone_since"), before.get("filters_since")
+        privacy_before, privacy = privacy_digests(before), _privacy(settings, slugs)
+        privacy_since, pseudonyms = before.get("privacy_since"), settings.privacy.pseudonyms
         if before.get("time_zone") != settings.zone.key:
             zone_since = iso(now)
         if "filters" in before and before["filters"] != filters:
             filters_since = iso(now)
+        if privacy is None:  # a program without the key believes the latest run
+            privacy = privacy_before
+        elif any(privacy_before.get(slug, NONE) != digest for slug, digest in privacy.items()):
+            privacy_since = iso(now)
         state = {
             "time_zone": settings.zone.key,
             "time_zone_since": zone_since,
             "filters": filters,
             "filters_since": filters_since,
+            "privacy": privacy,
+            "privacy_since": privacy_since,
+            KEY_ID: pseudonyms.key_id if pseudonyms else before.get(KEY_ID),
         }
         if keep and state != before:
-            bucket.write_json(_SETTINGS_KEY, json.dumps(state))
-        return cls(_moment(zone_since), _moment(filters_since))
+            bucket.write_json(SETTINGS_KEY, json.dumps(state))
+        return cls(
+            _moment(zone_since),
+            _moment(filters_since),
+            _moment(privacy_since),
+            privacy,
+        )
 
     def inspect(
         self, item: StoredObject, window: Window, settings: Settings, bucket: Bucket
@@ -84,32 +112,40 @@ class SettingsInForce:
         days = window.granularity is Granularity.DAY
         check_bounds = days and _is_before(item.last_modified, self.zone_since)
         check_filters = _is_before(item.last_modified, self.filters_since)
+        check_privacy = _is_before(item.last_modified, self.privacy_since, _OVERLAP)
+        needed = check_bounds or check_filters or check_privacy
         try:
-            head = bucket.head(item.key) if check_bounds or check_filters else None
+            head = bucket.head(item.key) if needed else None
         except StorageError as error:
             logger.warning("A file cannot be inspected", key=item.key, error=str(error))
             head = None
         if head is None:
             return MadeWith()
         bounds = head.metadata.get("window-start"), head.metadata.get("window-end")
-        digest = head.metadata.get("filters")
+        digest, slug = head.metadata.get("filters"), item.parsed.series.slug
+        # A file that does not say was made by a version that published every column.
+        privacy = head.metadata.get("privacy", NONE)
         return MadeWith(
             other_bounds=check_bounds
             and None not in bounds
             and bounds != (iso(window.start), iso(window.end)),
             other_filters=check_filters
             and digest is not None
-            and digest != settings.filters_digest(item.parsed.series.slug),
+            and digest != settings.filters_digest(slug),
+            other_privacy=check_privacy and privacy != self.privacy.get(slug, NONE),
         )
 
 
+def _privacy(settings: Settings, slugs: list[str]) -> dict[str, str] | None:
+    """Return the digests of today; None if one of them depends on a key that was not read."""
+    digests = {slug: settings.privacy.digest(slug) for slug in slugs}
+    known = {slug: digest for slug, digest in digests.items() if digest}
+    return known if len(known) == len(digests) else None
+
+
 def _before(bucket: Bucket) -> dict[str, Any]:
-    found = bucket.read_small(_SETTINGS_KEY)
-    try:
-        value = json.loads(found.text) if found else {}
-    except ValueError:
-        value = {}
-    return value if isinstance(value, dict) else {}
+    found = bucket.read_small(SETTINGS_KEY)
+    return parsed_state(found.text if found else "")
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -119,8 +155,8 @@ def _moment(text: str | None) -> datetime | None:
         return None
 
 
-def _is_before(moment: datetime, since: datetime | None) -> bool:
-    return since is not None and moment < since + CLOCK_SKEW
+def _is_before(moment: datetime, since: datetime | None, overlap: timedelta = timedelta()) -> bool:
+    return since is not None and moment < since + overlap + CLOCK_SKEW
 
 
 def begin_run(bucket: Bucket, run_id: str, now: datetime) -> Share:

@@ -137,7 +137,8 @@ class TaskFetcher:
         if not passed or self.ahead:
             return None  # what an open window has now is out of date in the next run
         name = task.series.file_name(task.window.label).removesuffix(".csv")
-        origin = [region.base_url, request.params(), self.settings.neutralise_formulas]
+        privacy = self.settings.privacy.digest(task.report.slug)
+        origin = [region.base_url, request.params(), self.settings.neutralise_formulas, privacy]
         return BucketPieceStore(
             bucket=self.bucket,
             window=name,

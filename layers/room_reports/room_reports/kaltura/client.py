@@ -138,7 +138,7 @@ class KalturaRegion:
         consume: Callable[[Iterator[bytes]], _T],
         deadline: Deadline,
     ) -> _T:
-        form = {"ks": kaltura_session.ks, "id": str(request.report.id), "params": request.params()}
+        form = {"ks": kaltura_session.ks, **request.form()}
         begun = deadline.clock()
         try:
             with self._transport.report(form, deadline) as stream:

@@ -1,11 +1,13 @@
-"""The secret: one entry for each region, in one of three forms."""
+"""The secret: one entry for each region, in one of three forms, and the key of the pseudonyms."""
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from room_reports.kaltura.errors import SecretError
-from room_reports.model.regions import Region
+from room_reports.model.pseudonyms import KEY_BYTES
+from room_reports.model.regions import PSEUDONYMS_ENTRY, Region
 
 _FORMS = (
     '{"ks": "…"}',
@@ -74,6 +76,40 @@ def parse_secret(text: str, regions: tuple[Region, ...]) -> Mapping[str, Credent
     if problems:
         raise SecretError([*problems, f"an entry looks like one of: {', '.join(_FORMS)}"])
     return found
+
+
+def parse_pseudonym_key(text: str) -> bytes:
+    """Return the key of the pseudonyms from the text of the secret.
+
+    Raises:
+        SecretError: If it is missing or is not a key.
+    """
+    try:
+        entries = json.loads(text)
+    except (ValueError, RecursionError):
+        entries = None
+    entry = entries.get(PSEUDONYMS_ENTRY) if isinstance(entries, dict) else None
+    advice = "PRIVACY_COLUMNS needs it; run room-reports secret pseudonym-key"
+    if entry is None:
+        raise SecretError(
+            [
+                f"the secret has no entry {PSEUDONYMS_ENTRY!r}; {advice}, or restore it if it was "
+                "there before, because every pseudonym depends on it"
+            ]
+        )
+    encoded = entry.get("key") if isinstance(entry, dict) and set(entry) == {"key"} else None
+    try:
+        key = base64.b64decode(encoded, validate=True) if isinstance(encoded, str) else b""
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise SecretError(
+            [
+                f'the secret\'s entry {PSEUDONYMS_ENTRY!r} is not {{"key": …}} with {KEY_BYTES} '
+                f"bytes in base64; {advice}"
+            ]
+        )
+    return key
 
 
 def _credentials(entry: object) -> Credentials:

@@ -16,6 +16,17 @@ class ReportRequest:
     end: int
     """Unix time in seconds, exclusive."""
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    excluded: tuple[str, ...] = ()
+    """The names of columns that Kaltura is asked to leave out."""
+
+    def form(self) -> dict[str, str]:
+        """Return the parameters of the call, apart from the Kaltura session.
+
+        Raises:
+            ValueError: As ``params`` does.
+        """
+        form = {"id": str(self.report.id), "params": self.params()}
+        return {**form, "excludedFields": ",".join(self.excluded)} if self.excluded else form
 
     def params(self) -> str:
         """Return the value of Kaltura's parameter ``params``: the window and the filters.

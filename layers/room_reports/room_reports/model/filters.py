@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from room_reports.model.reports import REPORTS, Report
+from room_reports.model.reports import PERSONAL_FILTERS, REPORTS, Report
 
 Filters = Mapping[str, Mapping[str, tuple[str, ...]]]
 """The values by the report's slug and the filter's name in Kaltura's spelling."""
@@ -54,16 +54,15 @@ def _filter_problem(report: Report, name: str, values: object) -> str | None:
         return f"is not a filter of this report, whose filters are: {known}"
     if not isinstance(values, list) or not values:
         return "should be a list of at least one value, because Kaltura ignores an empty filter"
-    for value in values:
+    for number, value in enumerate(values, 1):
+        shown = f"value {number}" if name in PERSONAL_FILTERS else repr(value)
         if not isinstance(value, str) or not value.strip():
-            return f"{value!r} should be a non-empty text, because Kaltura ignores an empty filter"
+            return f"{shown} should be a non-empty text, because Kaltura ignores an empty filter"
         if value != value.strip():
-            return (
-                f"{value!r} should have no spaces around it, because Kaltura would not match them"
-            )
+            return f"{shown} should have no spaces around it, because Kaltura would not match them"
         if ";" in value or "," in value or not value.isprintable():
             return (
-                f"{value!r} contains a ';', a ',' or a control character, "
+                f"{shown} contains a ';', a ',' or a control character, "
                 "which Kaltura does not support in a filter's value"
             )
     return None

@@ -30,6 +30,8 @@ class Column:
     """What the values mean. Part of the data dictionary."""
     caveat: str = ""
     """How the values can be misread. Part of the data dictionary."""
+    personal: bool = False
+    """Whether a value identifies a person, so that it can be dropped or become a pseudonym."""
 
     @property
     def is_name(self) -> bool:
@@ -43,6 +45,9 @@ _ESTIMATE = (
     "Kaltura's estimate, within about 2 %, for this window only: do not add up over windows."
 )
 _SHARE = "For this window only. From 0 to 1 or a percentage, as Kaltura sends it."
+
+PERSONAL_FILTERS = ("user_ids", "userIds")
+"""Filters whose values identify people. They are sent to Kaltura, and shown nowhere."""
 
 _ROOM = Column("entry_id", meaning="Room.")
 _SESSION = Column("cue_point_id", meaning="Session: one use of a room, from start to end.")
@@ -110,7 +115,10 @@ ROOM_DATA = Report(
         Column("session_start_time", Kind.TIMESTAMP, "Start, in this window or before it."),
         Column("session_end_time", Kind.TIMESTAMP, "End, in this window or after it.", _NO_END),
         Column(
-            "session_host_user_id", meaning="User who hosted the session.", caveat=_UNKNOWN_USER
+            "session_host_user_id",
+            meaning="User who hosted the session.",
+            caveat=_UNKNOWN_USER,
+            personal=True,
         ),
         Column(
             "meeting_view_period_unique_users",
@@ -142,9 +150,15 @@ ATTENDEES = Report(
             "user_id",
             meaning="User.",
             caveat="0, Unknown or Error for all users that Kaltura does not know.",
+            personal=True,
         ),
-        Column("user_name", meaning="Name of the user.", caveat=_AT_EXPORT),
-        Column("user_email", meaning="Email address.", caveat=_AT_EXPORT + " 0 if there is none."),
+        Column("user_name", meaning="Name of the user.", caveat=_AT_EXPORT, personal=True),
+        Column(
+            "user_email",
+            meaning="Email address.",
+            caveat=_AT_EXPORT + " 0 if there is none.",
+            personal=True,
+        ),
         Column("user_type", meaning="Role in the session, such as host or attendee."),
         Column(
             "meeting_view_time",
@@ -177,7 +191,12 @@ BREAKOUT_SESSIONS = Report(
         Column("breakout_entry_id", meaning="Breakout room."),
         Column("breakout_entry_name", meaning="Name of the breakout room.", caveat=_AT_EXPORT),
         _SESSION,
-        Column("session_initiator", meaning="User who started the breakout.", caveat=_UNKNOWN_USER),
+        Column(
+            "session_initiator",
+            meaning="User who started the breakout.",
+            caveat=_UNKNOWN_USER,
+            personal=True,
+        ),
         Column("session_start_time", Kind.TIMESTAMP, "Start, in this window or before it."),
         Column("session_end_time", Kind.TIMESTAMP, "End, in this window or after it.", _NO_END),
         Column("duration", Kind.SECONDS, "From start to end.", "0 if there is no end."),

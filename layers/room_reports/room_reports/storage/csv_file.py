@@ -250,14 +250,11 @@ def row_keys(file: IO[bytes], key: tuple[str, ...], *, compressed: bool = False)
 def _order(names: list[str], report: Report) -> list[int]:
     """Return the indexes in ``names`` of the catalogue's columns, in its order, then all others."""
     if len(set(names)) < len(names) or "" in names:
-        raise HeaderError(f"a column has no name or the name of another: {', '.join(names)}")
+        raise HeaderError("a column has no name or the name of another", names)
     known = [column.name for column in report.columns]
     missing = [name for name in known if name not in names]
     if missing:
-        raise HeaderError(
-            f"the report {report.slug} lacks the columns {', '.join(missing)}; "
-            f"its header was: {', '.join(names)}"
-        )
+        raise HeaderError(f"the report {report.slug} lacks the columns {', '.join(missing)}", names)
     return [names.index(name) for name in known] + [
         index for index, name in enumerate(names) if name not in known
     ]

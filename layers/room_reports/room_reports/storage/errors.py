@@ -7,6 +7,8 @@ RoomReportsError
 └── HeaderError             a report's header does not fit the catalogue
 """
 
+from collections.abc import Sequence
+
 from room_reports.errors import RoomReportsError
 
 _PERMANENT = ("403", "AccessDenied", "NoSuchBucket", "InvalidAccessKeyId")
@@ -41,4 +43,12 @@ class UnreadableCsvError(RoomReportsError):
 
 
 class HeaderError(RoomReportsError):
-    """Raised when a report's header does not fit the catalogue."""
+    """Raised when a report's header does not fit the catalogue.
+
+    Attributes:
+        problem: The message without anything of the header.
+    """
+
+    def __init__(self, problem: str, names: Sequence[str] = ()) -> None:
+        self.problem = problem
+        super().__init__(f"{problem}; its header was: {', '.join(names)}" if names else problem)
