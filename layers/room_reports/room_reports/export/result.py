@@ -168,9 +168,9 @@ def _exported(done: ExportedTask) -> dict[str, Any]:
         "time_zone": done.metadata.get("time-zone"),
         "filters": done.metadata.get("filters"),
         "source": done.metadata.get("source"),
-        "privacy": done.metadata.get("privacy"),
         "sessions": figures.sessions,
         "users": figures.users,
         "minutes": round(figures.minutes, 2) if figures.minutes is not None else None,
         "previous_exported_at": done.former_exported_at,
+        "privacy": done.metadata.get("privacy"),
     }
