@@ -125,14 +125,14 @@ def test_a_backfill_that_is_stopped_and_started_again(stack: Stack) -> None:
 
 
 def test_a_region_that_fails_for_good_does_not_hold_up_the_other(stack: Stack) -> None:
-    labels = [f"2025-01-{day:02}" for day in range(1, 32)]
+    labels = [f"2021-01-{day:02}" for day in range(1, 32)]
     wrong = json.loads(json.dumps(stack.kaltura.secret))
     wrong["eu"]["app_token"] = "f" * 32
     stack.put_secret(wrong)
     try:
         with settings(stack, CONCURRENCY="2", BACKFILL_CONCURRENCY="4"):
             simulation(stack, "eu", "calls", "DELETE")
-            execution = Execution(stack, {"from": "2025-01-01", "to": "2025-02-01"})
+            execution = Execution(stack, {"from": "2021-01-01", "to": "2021-02-01"})
             end = execution.end()
             calls = simulation(stack, "eu", "calls")
     finally:
@@ -161,7 +161,7 @@ def test_a_region_that_fails_for_good_does_not_hold_up_the_other(stack: Stack) -
 
 def test_the_first_region_that_pauses_does_not_hold_up_the_second(stack: Stack) -> None:
     down = {"kind": "http_status", "status": 503, "service": None, "times": None}
-    event = {"from": "2025-02-01", "to": "2025-02-02", "reports": ["attendees"]}
+    event = {"from": "2021-02-01", "to": "2021-02-02", "reports": ["attendees"]}
     simulation(stack, "us", "faults", "POST", [down])
     try:
         execution = Execution(stack, event)
@@ -182,8 +182,8 @@ def test_the_first_region_that_pauses_does_not_hold_up_the_second(stack: Stack) 
 
 
 def test_a_child_that_is_killed_at_work_is_tried_again_and_counted_once(stack: Stack) -> None:
-    labels = [f"2024-10-{day:02}" for day in range(1, 32)]
-    event = {"from": "2024-10-01", "to": "2024-11-01", "reports": ["attendees"]}
+    labels = [f"2020-10-{day:02}" for day in range(1, 32)]
+    event = {"from": "2020-10-01", "to": "2020-11-01", "reports": ["attendees"]}
     with slow_kaltura(stack, 0.3):
         execution = Execution(stack, event)
         until(lambda: len(exports(stack, labels)) > 10)
@@ -208,10 +208,10 @@ def test_a_child_that_is_killed_at_work_is_tried_again_and_counted_once(stack: S
 
 
 def test_a_dry_run_counts_and_a_wrong_input_fails_at_once(stack: Stack) -> None:
-    event = {"from": "2024-01-01", "to": "2024-03-01", "regions": ["us"], "dry_run": True}
+    event = {"from": "2020-01-01", "to": "2020-03-01", "regions": ["us"], "dry_run": True}
     end = Execution(stack, event).end()
     assert json.loads(end["output"])["remaining"] == 60 * 3
-    wrong = Execution(stack, {"from": "2024-01-01", "to": "2024-03-01", "region": "us"}).end()
+    wrong = Execution(stack, {"from": "2020-01-01", "to": "2020-03-01", "region": "us"}).end()
     assert (wrong["status"], wrong["error"]) == ("FAILED", "ConfigurationError")
     assert "region: is not a field of the event" in wrong["cause"]
 
