@@ -90,6 +90,8 @@ def test_a_file_that_was_made_with_other_filters_says_so(browse: Open, year: Yea
             assert accessibility_problems(page) == []
         page.keyboard.press("Escape")
         expect(dialog).to_be_hidden()
+        # The address follows when the dialog tells that it was closed, which is a later task.
+        expect(page).to_have_url(re.compile("#/attendees/us/day$"))
 
 
 def test_a_file_that_was_made_with_other_privacy_settings_says_so(browse: Open, year: Year) -> None:
