@@ -114,7 +114,8 @@ class Operator:
     def shell(self, line: str, environment: Mapping[str, str] | None = None) -> Ran:
         """Run a line of a shell, as a page of the documentation has it."""
         done = subprocess.run(
-            ["bash", "-c", line],
+            # With a second command, bash stays the parent, from which typer tells the shell.
+            ["bash", "-c", f"{line}\nexit $?"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
