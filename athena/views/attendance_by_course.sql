@@ -66,6 +66,6 @@ SELECT
   max(engagement) AS engagement, -- Share of view_minutes in which the user was engaged.
   bool_and(final) AS final, -- true if every file in which the session can have a row was exported after it settled.
   min(exported_at) AS exported_at, -- Oldest export among the files of the session's days.
-  bool_or(missing_day) AS missing_day -- true if a day of the session has no file, or lacks attendees although Kaltura counts users.
+  bool_or(missing_day) AS missing_day -- true if a day of the session has no file, or lacks attendees that Kaltura counts.
 FROM found
 GROUP BY region, dt, entry_id, cue_point_id, user_id, course_id
