@@ -136,7 +136,8 @@ class DuckAthena:
 
     def transpile(self, sql: str) -> str:
         """Translate Athena's SQL to DuckDB's, for the given parameters and current time."""
-        return _transpiled(deployed(sql, self._zone, self._session_days), self._now)
+        now = self._now if "current_" in sql else None
+        return _transpiled(deployed(sql, self._zone, self._session_days), now)
 
     def fill(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Replace the rows of a table that has no files; columns that a row lacks are NULL."""
