@@ -14,6 +14,7 @@ from room_reports_command.reference.policy import (
 from room_reports_command.reference.problems import Problem
 from room_reports_command.reference.store import ReferenceStore, Stored
 from room_reports_command.reference.tables import (
+    ACKNOWLEDGED,
     ROOMS,
     ROSTERS,
     Row,
@@ -43,6 +44,8 @@ class Checked:
     """Rows of rooms that are right."""
     rosters: int
     """Rows of rosters that are right."""
+    acknowledged: int
+    """Rows of acknowledgements that are right."""
     problems: tuple[Problem, ...]
 
     @property
@@ -55,13 +58,15 @@ def check_all(store: ReferenceStore) -> Checked:
     """Return what is wrong with the reference data in the bucket."""
     rooms = check_table(ROOMS, store.read_all(ROOMS.prefix))
     rosters = check_table(ROSTERS, store.read_all(ROSTERS.prefix))
+    acknowledged = check_table(ACKNOWLEDGED, store.read_all(ACKNOWLEDGED.prefix))
     problems = (
         *rooms.problems,
         *rosters.problems,
+        *acknowledged.problems,
         *check_policy(store.read_all(POLICY_PREFIX)),
         *check_together(rooms.rows, rosters.rows),
     )
-    return Checked(len(rooms.rows), len(rosters.rows), problems)
+    return Checked(len(rooms.rows), len(rosters.rows), len(acknowledged.rows), problems)
 
 
 def check_table(table: Table, files: Iterable[Stored]) -> CheckedTable:

@@ -17,7 +17,7 @@ from room_reports_command.reference.id_rules import IdRules
 from room_reports_command.reference.import_plan import Present, plan_import
 from room_reports_command.reference.inputs import read_inputs
 from room_reports_command.reference.policy_store import read_policy
-from room_reports_command.reference.recent import recent_ids
+from room_reports_command.reference.recent import RecentIds, recent_ids
 from room_reports_command.reference.store import ReferenceStore
 
 DAYS = 30
@@ -30,8 +30,8 @@ def import_(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="CSV or ZIP files: data sets of Brightspace, or tables of rooms or rosters. "
-            "Each is recognised by its columns."
+            help="CSV or ZIP files: data sets of Brightspace, or tables of rooms, rosters or "
+            "acknowledgements. Each is recognised by its columns."
         ),
     ],
     *,
@@ -72,7 +72,7 @@ def import_(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
 ) -> None:
-    """Make the tables rooms and rosters, from Brightspace Data Sets or from plain CSV files.
+    """Make rooms, rosters and acknowledgements, from Brightspace Data Sets or plain CSV files.
 
     People and rooms are matched by their ids, and never by a name.
     """
@@ -88,7 +88,9 @@ def import_(
     )
     store = ReferenceStore(stack)
     policy, _ = read_policy(store)
-    recent = recent_ids(stack.bucket, stack.settings, datetime.now(UTC), days)
+    recent = RecentIds(days, frozenset(), frozenset())
+    if inputs.has_ids:
+        recent = recent_ids(stack.bucket, stack.settings, datetime.now(UTC), days)
     present = Present(store, IdRules.from_policy(policy), recent, stack.settings.zone)
     plan = plan_import(inputs, name, options, present)
     needed = [each for each in plan.changes if each.needed]

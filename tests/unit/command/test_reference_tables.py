@@ -2,12 +2,15 @@
 
 import csv
 import io
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from room_reports.model.acknowledgements import parse_acknowledgements
+from room_reports.model.findings import CODES, FEW_SESSIONS, USER_ID_FORM
 from room_reports_command.errors import InputError
 from room_reports_command.reference.changes import rows_in
 from room_reports_command.reference.checking import check_table, check_together, is_wrong
@@ -16,6 +19,7 @@ from room_reports_command.reference.id_rules import IdRules
 from room_reports_command.reference.inputs import read_inputs
 from room_reports_command.reference.store import Stored
 from room_reports_command.reference.tables import (
+    ACKNOWLEDGED,
     ROSTERS,
     TABLES,
     Row,
@@ -54,6 +58,28 @@ def test_what_is_written_is_read_back_and_right(table: Table, data: st.DataObjec
     assert list(found.rows) == rows_in(body) == sorted(set(rows))
     header = next(csv.reader(io.StringIO(body.decode(), newline="")))
     assert header == list(table.columns)
+
+
+ACKNOWLEDGEMENTS = st.tuples(
+    st.sampled_from([FEW_SESSIONS, USER_ID_FORM, "FEW", ""]),
+    st.sampled_from(["", "us", "us "]),
+    st.sampled_from(["2026-09-01", "2026-09-02", "2026-02-30", "", "1/2/2026"]),
+    st.sampled_from(["2026-09-02", "2026-09-03", "2026-02-30", ""]),
+    st.one_of(st.sampled_from(["a holiday", "a | b", "", "two\nlines", " x", "\ue000"]), values),
+)
+
+
+@given(st.lists(ACKNOWLEDGEMENTS, max_size=6))
+def test_what_the_check_finds_right_is_what_the_exporter_reads(rows: list[Row]) -> None:
+    body = to_csv(ACKNOWLEDGED, rows)
+    right = check_table(ACKNOWLEDGED, [stored(body)]).rows
+    found, wrong = parse_acknowledgements([body.decode()])
+    read = {astuple(each) for each in found.several}
+    assert set(right) <= read
+    # The exporter does not mind spaces, codes of later versions, and what only Athena cannot read.
+    as_read = {row for row in read & set(rows) if row[0] in CODES and "\ue000" not in row[4]}
+    assert as_read <= set(right)
+    assert wrong + len(found.several) == len(set(rows))
 
 
 HEADER = "course_id,user_id,role,from,to\n"
@@ -178,7 +204,8 @@ def test_a_plain_table_may_have_its_columns_in_any_order_and_others(tmp_path: Pa
             "LtiLinkId,OrgUnitId,Title\n",
             "file.csv, line 1: The columns LtiLinkId, OrgUnitId, Title are those of no table and "
             "no data set. A table has entry_id,course_id,course_name,from,to or "
-            "course_id,user_id,role,from,to. The data set LTI Links would need Url as well.",
+            "course_id,user_id,role,from,to "
+            "or code,region,from,to,reason. The data set LTI Links would need Url as well.",
         ),
     ],
 )

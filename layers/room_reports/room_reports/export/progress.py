@@ -99,7 +99,7 @@ class Progress:
                 if planned.other_filters
             },
             findings=tuple(checked.findings),
-            new_findings=checked.new,
+            new_findings=checked.news,
             samples=self._samples(),
         )
 

@@ -12,7 +12,7 @@ from room_reports.export.planner import Task
 from room_reports.export.publish import ExportedTask
 from room_reports.export.scope import Scope
 from room_reports.kaltura.errors import KalturaError
-from room_reports.model.quality import Finding
+from room_reports.model.findings import Finding
 from room_reports.model.windows import iso
 from room_reports.storage.keys import Series
 
@@ -82,9 +82,9 @@ class RunResult:
     other_filters: Mapping[Series, tuple[str, ...]] = field(default_factory=dict)
     """Labels of the windows whose files were made with other filters than today's."""
     findings: tuple[Finding, ...] = ()
-    """What looks wrong about the files that were exported."""
+    """What looks wrong about the files that were exported, and what is new about others."""
     new_findings: int = 0
-    """How many of these the index of day files did not have yet."""
+    """How many of these raise the alarm: neither known nor acknowledged."""
     samples: SampleResult = SampleResult()
 
     def to_dict(self) -> dict[str, Any]:
