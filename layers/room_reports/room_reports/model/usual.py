@@ -81,7 +81,7 @@ class Usual:
         )
 
     def goes_on(self, report: str, dt: str) -> bool:
-        """Return whether the working day before is low as well, and nobody has acknowledged it."""
+        """Return whether the working day before is low as well, and not acknowledged."""
         days = (earlier(dt, before) for before in range(1, 8))
         day = next((day for day in days if self._is_busy(report, day)), None)
         if day is None or not self.is_low(report, day):
