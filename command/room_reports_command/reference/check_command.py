@@ -59,4 +59,5 @@ def _lines(found: Checked) -> Iterator[RenderableType]:
 
 def _place(problem: Problem) -> str:
     line = f", line {problem.line}" if problem.line else ""
-    return f"{problem.file}{line}{f', {problem.column}' if problem.column else ''}"
+    where = problem.column or problem.setting
+    return f"{problem.file}{line}{f', {where}' if where else ''}"

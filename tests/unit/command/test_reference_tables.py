@@ -13,10 +13,11 @@ from room_reports.model.acknowledgements import parse_acknowledgements
 from room_reports.model.findings import CODES, FEW_SESSIONS, USER_ID_FORM
 from room_reports_command.errors import InputError
 from room_reports_command.reference.changes import rows_in
-from room_reports_command.reference.checking import check_table, check_together, is_wrong
+from room_reports_command.reference.checking import check_ids, check_table, check_together, is_wrong
 from room_reports_command.reference.effect import effect
 from room_reports_command.reference.id_rules import IdRules
 from room_reports_command.reference.inputs import read_inputs
+from room_reports_command.reference.policy import POLICY_KEY
 from room_reports_command.reference.store import Stored
 from room_reports_command.reference.tables import (
     ACKNOWLEDGED,
@@ -27,6 +28,7 @@ from room_reports_command.reference.tables import (
     overlaps,
     to_csv,
 )
+from room_reports_command.reference.unmatched import Unmatched, unmatched_csv
 
 values = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ue000"), max_size=9
@@ -289,6 +291,11 @@ def test_the_effect_is_counted_for_each_rule(
     for group in same:
         assert len({rule.normalised(each) for each in group}) == 1
         assert len(group) >= 2
+    together = {each for group in same for each in group}
+    for one in rosters - together:
+        key = rule.normalised(one)
+        assert not key or [each for each in rosters if rule.normalised(each) == key] == [one]
+    assert set(found.unseen) == {each for each in rosters if rule.normalised(each) not in keys}
 
 
 def test_ids_that_become_the_same_are_named() -> None:
@@ -296,4 +303,25 @@ def test_ids_that_become_the_same_are_named() -> None:
         ["jane@a.edu", "jane@b.edu", "JANE@a.edu", "omar"], [], IdRules(drop_domains=("*",))
     )
     assert found.merged == (("JANE@a.edu", "jane@a.edu", "jane@b.edu"),)
-    assert effect(["Jane", "jane "], [], IdRules()).merged == ()
+    assert effect(["Jane", "jane ", "jane"], [], IdRules()).merged == (("Jane", "jane"),)
+    assert effect(["jane ", "jane"], [], IdRules()).merged == ()
+    # Of other rosters, only what becomes the same as an id of this one.
+    others = ["JANE", "omar", "OMAR"]
+    assert effect(["jane"], [], IdRules(), others).merged == (("JANE", "jane"),)
+
+
+def test_the_check_names_ids_that_become_the_same_by_the_policy() -> None:
+    rows = [("BIO", "jane@a.edu", "", "", ""), ("ART", "jane", "", "", "")]
+    policy = stored('{"drop_domains": ["a.edu"]}', POLICY_KEY)
+    (found,) = check_ids(rows, [policy])
+    assert found.harmless
+    assert "'jane' and 'jane@a.edu' the same" in found.text
+    for other in ([], [stored("{", POLICY_KEY)], [stored('{"drop_domains": "x"}', POLICY_KEY)]):
+        assert list(check_ids(rows, other)) == []
+
+
+def test_all_that_was_not_matched_is_written_as_a_file() -> None:
+    found = [Unmatched("roster id", 'a"b', "no user has it"), Unmatched("user", "7", "no UserName")]
+    header, *rows = csv.reader(io.StringIO(unmatched_csv(found).decode(), newline=""), strict=True)
+    assert header == ["what", "id", "reason"]
+    assert rows == [["roster id", 'a"b', "no user has it"], ["user", "7", "no UserName"]]
