@@ -107,6 +107,9 @@ class DuckAthena:
             return
         types = ", ".join(f"'{column}': {type_}" for column, type_ in in_path.items())
         options = "header = true, quote = '\"', escape = '\"', delim = ',', auto_detect = false, "
+        if name == "day_files":
+            # As Hive's reader does: an index of an earlier version has fewer columns.
+            options += "null_padding = true, "
         folders = f"hive_partitioning = true, hive_types = {{{types}}}" if in_path else ""
         self._connection.execute(
             f"CREATE {self._kind} {name} AS FROM read_{kind}({files!r}, columns = {in_file!r}, "
