@@ -14,53 +14,25 @@ WITH taught AS (
     AND coalesce(r.valid_from, '') <= a.dt
     AND a.dt < coalesce(nullif(r.valid_to, ''), '9999-12-31')
 ),
-cased AS (
+trimmed AS (
   SELECT
-    s.*,
-    p.ignore_case,
-    p.drop_domains,
-    p.drop_prefixes,
-    CASE
-      WHEN p.ignore_case THEN lower(regexp_replace(s.user_id, '^ +| +$', ''))
-      ELSE regexp_replace(s.user_id, '^ +| +$', '')
-    END AS cased_id
-  FROM taught AS s
-  CROSS JOIN policy AS p
-),
-unprefixed AS (
-  SELECT
-    c.*,
-    substr(
-      cased_id,
-      1 + coalesce(
-        length(
-          element_at(
-            filter(drop_prefixes, prefix -> starts_with(cased_id, CASE WHEN ignore_case THEN lower(prefix) ELSE prefix END)),
-            1
-          )
-        ),
-        0
-      )
-    ) AS bare_id
-  FROM cased AS c
+    t.*,
+    regexp_replace(user_id, '^ +| +$', '') AS trimmed_id
+  FROM taught AS t
 ),
 keyed AS (
   SELECT
-    u.*,
+    t.*,
     nullif(
-      CASE
-        WHEN regexp_like(bare_id, '@') AND (
-          contains(drop_domains, '*')
-          OR contains(
-            transform(drop_domains, domain -> CASE WHEN ignore_case THEN lower(domain) ELSE domain END),
-            regexp_extract(bare_id, '@([^@]*)$', 1)
-          )
-        ) THEN regexp_replace(bare_id, '@[^@]*$', '')
-        ELSE bare_id
-      END,
+      regexp_replace(
+        regexp_replace(CASE WHEN p.ignore_case THEN lower(t.trimmed_id) ELSE t.trimmed_id END, p.prefix_pattern, ''),
+        p.domain_pattern,
+        ''
+      ),
       ''
     ) AS user_key
-  FROM unprefixed AS u
+  FROM trimmed AS t
+  CROSS JOIN policy AS p
 ),
 found AS (
   SELECT
@@ -94,6 +66,6 @@ SELECT
   max(engagement) AS engagement, -- Share of view_minutes in which the user was engaged.
   bool_and(final) AS final, -- true if every file in which the session can have a row was exported after it settled.
   min(exported_at) AS exported_at, -- Oldest export among the files of the session's days.
-  bool_or(missing_day) AS missing_day -- true if a day of the session has no file, or lacks attendees although Kaltura counts users.
+  bool_or(missing_day) AS missing_day -- true if a day of the session has no file, or lacks attendees that Kaltura counts.
 FROM found
 GROUP BY region, dt, entry_id, cue_point_id, user_id, course_id

@@ -7,6 +7,10 @@
 -- each day once for each number of days that its rows can be moved back by. That number is a
 -- constant of each branch, so that dt is a function of the files' own dt alone, and a condition on
 -- dt of this view limits the files that are read. Branches beyond SessionDays read nothing.
+--
+-- Attendees are missing on a day if Kaltura counts users and lists none, or counts more than it lists
+-- by over one user and 2 % of its count, which is an estimate. Where unidentified users share a row,
+-- only that no row is there can be told.
 WITH reported AS (
   SELECT
     region,
@@ -58,7 +62,8 @@ days AS (
   SELECT
     r.*,
     min(started) OVER (PARTITION BY region, dt, entry_id, cue_point_id) AS day_started,
-    count_if(NOT is_session) OVER (PARTITION BY region, dt, entry_id, cue_point_id) AS attendees
+    count_if(NOT is_session) OVER (PARTITION BY region, dt, entry_id, cue_point_id) AS attendees,
+    count_if(NOT is_session AND user_id IS NULL) OVER (PARTITION BY region, dt, entry_id, cue_point_id) AS unidentified
   FROM reported AS r
 ),
 aged AS (
@@ -107,7 +112,11 @@ sessions_of AS (
     min(day_started) OVER (PARTITION BY region, start_day, entry_id, cue_point_id) AS session_started,
     max(ended) OVER (PARTITION BY region, start_day, entry_id, cue_point_id) AS session_ended,
     max(dt) OVER (PARTITION BY region, start_day, entry_id, cue_point_id) AS last_day,
-    bool_or(is_session AND users > 0 AND attendees = 0) OVER (PARTITION BY region, start_day, entry_id, cue_point_id) AS lacks_attendees
+    bool_or(
+      is_session
+      AND users > 0
+      AND (attendees = 0 OR (unidentified = 0 AND 50 * (users - attendees) > 50 + users))
+    ) OVER (PARTITION BY region, start_day, entry_id, cue_point_id) AS lacks_attendees
   FROM placed AS p
 ),
 bounded AS (
@@ -150,7 +159,7 @@ SELECT
   coalesce(possible.final, false) AS final, -- true if every file in which the session can have a row was exported after it settled.
   known.exported_at AS exported_at, -- Oldest export among the files of the session's days.
   coalesce(NOT known.complete, true) OR coalesce(s.lacks_attendees, false)
-    AS missing_day, -- true if a day of the session has no file, or lacks attendees although Kaltura counts users.
+    AS missing_day, -- true if a day of the session has no file, or lacks attendees that Kaltura counts.
   known.findings AS findings, -- Findings of the quality checks on the files of the session's days; NULL if there are none.
   CASE WHEN s.session_ended IS NULL THEN s.last_day >= s.limit_day ELSE s.end_day > s.limit_day END
     OR coalesce(date_format(from_unixtime(s.session_started, '${TimeZone}'), '%Y-%m-%d') < s.start_day, false)

@@ -63,7 +63,7 @@ SELECT
   last_day AS last_day, -- Last such day window; differs from first_day if the session crosses midnight.
   final AS final, -- true if every file in which the session can have a row was exported after it settled.
   exported_at AS exported_at, -- Oldest export among the files of the session's days.
-  missing_day AS missing_day, -- true if a day of the session has no file, or lacks attendees although Kaltura counts users.
+  missing_day AS missing_day, -- true if a day of the session has no file, or lacks attendees that Kaltura counts.
   findings AS findings, -- Findings of the quality checks on the files of the session's days; NULL if there are none.
   cut_off AS cut_off -- true if the session is longer than SessionDays; it then has more than one row.
 FROM merged

@@ -46,6 +46,7 @@ class LateDataOfAccount:
             "region": self.region,
             "granularity": self.granularity,
             "enough": self.data.is_enough,
+            "conclusion": self.conclusion(),
             "share": CAUGHT,
             "settle_hours": {"least": math.floor(hours.least), "most": math.ceil(hours.most)}
             if hours
@@ -128,6 +129,14 @@ def accounts(runs: Iterable[RunRecord], stages: Stages) -> Iterator[LateDataOfAc
     """Yield how late data come, by region and granularity, in the order of their names."""
     for (region, granularity), found in sorted(reexports(runs, stages).items()):
         yield LateDataOfAccount(region, granularity, stages, late_data(found, len(stages)))
+
+
+def conclusions(found: Iterable[LateDataOfAccount]) -> Iterator[RenderableType]:
+    """Yield one line about each account, for people."""
+    for each in found:
+        yield printable(
+            f"Late data, {each.region}, files of a {each.granularity}: {each.conclusion()}"
+        )
 
 
 def rendered(found: Iterable[LateDataOfAccount]) -> Iterator[RenderableType]:

@@ -22,6 +22,9 @@ from room_reports_command.stack import DeployedStack
 from room_reports_command.status_display import RUNS_SHOWN, rendered
 
 _RUNS_READ = 48
+_LATE_DATA_DAYS = 30
+"""Enough for most accounts, and read in seconds."""
+_DAYS_IN_FULL = 90
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,9 @@ class Status:
     next_windows: Mapping[str, int]
     """What the next run will export, by reason."""
     late_data: tuple[LateDataOfAccount, ...] | None = None
-    """How late data come; None if it was not asked for."""
+    """How late data come; None if it was not looked for."""
+    late_data_in_full: bool = False
+    """Whether to show what is known of late data, and not the conclusion only."""
 
     @property
     def late(self) -> tuple[Series, ...]:
@@ -114,11 +119,17 @@ def status(
         float, typer.Option(help="Seconds between two looks with --watch.", min=1)
     ] = 30.0,
     late_data: Annotated[
-        bool, typer.Option("--late-data", help="Say how late data come, from the run records.")
+        bool, typer.Option("--late-data", help="Show what the conclusion on late data is made of.")
     ] = False,
     days: Annotated[
-        int, typer.Option(help="Days of run records to read with --late-data.", min=1, max=3650)
-    ] = 90,
+        int | None,
+        typer.Option(
+            help="Days of run records to read for late data. "
+            f"Default: {_LATE_DATA_DAYS}, and {_DAYS_IN_FULL} with --late-data.",
+            min=1,
+            max=3650,
+        ),
+    ] = None,
 ) -> None:
     """Show how fresh the data are, what is missing and why, and what the next run will do.
 
@@ -128,8 +139,9 @@ def status(
     if not watch:
         now = datetime.now(UTC)
         found = read_status(stack, now)
-        if late_data:
-            found = replace(found, late_data=read_late_data(stack, now, days))
+        days = days or (_DAYS_IN_FULL if late_data else _LATE_DATA_DAYS)
+        known = read_late_data(stack, now, days)
+        found = replace(found, late_data=known, late_data_in_full=late_data)
         output.result(found.to_dict(), lambda: rendered(found))
         if found.late:
             raise FindingsError(

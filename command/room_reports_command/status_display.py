@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from room_reports.model.windows import iso
+from room_reports_command.late_data_display import conclusions
 from room_reports_command.late_data_display import rendered as rendered_late_data
 from room_reports_command.output import counted, duration, printable, table
 from room_reports_command.plan import SeriesState
@@ -48,8 +49,10 @@ def rendered(found: "Status") -> Iterator[RenderableType]:
     yield Text()
     yield _next_text(found)
     yield _samples_text(found)
-    if found.late_data is not None:
-        yield from rendered_late_data(found.late_data)
+    if found.late_data_in_full:
+        yield from rendered_late_data(found.late_data or ())
+    else:
+        yield from conclusions(found.late_data or ())
 
 
 def _lateness(state: SeriesState, late: bool) -> Text:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from local.stack.stack import Stack
+from room_reports.model.acknowledgements import PREFIX as ACKNOWLEDGED_PREFIX
 from room_reports.storage.keys import DAY_INDEX_PREFIX, day_index_key
 from tests.support.world import SLUGS
 
@@ -12,6 +13,7 @@ Call = tuple[str, str, dict[str, Any]]
 REPORTS = (*SLUGS, "report_4021")
 PORTIONS = "backfill/probe/us/round-001.json"
 DAY_INDEX = day_index_key("us", "2020-02")
+ACKNOWLEDGED = f"{ACKNOWLEDGED_PREFIX}probe.csv"
 
 
 def export(slug: str) -> str:
@@ -45,12 +47,11 @@ def calls_of_the_exporter(stack: Stack) -> list[Call]:
     return [
         *listings(stack, *(f"{key.partition('dt=')[0]}dt=" for key in exports)),
         *listings(stack, "state/active/", "state/unsent/", "pieces/", "backfill/active/"),
-        *listings(stack, DAY_INDEX_PREFIX),
-        *listings(stack, "quarantine/"),
+        *listings(stack, DAY_INDEX_PREFIX, ACKNOWLEDGED_PREFIX, "quarantine/"),
         *s3(stack, "put_object", *exports, *state, "runs/dt=2020-02-03/probe.json"),
         *s3(stack, "put_object", "quarantine/dt=2020-02-03/run/probe.json"),
         *s3(stack, "head_object", *exports),
-        *s3(stack, "get_object", *exports, *state),
+        *s3(stack, "get_object", *exports, *state, ACKNOWLEDGED),
         ("secretsmanager", "get_secret_value", {"SecretId": stack.outputs["SecretArn"]}),
         ("events", "put_events", {"Entries": [{**entry, "EventBusName": "default"}]}),
         *logs(stack, "exporter"),

@@ -95,7 +95,12 @@ def test_how_late_data_come(operator: Operator) -> None:
         assert bands[-1].endswith("to 365 days")
     shown = operator.run("status", "--late-data").out
     assert "Not enough data to say anything about SettleHours" in shown
-    assert operator.run("status", "--json").document["late_data"] is None
+    short = operator.run("status")
+    for region in ("us", "eu"):
+        assert f"Late data, {region}, files of a day: Not enough data" in short.out
+    assert "Late rows" not in short.out
+    for each in operator.run("status", "--json").document["late_data"]:
+        assert each["conclusion"].startswith("Not enough data to say anything about SettleHours")
 
 
 def test_watching_shows_it_again(operator: Operator) -> None:

@@ -66,7 +66,7 @@ def test_the_last_attendance_of_all_days_is_that_of_the_view(server: AthenaServe
     for row in ROWS:
         if row.course_id == "BIO-101" and row.minutes:
             expected[row.user_key] = max(expected[row.user_key], row.dt)
-    found = {key: day for (_, key), (day, _) in report.last_attendance.items()}
+    found = {key: day for (_, key), (day, *_) in report.last_attendance.items()}
     assert found == expected
     assert max(found.values()) > "2026-09-08"
     assert report.of_all_days
@@ -74,7 +74,7 @@ def test_the_last_attendance_of_all_days_is_that_of_the_view(server: AthenaServe
 
 def test_by_default_only_the_days_that_were_asked_for_are_read(server: AthenaServer) -> None:
     report = read_report(stack_at(server.url), "2026-09-01", "2026-12-01", ("ART-2",))
-    assert report.last_attendance == last_attendance_of(report.rows)
+    assert report.last_attendance == last_attendance_of(report.rows, "2026-09-01", "2026-12-01", ())
     assert not [each for each in server.executions if "last_attendance" in each.sql]
 
 

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections import Counter
+from collections import Counter, defaultdict
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -11,9 +12,12 @@ import pytest
 
 from room_reports.model.reports import ATTENDEES, ROOM_DATA
 from tests.support.course_term import (
+    AUTUMN,
     UNKNOWN,
     ZONE,
     CourseTerm,
+    Meeting,
+    Stay,
     generate,
     local_day,
     publish,
@@ -21,6 +25,7 @@ from tests.support.course_term import (
 from tests.support.course_term_expected import Expected, Row, later, user_key
 from tests.support.term_expected import assert_same
 from tools.athena.duck_athena import DuckAthena
+from tools.athena.sources import MOST_SESSION_DAYS, SESSION_DAYS
 
 TERMS = range(30)
 SEEDS = range(int(os.environ.get("TERMS", "8")))
@@ -36,7 +41,7 @@ KEYS = {
     "unmatched_rooms": ("region", "dt", "entry_id"),
     "match_rate": ("region", "dt"),
     "attendance_status": ("class_id", "dt", "course_id", "user_id"),
-    "last_attendance": ("course_id", "user_id"),
+    "last_attendance": ("course_id", "user_key", "user_id"),
 }
 
 
@@ -53,57 +58,132 @@ def term_of(seed: int) -> CourseTerm:
 def test_every_view_equals_the_computation(seed: int, tmp_path: Path) -> None:
     term, days = term_of(seed), session_days(seed)
     publish(term, tmp_path)
-    athena = DuckAthena(tmp_path, ZONE.key, loaded=True, session_days=days)
+    athena = DuckAthena(tmp_path, ZONE.key, term.now(), loaded=True, session_days=days)
     expected = Expected(term, days)
     for view, key in KEYS.items():
         assert_same(athena.query(f"SELECT * FROM {view}"), getattr(expected, view)(), *key)
     statuses = athena.query("SELECT * FROM attendance_status")
-    assert_not_seen_is_true(term, statuses, expected)
+    truth = Truth(term, expected)
     for row in statuses:
+        truth.assert_status(row)
         assert_reason(row)
+    for row in athena.query("SELECT * FROM last_attendance"):
+        truth.assert_last_attendance(row)
 
 
-def assert_not_seen_is_true(term: CourseTerm, rows: list[Row], expected: Expected) -> None:
-    """Assert against what really happened, not against the files."""
-    cues = {
-        (f"{each.first.region}/{each.first.room}/{each.first.cue}", each.first.dt): {
-            group.cue for group in each.groups
+class Truth:
+    """What really happened in a term, whatever its files say."""
+
+    def __init__(self, term: CourseTerm, expected: Expected) -> None:
+        self.term = term
+        self.policy = expected.policy
+        self.class_of: dict[str, tuple[str, str]] = {}
+        """The class that each session belongs to: its first session and its day."""
+        for each in expected.classes():
+            for group in each.groups:
+                self.class_of.setdefault(group.cue, (each.first.cue, each.dt))
+        self.persons: defaultdict[str, set[str]] = defaultdict(set)
+        for person, ids in term.people.items():
+            for written in ids:
+                self.persons[user_key(written, self.policy) or ""].add(person)
+
+    def meetings(self, row: Row) -> list[Meeting]:
+        """Return the sessions of the class of a row."""
+        found = row["class_id"].split("/")[-1], row["dt"]
+        return [each for each in self.term.meetings if self.class_of.get(each.cue) == found]
+
+    def key_of(self, stay: Stay) -> str | None:
+        """Return the key by which the views know the user of a stay, None for none."""
+        return None if stay.user_id in UNKNOWN else user_key(stay.user_id, self.policy)
+
+    def courses(self, meeting: Meeting) -> set[str]:
+        """Return the courses that a session was for: that of the room, if it has only one."""
+        day = local_day(meeting.start)
+        mapped = {
+            course
+            for entry, course, _, start, end in self.term.rooms
+            if entry == meeting.room and start <= day < (end or "9999")
         }
-        for each in expected.classes()
-    }
-    for row in rows:
+        return mapped if len(mapped) < 2 else mapped & {meeting.course}
+
+    def assert_status(self, row: Row) -> None:
         if row["status"] not in ("not_seen", "partial", "present"):
-            continue
-        sessions = cues[row["class_id"], row["dt"]]
-        meetings = [each for each in term.meetings if each.cue in sessions]
+            return
+        meetings = self.meetings(row)
+        assert meetings
         for meeting in meetings:
-            assert local_day(meeting.start) == row["dt"]
-            day = local_day(meeting.start)
-            while day <= local_day(meeting.end):
-                for report in (ROOM_DATA.slug, ATTENDEES.slug):
-                    file = term.files[meeting.region, report, day]
-                    assert file.state == "settled"
-                    assert not file.findings
-                day = later(day, 1)
-        true = sum(
-            stay.end - stay.start
-            for meeting in meetings
-            for stay in meeting.stays
-            if stay.user_id not in UNKNOWN
-            and user_key(stay.user_id, expected.policy) == row["user_key"]
+            self._assert_files_are_final(meeting)
+        stays = [stay for meeting in meetings for stay in meeting.stays]
+        seen = sum(s.end - s.start for s in stays if self.key_of(s) == row["user_key"])
+        assert row["minutes"] == pytest.approx(seen / 60)
+        assert (row["status"] == "not_seen") == (seen == 0)
+        if seen:
+            return
+        assert row["course_id"] in set().union(*map(self.courses, meetings))
+        assert not any(self.term.changed(date.fromisoformat(local_day(m.start))) for m in meetings)
+        persons = self.persons[row["user_key"]]
+        for stay in stays:
+            # A person who was there, and is not seen, had an id that tells nobody who it was.
+            if stay.person in persons and not self._on_roster(row, self.key_of(stay)):
+                assert "match no roster" in row["reason"]
+
+    def _on_roster(self, row: Row, key: str | None) -> bool:
+        return any(
+            course == row["course_id"]
+            and user_key(written, self.policy) == key
+            and start <= row["dt"] < (end or "9999")
+            for course, written, _, start, end in self.term.rosters
         )
-        assert (row["status"] == "not_seen") == (true == 0)
-        assert row["minutes"] == pytest.approx(true / 60)
+
+    def _assert_files_are_final(self, meeting: Meeting) -> None:
+        day = local_day(meeting.start)
+        while day <= local_day(max(stay.end for stay in meeting.stays)):
+            assert (meeting.region, day, meeting.cue) not in self.term.partly_lost
+            for report in (ROOM_DATA.slug, ATTENDEES.slug):
+                file = self.term.files[meeting.region, report, day]
+                assert file.state == "settled"
+                assert not file.findings
+            day = later(day, 1)
+
+    def assert_last_attendance(self, row: Row) -> None:
+        """Assert that no class in which the person was seen is later than a final one."""
+        unusual = {"min_class_minutes", "min_class_users"} & set(self.term.policy)
+        if row["known_until"] is None or unusual:
+            return
+        until = row["known_until"]
+        sure, possible = [""], {""}
+        for meeting in self.term.meetings:
+            # Another day than that of its start if its files are lost; the class is known then.
+            _, day = self.class_of.get(meeting.cue, ("", local_day(meeting.start)))
+            enrolled = self._on_roster({**row, "dt": day}, row["user_key"])
+            seen = any(self.key_of(stay) == row["user_key"] for stay in meeting.stays)
+            if enrolled and seen:
+                possible.add(day)
+                if day <= until and row["course_id"] in self.courses(meeting):
+                    sure.append(day)
+        assert max(sure) <= (row["last_dt"] or "") in possible
+        last = max((end or "9999-12-31") for end in self._ends(row))
+        today = self.term.now().date().isoformat()
+        assert row["final"] == (until >= min(later(last, -1), today))
+
+    def _ends(self, row: Row) -> list[str]:
+        return [
+            end
+            for course, written, _, _, end in self.term.rosters
+            if course == row["course_id"] and user_key(written, self.policy) == row["user_key"]
+        ]
 
 
 def assert_reason(row: Row) -> None:
     starts = {
         "present": ("Seen for as long as the policy asks for",),
         "partial": ("Seen, but for less",),
-        "not_seen": ("Not seen.",),
+        "not_seen": ("Not seen.", "Not seen. People in the class who match no roster"),
         "provisional": ("The data of the class are not final. So far: ",),
         "no_data": (
-            "A file or ",
+            "A file is missing ",
+            "Kaltura lists people",
+            "Not seen, but as many people",
             "The class is longer",
             "The files look",
             "Nothing is left",
@@ -118,14 +198,49 @@ def test_the_terms_have_the_difficult_cases() -> None:
     reasons: Counter[str] = Counter()
     spans: Counter[int] = Counter()
     for seed in TERMS:
-        expected = Expected(term_of(seed), session_days(seed))
+        term = term_of(seed)
+        expected = Expected(term, session_days(seed))
         sessions = list(expected.sessions())
-        statuses.update(row["status"] for row in expected.attendance_status())
+        rows = list(expected.attendance_status())
+        classes = list(expected.classes())
+        statuses.update(row["status"] for row in rows)
         reasons["lost day"] += sum(row["missing_day"] for row in sessions)
         reasons["finding"] += sum(row["findings"] is not None for row in sessions)
         reasons["cut off"] += sum(row["cut_off"] for row in sessions)
         reasons["no end"] += sum(row["end_time"] is None for row in sessions)
-        reasons["restart"] += sum(len(each.groups) > 1 for each in expected.classes())
+        reasons["restart"] += sum(len(each.groups) > 1 for each in classes)
+        reasons["restart after midnight"] += sum(
+            each.groups[-1].dt > each.dt for each in classes if each.start
+        )
+        reasons["people without a session"] += sum(not each.start for each in classes)
+        reasons["left open"] += sum(each.left < each.busy - 3600 for each in classes)
+        reasons["attendees partly lost"] += len(term.partly_lost)
+        reasons["other form of ids"] += len(
+            {row["class_id"] for row in rows if term.changed(date.fromisoformat(row["dt"]))}
+        )
+        reasons["visit to another course"] += sum(
+            stay.person[:-1] not in ("t", "gues", meeting.course.lower())
+            for meeting in term.meetings
+            for stay in meeting.stays
+            if meeting.room.startswith("1_shared")
+        )
+        reasons["late data"] += sum(
+            stay.end < term.files[meeting.region, ATTENDEES.slug, day].exported_at < stay.known_at
+            for meeting in term.meetings
+            for stay in meeting.stays
+            if (meeting.region, ATTENDEES.slug, day := local_day(stay.start)) in term.files
+        )
+        day_of_change = term.first + timedelta(days=4)
+        reasons[f"change of time in {day_of_change:%B}"] += sum(
+            local_day(each.start) <= day_of_change.isoformat() <= local_day(each.end)
+            for each in term.meetings
+        )
+        last = list(expected.last_attendance())
+        reasons["last attendance final"] += sum(row["final"] for row in last)
+        reasons["last attendance not final"] += sum(not row["final"] for row in last)
+        reasons["last attendance known until"] += sum(
+            row["known_until"] is not None for row in last
+        )
         reasons["unmatched"] += len(list(expected.unmatched_users()))
         reasons["unidentified"] += sum(row["user_id"] is None for row in expected.attendance())
         spans.update(len({part.day for part in group.parts}) for group in expected.groups.values())
@@ -171,15 +286,18 @@ def rounded(rows: list[Row]) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("days", [1, 5, 14])
+@pytest.mark.parametrize("days", [1, SESSION_DAYS, MOST_SESSION_DAYS])
 def test_a_condition_on_dt_reads_the_days_asked_for_and_those_after_them(
     days: int, tmp_path: Path
 ) -> None:
     """Every other file is unreadable, so that reading it fails."""
     publish(term_of(0), tmp_path)
+    assert term_of(0).first == AUTUMN
     whole = DuckAthena(tmp_path, ZONE.key, loaded=True, session_days=days)
     views = [*KEYS, "session_shares"]
     views.remove("last_attendance")
+    if days != SESSION_DAYS:  # The other views are made of these.
+        views = ["session_shares", "breakouts", "attendance_status"]
     whole_week = {"match_rate": 7}
     athena = DuckAthena(tmp_path, ZONE.key, session_days=days)
     texts = {
@@ -192,10 +310,13 @@ def test_a_condition_on_dt_reads_the_days_asked_for_and_those_after_them(
         all_days = whole.query(f"SELECT DISTINCT dt FROM {view} WHERE {where} ORDER BY dt")
         first = all_days[len(all_days) // 2]["dt"]
         last = later(first, whole_week.get(view, 1) - 1 + days)
+        before = first
+        if view == "attendance_status":  # A class may begin before midnight and end after it.
+            before, last = later(first, -1), later(last, 1)
         broken = 0
         for path, text in texts.items():
             day, region = path.parent.name.removeprefix("dt="), path.parent.parent.name
-            readable = first <= day <= last and region == "region=us"
+            readable = before <= day <= last and region == "region=us"
             broken += not readable
             path.write_text(text if readable else UNREADABLE, encoding="utf-8")
         assert broken > len(texts) / 4

@@ -45,6 +45,7 @@ def expected_index(world: World, region: str, month: str) -> list[dict[str, str]
             dt = key.split("dt=")[1][:10]
             row = {name: item.metadata.get(name.replace("_", "-"), "") for name in COLUMNS}
             row |= {"report": slug, "dt": dt, "last_modified": iso(item.last_modified)}
+            row["unpaired"] = unpaired(world, slug, key)
             assert row["rows"] == str(len(rows) - 1)
             assert row["sessions"] == str(len(distinct(rows, slug)))
             found.append(row)
@@ -57,10 +58,21 @@ def distinct(rows: list[list[str]], slug: str) -> set[tuple[str, ...]]:
     return {tuple(row[place] for place in places) for row in rows[1:]}
 
 
+def unpaired(world: World, slug: str, key: str) -> str:
+    """Return how many sessions of a final file the other final file of the day does not have."""
+    other = {"room_data": "attendees", "attendees": "room_data"}.get(slug)
+    keys = [key, key.replace(slug, other)] if other else []
+    if not keys or any(world.item(each).metadata["state"] != "settled" for each in keys):
+        return ""
+    here, there = (distinct(world.rows(each), each.partition("/")[0]) for each in keys)
+    return str(len(here - there))
+
+
 def check(world: World, *months: str) -> None:
+    without_findings = dict.fromkeys(("findings", "other_findings", "acknowledged"), "")
     for region in world.regions:
         for month in months:
-            found = [{**row, "findings": ""} for row in index_of(world, region, month)]
+            found = [{**row, **without_findings} for row in index_of(world, region, month)]
             assert found == expected_index(world, region, month)
 
 

@@ -10,8 +10,8 @@ import pytest
 from local.kaltura.campus import Size
 from local.kaltura.faults import Fault
 from local.kaltura.truth import Filters, Row, Truth
-from room_reports.model.day_files import finding_codes, parse_rows
-from room_reports.model.quality import CODES
+from room_reports.model.day_files import DayFile, finding_codes, format_rows, parse_rows
+from room_reports.model.findings import CODES
 from room_reports.storage.keys import day_index_key
 from room_reports.telemetry import metrics
 from tests.support.emf import emf_metrics
@@ -19,6 +19,7 @@ from tests.support.world import SLUGS, Result, World
 
 DAY = "2026-09-16"
 EVENT = {"from": DAY, "to": "2026-09-17", "force": True}
+ACKNOWLEDGED = "reference/acknowledged/closures.csv"
 ROOMS, USERS, BREAKOUTS = 6000, 6001, 6002
 Damage = Callable[[int, list[Row]], list[Row]]
 
@@ -67,12 +68,15 @@ def export_damaged(world: World, damage: Damage) -> Result:
     return world.latest_run_record()
 
 
-def codes_in_the_index(world: World) -> dict[str, set[str]]:
-    text = world.item(day_index_key("us", DAY[:7])).body.decode()
+def rows_in_the_index(world: World, dt: str = DAY) -> dict[str, DayFile]:
+    text = world.item(day_index_key("us", dt[:7])).body.decode()
+    return {row.report: row for row in parse_rows(text).values() if row.dt == dt}
+
+
+def codes_in_the_index(world: World, dt: str = DAY) -> dict[str, set[str]]:
     return {
-        row.report: finding_codes(row.findings)
-        for row in parse_rows(text).values()
-        if row.dt == DAY
+        report: finding_codes(row.findings) | finding_codes(row.other_findings)
+        for report, row in rows_in_the_index(world, dt).items()
     }
 
 
@@ -90,6 +94,13 @@ def without_attendees_of_a_session(report: int, rows: list[Row]) -> list[Row]:
 
 def without_a_session(report: int, rows: list[Row]) -> list[Row]:
     return rows[1:] if report == ROOMS else rows
+
+
+def not_the_same_sessions(report: int, rows: list[Row]) -> list[Row]:
+    """Lose a session of each report: the numbers stay equal."""
+    if report == ROOMS:
+        return rows[1:]
+    return [row for row in rows if report != USERS or row[1] != rows[-1][1]]
 
 
 def few_attendees(report: int, rows: list[Row]) -> list[Row]:
@@ -130,6 +141,13 @@ def repeated(report: int, rows: list[Row]) -> list[Row]:
         ),
         (without_attendees_of_a_session, {"attendees": {"SESSIONS_WITHOUT_ATTENDEES"}}),
         (without_a_session, {"room_data": {"ATTENDEES_WITHOUT_SESSION"}}),
+        (
+            not_the_same_sessions,
+            {
+                "attendees": {"SESSIONS_WITHOUT_ATTENDEES"},
+                "room_data": {"ATTENDEES_WITHOUT_SESSION"},
+            },
+        ),
         (few_attendees, {"attendees": {"FEW_ATTENDEES"}}),
         (few_minutes, {"attendees": {"FEW_MINUTES"}}),
         (unknown_users, {"attendees": {"UNKNOWN_USERS"}}),
@@ -205,3 +223,130 @@ def test_hours_are_checked_for_duplicate_keys_only() -> None:
         assert {(each["code"], each["report"], each["granularity"]) for each in found} == {
             ("DUPLICATE_KEYS", "room_data", "hour")
         }
+
+
+def acknowledge(world: World, *lines: str) -> None:
+    body = "".join(f"{line}\n" for line in ("code,region,from,to,reason", *lines))
+    world.s3.store.put(ACKNOWLEDGED, body.encode(), {}, {})
+
+
+@pytest.fixture
+def acknowledging(world: World) -> Iterator[World]:
+    """Yield the world, and leave the day as it is without damage, and nothing acknowledged."""
+    export_damaged(world, nothing)
+    yield world
+    acknowledge(world)
+    export_damaged(world, nothing)
+
+
+def test_a_closure_that_was_acknowledged_before_raises_no_alarm(
+    acknowledging: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = acknowledging
+    acknowledge(world, f"FEW_SESSIONS,,{DAY},2026-09-17,Yom Kippur")
+    capsys.readouterr()
+    metrics.clear_metrics()
+    record = export_damaged(world, lost_day)
+    metrics.flush_metrics()
+    assert findings_counted(capsys.readouterr().out) == 0
+    assert {each["code"] for each in record["quality"]} == {"FEW_SESSIONS"}
+    for finding in record["quality"]:
+        assert finding["acknowledged"] == "Yom Kippur"
+        assert finding["text"].endswith("; acknowledged: Yom Kippur")
+    for row in rows_in_the_index(world).values():
+        assert (row.findings, row.other_findings) == ("", "")
+        assert finding_codes(row.acknowledged) == {"FEW_SESSIONS"}
+
+
+def test_what_is_acknowledged_later_leaves_the_findings_and_comes_back(
+    acknowledging: World,
+) -> None:
+    world = acknowledging
+    export_damaged(world, other_form)
+    before = rows_in_the_index(world)["attendees"]
+    assert finding_codes(before.findings) == {"USER_ID_FORM"}
+    requests = [
+        f"USER_ID_FORM,us,{DAY},2026-09-17,LTI 1.3",
+        f"USER_ID_FORM,eu,{DAY},2026-09-17,another region",
+        f"FEW_MINUTES,,{DAY},2026-09-17,another code",
+        "USER_ID_FORM,us,2026-09-17,2026-09-18,another day",
+        f"USER_ID_FORM,us,{DAY},,without an end",
+        "nonsense",
+    ]
+    for lines, reason in ((requests[:1], "LTI 1.3"), (requests[1:], None), ([], None)):
+        acknowledge(world, *lines)
+        result = world.run({"from": DAY, "to": "2026-09-17"})
+        assert result["exported"] == []
+        row = rows_in_the_index(world)["attendees"]
+        if reason:
+            assert row.findings == ""
+            assert row.acknowledged == f"{before.findings}; acknowledged: {reason}"
+            assert row.last_modified == before.last_modified
+        else:
+            assert row == before
+
+
+def test_a_few_sessions_do_not_make_attendance_undecided(acknowledging: World) -> None:
+    export_damaged(acknowledging, lost_day)
+    assert {row.findings for row in rows_in_the_index(acknowledging).values()} == {""}
+
+
+def test_acknowledgements_that_cannot_be_read_change_nothing(acknowledging: World) -> None:
+    world = acknowledging
+    acknowledge(world, f"USER_ID_FORM,us,{DAY},2026-09-17,LTI 1.3")
+    export_damaged(world, other_form)
+    acknowledged = rows_in_the_index(world)["attendees"]
+    assert acknowledged.acknowledged
+    world.s3.fault = lambda _, key: "AccessDenied" if key.startswith("reference/") else None
+    try:
+        world.run({"from": DAY, "to": "2026-09-17"})
+    finally:
+        world.s3.fault = lambda _method, _key: None
+    assert rows_in_the_index(world)["attendees"] == acknowledged
+
+
+def test_a_change_that_lasts_is_found_on_each_day_and_is_no_usual() -> None:
+    """Eight days after it, all of them exported in one run."""
+    with World(size=Size(rooms=90, attendees=6)) as world:
+        world.run({"from": "2026-08-20", "to": "2026-09-08"})
+        server = world.regions["us"]
+        server.api = replace(server.api, truth=DamagedTruth(server.truth, other_form))
+        world.run({"from": "2026-09-08", "to": "2026-09-16"})
+        found = world.latest_run_record()["quality"]
+        days = {f"2026-09-{day:02}" for day in range(8, 16)}
+        with_users = {dt for dt in days if int(rows_in_the_index(world, dt)["attendees"].rows) > 60}
+        assert len(with_users) >= 5
+        assert {each["start"] for each in found if each["code"] == "USER_ID_FORM"} >= with_users
+
+
+def test_reports_that_were_not_compared_are_compared_later() -> None:
+    """As when two runs at once have written one of them each."""
+    with World(size=Size(rooms=20, attendees=3)) as world:
+        world.run({"from": DAY, "to": "2026-09-17"})
+        key = day_index_key("us", DAY[:7])
+        rows = {k: replace(row, unpaired="") for k, row in parse_rows(text_of(world, key)).items()}
+        world.s3.store.put(key, format_rows(rows), {}, {})
+        world.s3.requests.clear()
+        heads = []
+        for _ in range(3):
+            world.s3.requests.clear()
+            world.run({"from": DAY, "to": "2026-09-17"})
+            heads.append(sum(method == "HEAD" for method, _ in world.s3.requests))
+        assert (heads[0] - heads[1], heads[1] - heads[2]) == (2, 0)
+        unpaired = {row.report: row.unpaired for row in parse_rows(text_of(world, key)).values()}
+        assert unpaired == {"attendees": "0", "room_data": "0", "breakout_sessions": ""}
+
+
+def text_of(world: World, key: str) -> str:
+    return world.item(key).body.decode()
+
+
+def test_a_file_that_is_mended_clears_the_finding_of_the_other() -> None:
+    with World(size=Size(rooms=20, attendees=3)) as world:
+        world.regions["us"].faults.push(Fault("header_only", times=1, report=USERS))
+        world.run({"from": DAY, "to": "2026-09-17"})
+        assert codes_in_the_index(world)["attendees"] == {"SESSIONS_WITHOUT_ATTENDEES"}
+        assert rows_in_the_index(world)["room_data"].unpaired != "0"
+        world.run({**EVENT, "reports": ["attendees"]})
+        assert codes_in_the_index(world)["attendees"] == set()
+        assert rows_in_the_index(world)["room_data"].unpaired == "0"

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from threading import Lock
 from typing import Any
@@ -265,6 +266,62 @@ def test_a_sample_with_fewer_rows_leaves_the_file_and_is_not_repeated_that_day()
         world.run_scheduled()
         assert asked(world) == calls
         assert world.latest_run_record()["samples"]["failed"] == []
+
+
+@dataclass(frozen=True)
+class WithoutLast:
+    """The truth, without the last row of one report."""
+
+    truth: Truth
+    report: int
+
+    def rows(
+        self,
+        report: int,
+        start: int,
+        end: int,
+        *,
+        filters: Filters | None = None,
+        as_of: float | None = None,
+    ) -> list[Row]:
+        rows = self.truth.rows(report, start, end, filters=filters, as_of=as_of)
+        return rows[:-1] if report == self.report else rows
+
+
+def test_a_sample_never_replaces_a_fuller_file_and_is_told_until_the_rows_are_back() -> None:
+    """One row of more than fifty is within what an export that is due may lack."""
+    size = Size(rooms=60, attendees=6, weekly_sessions=5)
+    with older_files(days=12, size=size, variables={"SAMPLE_DAYS": "12"}) as world:
+        before = {key: world.item(key) for key in world.export_keys()}
+        server = world.regions["us"]
+        api = server.api
+        server.api = replace(api, truth=WithoutLast(server.truth, report=6001))
+        world.run_scheduled()
+        record = world.latest_run_record()
+        failed = [each["task"] for each in record["samples"]["failed"]]
+        assert any(int(before[key].metadata["rows"]) > 50 for key in failed)
+        assert all(world.item(key).body == before[key].body for key in failed)
+        assert not [each for each in samples_of(record) if each["report"] == "attendees"]
+        # A run looks at what it has written itself only if the other report was exported, too.
+        days = {parsed.label for key in failed if (parsed := parse_key(key))}
+        event = {"from": min(days), "to": f"{START:%Y-%m-%d}"}
+        world.now += HOUR
+        world.run(event)
+        told = [*record["quality"], *world.latest_run_record()["quality"]]
+        found = [each for each in told if each["code"] == "FEWER_ROWS"]
+        assert sorted(each["start"] for each in found) == sorted(days)
+        for each in found:
+            rows = int(before[export_key("attendees", "us", each["start"])].metadata["rows"])
+            assert each["value"] < each["expected"] == rows
+        world.now += HOUR
+        world.run(event)
+        assert not world.latest_run_record()["quality"]  # it is told once
+        server.api = api
+        world.run({**event, "force": True})
+        index = "".join(
+            world.item(key).body.decode() for key in world.s3.store.keys("index/day_files/")
+        )
+        assert "FEWER_ROWS" not in index
 
 
 def test_samples_wait_for_what_is_due() -> None:

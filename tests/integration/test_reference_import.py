@@ -130,6 +130,22 @@ def test_an_import_shows_the_effect_of_the_rules(present: Present, tmp_path: Pat
     assert not plan.unmatched
 
 
+def test_ids_that_no_user_has_and_ids_of_other_rosters_are_told(
+    world: World, present: Present, tmp_path: Path
+) -> None:
+    user = min(present.recent.users)
+    other = f"course_id,user_id,role,from,to\nART,{user.upper()},,,\nART,OMAR,,,\n"
+    world.s3.store.put("reference/rosters/other.csv", other.encode(), {}, {})
+    table = tmp_path / "roster.csv"
+    table.write_text(f"course_id,user_id\nBIO,{user}\nBIO,unseen-1\nBIO,unseen-2\n", "utf-8")
+    plan = plan_import(read_inputs([str(table)], None), None, Options(), present)
+    assert plan.effect is not None
+    assert plan.effect.unseen == ("unseen-1", "unseen-2")
+    assert plan.effect.merged == ((user.upper(), user),)
+    assert plan.to_dict(written=False)["ids"]["unseen"] == ["unseen-1", "unseen-2"]
+    assert [each.id for each in plan.without_match()] == ["unseen-1", "unseen-2"]
+
+
 def test_an_import_is_written_and_importing_again_changes_nothing(
     world: World, present: Present, tmp_path: Path
 ) -> None:

@@ -112,8 +112,14 @@ class AttendanceViews:
         values = [[getattr(row, name) for name in COLUMNS] for row in rows]
         self._connection.executemany(f"INSERT INTO attendance_status VALUES ({places})", values)
         self._connection.execute(
+            "CREATE TABLE day_files AS SELECT 'us' AS region, strftime(day, '%Y-%m-%d') AS dt, "
+            "report, 'settled' AS state FROM "
+            "generate_series(DATE '2025-01-01', DATE '2027-12-31', INTERVAL 1 DAY) AS days (day), "
+            "(VALUES ('room_data'), ('attendees')) AS reports (report)"
+        )
+        self._connection.execute(
             "CREATE VIEW last_attendance AS SELECT course_id, min(user_id) AS user_id, user_key, "
-            "max(dt) FILTER (WHERE minutes > 0) AS last_dt, "
+            "max(dt) FILTER (WHERE minutes > 0) AS last_dt, max(dt) AS known_until, "
             "count(*) FILTER (WHERE status IN ('provisional', 'no_data')) = 0 AS final "
             "FROM attendance_status GROUP BY course_id, user_key"
         )

@@ -8,7 +8,7 @@ sessions in each day, which the expected rows are computed from as well.
 import csv
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -19,8 +19,11 @@ from room_reports.model.reports import ATTENDEES, BREAKOUT_SESSIONS, ROOM_DATA
 from tests.support.world import export_key
 
 ZONE = ZoneInfo("America/New_York")
-FIRST, DAYS = date(2026, 10, 28), 15
-"""The second Sunday is the day of 25 hours."""
+AUTUMN, SPRING = date(2026, 10, 28), date(2026, 3, 4)
+"""First days of the terms. The first Sunday has 25 hours in autumn and 23 in spring."""
+DAYS = 15
+CHANGE = 9
+"""The day of a term, counted from 0, from which users have ids of another form, if they ever do."""
 REPORTS = (ROOM_DATA.slug, ATTENDEES.slug, BREAKOUT_SESSIONS.slug)
 TICK = 10
 UNKNOWN = ("Unknown", "0", "Error", "")
@@ -39,6 +42,8 @@ class Stay:
     """The id in the report."""
     start: int
     end: int
+    known_at: int
+    """When Kaltura has processed it; late data come hours after the end."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class Meeting:
     endless: bool
     """Whether Kaltura never stores the end."""
     stays: tuple[Stay, ...]
+    course: str
+    """The course that it was for; empty for none."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,9 @@ class File:
 class CourseTerm:
     """What happened, and what is published of it."""
 
+    first: date = AUTUMN
+    new_ids: bool = False
+    """Whether all ids of users have another form from the day ``CHANGE`` on."""
     meetings: list[Meeting] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     """Of the days with a file of room_data; ``seconds`` is empty without one of attendees."""
@@ -96,6 +106,20 @@ class CourseTerm:
     people: dict[str, list[str]] = field(default_factory=dict)
     """The roster ids of each person, who may have had several."""
     policy: dict[str, Any] = field(default_factory=dict)
+    partly_lost: list[tuple[str, str, str]] = field(default_factory=list)
+    """Region, day and session of each part whose attendees are not all in the file."""
+
+    def days(self) -> list[date]:
+        """Return the days of the term."""
+        return [self.first + timedelta(days=number) for number in range(DAYS)]
+
+    def now(self) -> datetime:
+        """Return the time of the latest exports, when the last days have not come yet."""
+        return datetime.fromtimestamp(day_start(self.days()[-3]) + 12 * 3600, ZONE)
+
+    def changed(self, day: date) -> bool:
+        """Return whether the ids of users have the other form on a day."""
+        return self.new_ids and day >= self.days()[CHANGE]
 
 
 def day_start(day: date) -> int:
@@ -106,14 +130,10 @@ def local_day(moment: float) -> str:
     return datetime.fromtimestamp(moment, ZONE).date().isoformat()
 
 
-def days() -> list[date]:
-    return [FIRST + timedelta(days=number) for number in range(DAYS)]
-
-
 def generate(seed: int) -> CourseTerm:
     """Return the term of a seed."""
     drawn = Random(seed)
-    term = CourseTerm()
+    term = CourseTerm(SPRING if seed % 4 == 1 else AUTUMN, new_ids=seed % 3 == 1)
     _enrol(term, drawn)
     term.policy = _policy(drawn)
     for region in ("us", "eu")[: 1 + (seed % 3 == 0)]:
@@ -124,7 +144,7 @@ def generate(seed: int) -> CourseTerm:
 
 
 def _enrol(term: CourseTerm, drawn: Random) -> None:
-    middle = (FIRST + timedelta(days=7)).isoformat()
+    middle = term.days()[7].isoformat()
     for region in ("us", "eu"):
         term.rooms += [
             (f"1_single_{region}", "BIO", "Biology", "", ""),
@@ -184,34 +204,44 @@ def _meetings(
 ) -> Iterator[Meeting]:
     courses = [row[1] for row in term.rooms if row[0] == room]
     number = 0
-    for day in days():
-        for start, end in _times(drawn, day):
-            course = drawn.choice(courses) if courses else ""
-            if drawn.random() < 0.15:
-                course = "none"
-            stays = tuple(_stays(term, drawn, course, day, start, end))
+    for day in term.days():
+        course = drawn.choice(courses) if courses and drawn.random() < 0.85 else ""
+        for start, end, left in _times(drawn, day):
+            stays = [*_stays(term, drawn, course, day, start, left)]
+            stays += _visit(term, drawn, course, courses, day, start, left)
             if not stays:
                 continue
             number += 1
             cue = f"{drawn.randrange(10)}_{region}{kind[2:5]}{number:03}"
-            yield Meeting(region, room, cue, start, end, drawn.random() < 0.06, stays)
+            endless = drawn.random() < 0.06
+            yield Meeting(region, room, cue, start, end, endless, tuple(stays), course)
 
 
-def _times(drawn: Random, day: date) -> Iterator[tuple[int, int]]:
+def _times(drawn: Random, day: date) -> Iterator[tuple[int, int, int]]:
+    """Yield the start and the end of the sessions of a day, and when all people have left."""
     chance = drawn.random()
     noon = day_start(day) + 12 * 3600
     start = noon + TICK * drawn.randrange(0, 2000)
-    length = TICK * drawn.randrange(60, 500)
+    end = start + TICK * drawn.randrange(60, 500)
     if chance < 0.35:
-        yield start, start + length
+        left_open = 3600 * drawn.randrange(1, 6) if drawn.random() < 0.2 else 0
+        yield start, end + left_open, end
     if chance < 0.1:  # A restart, after a gap that is within the policy's or not.
-        again = start + length + TICK * drawn.choice([-30, 0, 30, 60, 180, 181, 360, 500])
-        yield again, again + TICK * drawn.randrange(6, 300)
-    if 0.35 < chance < 0.45:  # Across midnight.
+        again = end + TICK * drawn.choice([-30, 0, 30, 60, 180, 181, 360, 500])
+        yield again, (done := again + TICK * drawn.randrange(6, 300)), done
+    if 0.35 < chance < 0.45:  # Across midnight, with or without a restart.
         late = noon + 11 * 3600 + TICK * drawn.randrange(0, 300)
-        yield late, late + TICK * drawn.randrange(300, 900)
+        done = late + TICK * drawn.randrange(300, 900)
+        if drawn.random() < 0.5:
+            midnight = day_start(day + timedelta(days=1))
+            stopped = max(late + 60 * TICK, min(done, midnight - TICK * drawn.randrange(30)))
+            yield late, stopped, stopped
+            late = stopped + TICK * drawn.choice([6, 30, 60, 170, 180, 190, 360])
+            done = late + TICK * drawn.randrange(6, 300)
+        yield late, done, done
     if 0.45 < chance < 0.5:  # Left open over several days, some of them more than SessionDays.
-        yield start, start + 86400 * drawn.randrange(1, 8) + length
+        days_later = end + 86400 * drawn.randrange(1, 8)
+        yield start, days_later, drawn.choice([end, days_later, days_later])
 
 
 def _stays(  # noqa: PLR0917 - a private step
@@ -220,17 +250,36 @@ def _stays(  # noqa: PLR0917 - a private step
     members = {row[1] for row in term.rosters if row[0] == course}
     for person, ids in term.people.items():
         if members.intersection(ids) and drawn.random() < 0.75:
-            written = drawn.choice(ids) if person != "renamed" else ids[day >= days()[7]]
+            written = drawn.choice(ids) if person != "renamed" else ids[day >= term.days()[7]]
             shown = drawn.choice(
                 [written.strip(), written.strip().upper(), f"d2l_{written.strip()}"]
             )
             if person in ("renamed", "cmd", "both") or drawn.random() < 0.6:
                 shown = written.strip()
+            if term.changed(day):
+                shown = f"15495cdc_{written.strip()[::-1]}"
             if drawn.random() < 0.1:
                 shown = drawn.choice(UNKNOWN)  # Without an account.
             yield from _pieces(drawn, person, shown, start, end)
     if drawn.random() < 0.3:
         yield from _pieces(drawn, "guest", drawn.choice(("guest.1", *UNKNOWN)), start, end)
+
+
+def _visit(  # noqa: PLR0917 - a private step
+    term: CourseTerm,
+    drawn: Random,
+    course: str,
+    courses: list[str],
+    day: date,
+    start: int,
+    end: int,
+) -> Iterator[Stay]:
+    """Yield the stays of the one person who also looks in at another course of the room."""
+    others = sorted(set(courses) - {course})
+    if len(courses) > 1 and others and drawn.random() < 0.25:
+        person = f"{others[0].lower()}0"
+        if person in term.people and not term.changed(day):
+            yield from _pieces(drawn, person, term.people[person][0].strip(), start, end)
 
 
 def _pieces(drawn: Random, person: str, user_id: str, start: int, end: int) -> Iterator[Stay]:
@@ -240,12 +289,15 @@ def _pieces(drawn: Random, person: str, user_id: str, start: int, end: int) -> I
         if drawn.random() < 0.5:
             first, last = 0, ticks
         if last > first:
-            yield Stay(person, user_id, start + TICK * first, start + TICK * last)
+            came, left = start + TICK * first, start + TICK * last
+            late = drawn.random() < 0.1 and left - came < 6 * 3600
+            known_at = left + 3600 * drawn.randrange(1, 40) if late else left
+            yield Stay(person, user_id, came, left, known_at)
 
 
 def _publish_parts(term: CourseTerm, drawn: Random, region: str) -> None:
-    now = days()[-3]
-    for day in days():
+    now = term.now().date()
+    for day in term.days():
         begin, end = day_start(day), day_start(day + timedelta(days=1))
         age = (now - day).days
         for report in REPORTS:
@@ -265,18 +317,27 @@ def _publish_parts(term: CourseTerm, drawn: Random, region: str) -> None:
                 continue
             part = _part(meeting, day.isoformat(), begin, end, rooms, people)
             if header_only or drawn.random() < 0.01:
-                part = Part(**{**part.__dict__, "seconds": {}})
+                part = replace(part, seconds={})
+            elif drawn.random() < 0.1 and _can_lose(part):
+                kept = drawn.sample([*part.seconds], len(part.seconds) - drawn.choice([2, 3]))
+                part = replace(part, seconds={user: part.seconds[user] for user in kept})
+                term.partly_lost.append((region, part.day, part.cue))
             if rooms and part.users:
                 term.parts.append(part)
             elif people and not rooms and part.seconds:
                 term.orphans.append(part)
 
 
+def _can_lose(part: Part) -> bool:
+    """Return whether rows can be lost; beside those of unknown users nobody would notice it."""
+    return len(part.seconds) > 3 and not set(UNKNOWN).intersection(part.seconds)
+
+
 def _part(  # noqa: PLR0917 - a private step
     meeting: Meeting, day: str, begin: int, end: int, rooms: File | None, people: File | None
 ) -> Part:
-    seen = _seconds(meeting, begin, min(end, rooms.exported_at if rooms else end))
-    seconds = _seconds(meeting, begin, min(end, people.exported_at)) if people else {}
+    seen = _seconds(meeting, begin, end, rooms.exported_at if rooms else end)
+    seconds = _seconds(meeting, begin, end, people.exported_at) if people else {}
     ended = rooms is not None and rooms.exported_at >= meeting.end and not meeting.endless
     return Part(
         *(meeting.region, day, meeting.room, meeting.cue, meeting.start),
@@ -284,11 +345,12 @@ def _part(  # noqa: PLR0917 - a private step
     )
 
 
-def _seconds(meeting: Meeting, begin: int, end: int) -> dict[str, int]:
+def _seconds(meeting: Meeting, begin: int, end: int, exported_at: int) -> dict[str, int]:
+    """Return what an export has of each user; of a stay that goes on, the time until then."""
     found: dict[str, int] = {}
     for stay in meeting.stays:
-        seconds = min(stay.end, end) - max(stay.start, begin)
-        if seconds > 0:
+        seconds = min(stay.end, end, exported_at) - max(stay.start, begin)
+        if seconds > 0 and (stay.known_at <= exported_at or exported_at < stay.end):
             found[stay.user_id] = found.get(stay.user_id, 0) + seconds // TICK * TICK
     return {user: seconds for user, seconds in found.items() if seconds}
 

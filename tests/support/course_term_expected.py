@@ -1,7 +1,7 @@
 """The rows that the views must show for a term of courses, computed without the views' SQL."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
@@ -57,6 +57,10 @@ class Session:
     orphans: list[Part] = field(default_factory=list)
     """Parts of days without a file of room_data."""
 
+    @property
+    def start(self) -> int:
+        return self.parts[0].start
+
 
 @dataclass
 class Expected:
@@ -67,6 +71,7 @@ class Expected:
 
     def __post_init__(self) -> None:
         self.policy = DEFAULTS | self.term.policy
+        self.gap = 60 * Fraction(str(self.policy["gap_minutes"]))
         self.groups: dict[tuple[str, ...], Session] = {}
         for part in self.term.parts:
             age = (date.fromisoformat(part.day) - date.fromisoformat(local_day(part.start))).days
@@ -97,7 +102,7 @@ class Expected:
         files = self._files(group.region, group.dt, known, reports)
         possible = self._files(group.region, group.dt, known if ended else limit, reports)
         there = [file for file in files if file]
-        lacks = any(part.users and not part.seconds for part in group.parts)
+        lacks = any(self.lacks(part) for part in group.parts)
         start = local_day(group.parts[0].start) if group.parts else group.dt
         return {
             "final": all(file and file.state == "settled" for file in possible),
@@ -106,6 +111,14 @@ class Expected:
             "findings": " | ".join(file.findings for file in there if file.findings) or None,
             "cut_off": start < group.dt or (local_day(ended) > limit if ended else last >= limit),
         }
+
+    @staticmethod
+    def lacks(part: Part) -> bool:
+        """Return whether Kaltura counts clearly more users than it lists."""
+        if not part.seconds:
+            return part.users > 0
+        surplus = part.users - len(part.seconds)
+        return not set(UNKNOWN) & set(part.seconds) and surplus > 1 + Fraction(part.users, 50)
 
     def people(self, group: Session) -> dict[str | None, int]:
         """Return the seconds of each user in a session; None is all unidentified ones."""
@@ -265,39 +278,90 @@ class Expected:
                 "final": all(each[3] for each in found),
             }
 
-    def classes(self) -> Iterator["Class"]:
-        """Yield the classes of each room and day."""
-        rooms: defaultdict[tuple[str, ...], list[Session]] = defaultdict(list)
+    def continuations(self) -> set[int]:
+        """Return the sessions that belong to a class of the day before, by ``id``."""
+        ends: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        for part in self.term.parts:
+            if local_day(part.start) == part.day:
+                key = (part.region, part.room, later(part.day, 1))
+                ends[key] = max(ends[key], part.end)
+        found = set()
+        for key, groups in self._by_room_and_day(lambda group: group.dt).items():
+            busy = ends[key]
+            for group in groups:
+                if group.start - busy > self.gap or local_day(group.start) < group.dt:
+                    break
+                found.add(id(group))
+                busy = max(busy, self.ended(group))
+        return found
+
+    def _by_room_and_day(
+        self, day: Callable[[Session], str]
+    ) -> dict[tuple[str, str, str], list[Session]]:
+        rooms: defaultdict[tuple[str, str, str], list[Session]] = defaultdict(list)
         for group in self.groups.values():
             if group.parts:
-                rooms[group.region, group.room, group.dt].append(group)
-        gap = 60 * Fraction(str(self.policy["gap_minutes"]))
-        for groups in rooms.values():
+                rooms[group.region, group.room, day(group)].append(group)
+        return {
+            key: sorted(groups, key=lambda each: (each.start, each.cue))
+            for key, groups in rooms.items()
+        }
+
+    def ended(self, group: Session) -> int:
+        """Return the end of a session; without one, the longest stay is its length."""
+        longest = max((s for key, s in self._by_key(group).items() if key), default=0)
+        return max(part.end for part in group.parts) or group.start + longest
+
+    def left(self, group: Session) -> int:
+        """Return when the last person can have left, if the one who stayed longest came first."""
+        longest = max(self._by_key(group).values(), default=0)
+        return min(self.ended(group), group.start + longest) if longest else self.ended(group)
+
+    def classes(self) -> Iterator["Class"]:
+        """Yield the classes of each room and day, and people without a session as one each."""
+        moved = self.continuations()
+
+        def day(group: Session) -> str:
+            return later(group.dt, -1) if id(group) in moved else group.dt
+
+        for (_, _, dt), groups in self._by_room_and_day(day).items():
             current: Class | None = None
-            for group in sorted(groups, key=lambda each: (each.parts[0].start, each.cue)):
-                start = group.parts[0].start
-                ended = max(part.end for part in group.parts)
-                keys = self._by_key(group)
-                end = ended or start + max((s for k, s in keys.items() if k), default=0)
-                if current is None or start - current.busy > gap:
+            for group in groups:
+                if current is None or group.start - current.busy > self.gap:
                     if current:
                         yield current
-                    current = Class(group, start, busy=start)
-                current.length += max(0, end - max(start, current.busy))
-                current.busy = max(current.busy, end, start)
-                current.end = max(current.end, ended)
-                current.endless |= not ended
-                current.groups.append(group)
-                for key, seconds in keys.items():
-                    current.seconds[key] += seconds
+                    current = Class(group, dt, group.start, group.start, group.start)
+                self._add(current, group)
             if current:
                 yield current
+        for group in self.groups.values():
+            if not group.parts:
+                yield Class(group, group.dt, groups=[group], seconds=self._by_key(group))
 
-    def _by_key(self, group: Session) -> dict[str | None, int]:
+    def _add(self, current: "Class", group: Session) -> None:
+        ended = max(part.end for part in group.parts)
+        current.length += max(0, self.left(group) - max(group.start, current.left))
+        current.busy = max(current.busy, self.ended(group))
+        current.left = max(current.left, self.left(group))
+        current.end = max(current.end, ended)
+        current.endless |= not ended
+        current.groups.append(group)
+        for key, seconds in self._by_key(group).items():
+            current.seconds[key] += seconds
+
+    def _by_key(self, group: Session) -> defaultdict[str | None, int]:
         found: defaultdict[str | None, int] = defaultdict(int)
         for user, seconds in self.people(group).items():
             found[user_key(user, self.policy)] += seconds
         return found
+
+    def neighbours(self, found: "Class") -> Iterator[str]:
+        """Yield the days before and after a class that may have another part of it."""
+        if found.start:
+            if (day := local_day(float(found.start - self.gap))) < found.dt:
+                yield day
+            if (day := local_day(float(found.busy + self.gap))) > local_day(found.busy):
+                yield day
 
     def attendance_status(self) -> Iterator[Row]:
         for each in self.classes():
@@ -306,38 +370,52 @@ class Expected:
     def _statuses(self, found: "Class") -> Iterator[Row]:
         policy, first = self.policy, found.first
         sure = [self.certainty(group) for group in found.groups]
-        bad = any(s["missing_day"] or s["cut_off"] or s["findings"] for s in sure)
-        final = all(s["final"] for s in sure)
-        seen = {key for key, seconds in found.seconds.items() if key and seconds}
-        counts = [
-            max(len(self.people(group)), *(part.users for part in group.parts))
-            for group in found.groups
+        near = [
+            self.term.files.get((first.region, report, day))
+            for day in self.neighbours(found)
+            for report in TWO_REPORTS
         ]
+        bad = any(s["missing_day"] or s["cut_off"] or s["findings"] for s in sure)
+        bad |= not found.start or None in near
+        final = all(s["final"] for s in sure) and all(f and f.state == "settled" for f in near)
+        seen = {key for key, seconds in found.seconds.items() if key and seconds}
+        anonymous = bool(found.seconds.get(None))
+        counts = [part.users for group in found.groups for part in group.parts]
+        users = max([*counts, len(seen) + anonymous])
         short = found.length < 60 * Fraction(str(policy["min_class_minutes"]))
-        if not bad and (short or max(*counts, len(seen)) < policy["min_class_users"]):
+        if not bad and (short or users < policy["min_class_users"]):
             return
-        courses = self.courses(first.room, first.dt)
-        rosters = {course: self.roster(course, first.dt) for course in courses}
+        courses = self.courses(first.room, found.dt)
+        rosters = {course: self.roster(course, found.dt) for course in courses}
+        on_rosters = {course: seen & set(roster) for course, roster in rosters.items()}
+        matched: set[str] = set().union(*on_rosters.values())
+        strangers = len(seen - matched)
+        if anonymous:
+            strangers += max(1, users - len(seen))
         telling = {
-            course: {
-                key
-                for key in seen & set(roster)
-                if sum(key in other for other in rosters.values()) == 1
-            }
-            for course, roster in rosters.items()
+            course: {key for key in keys if sum(key in r for r in rosters.values()) == 1}
+            for course, keys in on_rosters.items()
         }
-        any_seen = any(seen & set(roster) for roster in rosters.values())
-        for course, roster in rosters.items():
-            ambiguous = len(courses) > 1 and not telling[course]
-            if ambiguous and (
-                any(telling.values()) or not (seen & set(roster) or (bad and not any_seen))
-            ):
-                continue
-            for key, entries in roster.items():
+        tellers = sum(map(len, telling.values()))
+        tells = not bad and strangers <= len(matched)
+        clear = [
+            course
+            for course in courses
+            if len(courses) == 1
+            or (tells and len(telling[course]) >= 2 and 3 * len(telling[course]) >= 2 * tellers)
+        ]
+        for course in clear or courses:
+            here = Judgement(
+                bad=bad,
+                final=final,
+                ambiguous=not clear,
+                contested=tellers > 0,
+                unsure=strangers > 0 and strangers >= len(on_rosters[course]),
+            )
+            for key, entries in rosters[course].items():
                 counted = [e for e in entries if not policy["roles"] or e[1] in policy["roles"]]
                 if counted:
                     seconds = found.seconds.get(key, 0)
-                    status = self._status(found, key, seconds, bad, final, ambiguous)
                     yield {
                         "region": first.region,
                         "course_id": course,
@@ -347,30 +425,28 @@ class Expected:
                         "role": counted[0][1],
                         "class_id": f"{first.region}/{first.room}/{first.cue}",
                         "entry_id": first.room,
-                        "dt": first.dt,
-                        "class_start": float(found.start),
-                        "class_end": None if found.endless else float(found.end),
-                        "class_minutes": found.length / 60,
+                        "dt": found.dt,
+                        "class_start": float(found.start) if found.start else None,
+                        "class_end": float(found.end) if found.end and not found.endless else None,
+                        "class_minutes": found.length / 60 if found.start else None,
                         "minutes": seconds / 60,
                         "share": seconds / found.length if found.length else None,
-                        "status": status,
+                        "status": self._status(found, key, seconds, here),
                         "final": final,
                         "exported_at": min(
                             (s["exported_at"] for s in sure if s["exported_at"]), default=None
                         ),
                     }
 
-    def _status(  # noqa: PLR0917 - a private step
-        self, found: "Class", key: str, seconds: int, bad: bool, final: bool, ambiguous: bool
-    ) -> str:
-        if bad or key.startswith("\0"):
+    def _status(self, found: "Class", key: str, seconds: int, here: "Judgement") -> str:
+        if here.bad or key.startswith("\0"):
             return "no_data"
-        if not final:
+        if not here.final:
             return "provisional"
-        if ambiguous and not seconds:
+        if here.ambiguous and (here.contested or not seconds):
             return "no_data"
         if not seconds:
-            return "not_seen"
+            return "no_data" if here.unsure else "not_seen"
         number = {name: Fraction(str(self.policy[name])) for name in _NUMBERS}
         grace = 60 * (number["late_minutes"] + number["early_minutes"])
         needed = number["min_share"] * max(Fraction(0), found.length - grace)
@@ -381,9 +457,12 @@ class Expected:
         people: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
         for row in self.attendance_status():
             people[row["course_id"], row["user_key"] or f"\0{row['user_id']}"].append(row)
-        for (course, _), rows in people.items():
-            undecided = [row for row in rows if row["status"] in ("provisional", "no_data")]
+        for (course, person), rows in people.items():
+            undecided = [row["dt"] for row in rows if row["status"] in ("provisional", "no_data")]
             last = max((row["dt"] for row in rows if row["minutes"]), default=None)
+            begins, ends = self._enrolled(course, person)
+            known = self.known_until(last or begins, undecided)
+            needed = min(later(ends, -1), self.term.now().date().isoformat())
             yield {
                 "course_id": course,
                 "user_id": min(row["user_id"] for row in rows),
@@ -392,20 +471,62 @@ class Expected:
                 "classes": len(rows),
                 "classes_seen": sum(row["minutes"] > 0 for row in rows),
                 "classes_undecided": len(undecided),
-                "final": not any(row["dt"] >= (last or "") for row in undecided),
+                "known_until": known,
+                "final": known is not None and known >= needed,
             }
+
+    def _enrolled(self, course: str, person: str) -> tuple[str, str]:
+        entries = [
+            row
+            for row in self.term.rosters
+            if row[0] == course and (user_key(row[1], self.policy) or f"\0{row[1]}") == person
+        ]
+        return min(row[3] for row in entries), max(row[4] or "9999-12-31" for row in entries)
+
+    def known_until(self, first: str, undecided: list[str]) -> str | None:
+        """Return the last day up to which all is known from a day on, None for no day."""
+        found = [later(day, -1) for day in undecided if day >= first]
+        reports = {
+            (region, day) for region, report, day in self.term.files if report in TWO_REPORTS
+        }
+        for region in {region for region, _ in reports}:
+            day = max(first, min(day for other, day in reports if other == region))
+            if not self.settled(region, day):
+                return None
+            while self.settled(region, day):
+                day = later(day, 1)
+            found.append(later(day, -1))
+        return min(found) if min(found) >= first else None
+
+    def settled(self, region: str, day: str) -> bool:
+        """Return whether both files of a day are there and settled."""
+        files = [self.term.files.get((region, report, day)) for report in TWO_REPORTS]
+        return all(file and file.state == "settled" for file in files)
 
 
 _NUMBERS = ("min_minutes", "min_share", "late_minutes", "early_minutes")
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """What is known of a class for one course of its room."""
+
+    bad: bool
+    final: bool
+    ambiguous: bool
+    contested: bool
+    unsure: bool
+
+
 @dataclass
 class Class:
-    """Sessions of a room that are one class; times in Unix seconds."""
+    """Sessions of a room that are one class; times in Unix seconds, 0 if they are not known."""
 
     first: Session
-    start: int
-    busy: int
+    dt: str
+    start: int = 0
+    busy: int = 0
+    left: int = 0
     end: int = 0
     length: int = 0
     endless: bool = False

@@ -116,7 +116,7 @@ def test_the_types_of_the_views() -> None:
     assert types["exports"]["exported_at"] == moment
     assert types["sessions"]["final"] == types["sessions"]["missing_day"] == "boolean"
     assert types["policy"]["roles"] == "array(varchar)"
-    without_days = {"last_attendance", "policy", "roster_entries"}
+    without_days = {"last_attendance", "policy", "roster_entries", "settled_stretches"}
     assert {name for name in types if "dt" not in types[name]} == without_days
     assert all(types[name]["dt"] == "varchar" for name in types if name not in without_days)
 

@@ -20,6 +20,7 @@ from tools.athena.tables import JSON_SERDE, PARTITIONS, TEXT_TABLES, Field
 _DAYS_BEFORE = re.compile(
     r"date_format\(date_add\('day', -(\d+), CAST\(dt AS date\)\), '%Y-%m-%d'\)"
 )
+_NEXT_DAY = "date_format(date_add('day', 1, CAST(dt AS date)), '%Y-%m-%d')"
 _BRANCH = re.compile(r"\n  UNION ALL\n  SELECT [^\n]* AND (\d+) <= (\d+)(?=\n)")
 _MAP_AGG = (
     "CREATE MACRO map_agg(k, v) AS "
@@ -106,6 +107,9 @@ class DuckAthena:
             return
         types = ", ".join(f"'{column}': {type_}" for column, type_ in in_path.items())
         options = "header = true, quote = '\"', escape = '\"', delim = ',', auto_detect = false, "
+        if name == "day_files":
+            # As Hive's reader does: an index of an earlier version has fewer columns.
+            options += "null_padding = true, "
         folders = f"hive_partitioning = true, hive_types = {{{types}}}" if in_path else ""
         self._connection.execute(
             f"CREATE {self._kind} {name} AS FROM read_{kind}({files!r}, columns = {in_file!r}, "
@@ -120,6 +124,7 @@ class DuckAthena:
         """
         for back in range(MOST_SESSION_DAYS + 1):
             self._create_macro(f"day_before_{back}", partial(_days_before, back))
+        self._create_macro("day_after", partial(_days_before, -1))
         self._connection.execute(_MAP_AGG)
         self._create_macro("week_of", lambda day: day - timedelta(days=day.weekday()))
 
@@ -134,7 +139,8 @@ class DuckAthena:
 
     def transpile(self, sql: str) -> str:
         """Translate Athena's SQL to DuckDB's, for the given parameters and current time."""
-        return _transpiled(deployed(sql, self._zone, self._session_days), self._now)
+        now = self._now if "current_" in sql else None
+        return _transpiled(deployed(sql, self._zone, self._session_days), now)
 
     def fill(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Replace the rows of a table that has no files; columns that a row lacks are NULL."""
@@ -184,7 +190,8 @@ def _days_before(count: int, day: date) -> date:
 def _transpiled(sql: str, now: datetime | None) -> str:
     # Neither engine reads anything for a branch that is constantly false. Translating takes long.
     sql = _BRANCH.sub(lambda match: match[0] if int(match[1]) <= int(match[2]) else "", sql)
-    sql = _DAYS_BEFORE.sub(r"day_before_\1(dt)", sql).replace(_WEEK_OF, "week_of(dt)")
+    sql = _DAYS_BEFORE.sub(r"day_before_\1(dt)", sql)
+    sql = sql.replace(_NEXT_DAY, "day_after(dt)").replace(_WEEK_OF, "week_of(dt)")
     tree = sqlglot.parse_one(sql, read="athena")
     translated = tree.transform(partial(_translate, now=now))
     return _inlined(translated).sql("duckdb", comments=False)

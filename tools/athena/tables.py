@@ -176,9 +176,14 @@ DAY_FILES = (
     Field("users", "string", "Identified users in the file; only of attendees."),
     Field("minutes", "string", "Minutes of all users in the file; only of attendees."),
     Field(
-        "findings", "string", "Findings of the quality checks, each CODE: sentence, between bars."
+        "findings",
+        "string",
+        "Findings by which people or minutes are missing, each CODE: sentence, between bars.",
     ),
     Field("last_modified", "string", "Time at which S3 received the file, ISO 8601 in UTC."),
+    Field("other_findings", "string", "Other findings of the quality checks."),
+    Field("acknowledged", "string", "Findings that were acknowledged, each with the reason."),
+    Field("unpaired", "string", "Sessions that only this one of room_data and attendees has."),
 )
 """The columns of an index file, in their order."""
 

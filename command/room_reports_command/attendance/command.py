@@ -12,6 +12,7 @@ from rich.console import RenderableType
 
 from room_reports_command.athena import run_query
 from room_reports_command.attendance.csv_output import write_attendance_csv
+from room_reports_command.attendance.days import day_files_sql, open_days, stretches
 from room_reports_command.attendance.report import AttendanceReport
 from room_reports_command.attendance.rows import (
     attendance_rows,
@@ -63,6 +64,7 @@ def attendance(
     _check(first, last, output, as_json=context.output.as_json)
     courses = tuple(dict.fromkeys(course or ()))
     report = read_report(context.stack, first, last, courses, all_days=all_days)
+    _note_open(context.output, report)
     if not report.rows:
         raise FindingsError(
             "There is no class of these courses in these days.",
@@ -94,18 +96,25 @@ def read_report(
     Raises:
         QueryFailedError: If a query fails.
     """
+    # The settings of the exporter have it too, and need another permission.
+    zone = ZoneInfo(stack.parameters.get("TimeZone") or "UTC")
+    made_at = datetime.now(UTC)
     rows = attendance_rows(run_query(stack, attendance_sql(courses, first, last)))
+    files = run_query(stack, day_files_sql(first, last))
+    days = open_days(files, first, last, made_at.astimezone(zone).date().isoformat())
     found = run_query(stack, last_attendance_sql(courses)) if rows and all_days else None
     return AttendanceReport(
-        made_at=datetime.now(UTC),
+        made_at=made_at,
         first=first,
         last=last,
-        # The settings of the exporter have it too, and need another permission.
-        zone=ZoneInfo(stack.parameters.get("TimeZone") or "UTC"),
+        zone=zone,
         rows=rows,
-        last_attendance=last_attendance(found) if found else last_attendance_of(rows),
+        last_attendance=last_attendance(found)
+        if found
+        else last_attendance_of(rows, first, last, days),
         of_all_days=all_days,
         policy=policy(run_query(stack, policy_sql())),
+        open_days=days,
         asked_for=tuple(courses),
     )
 
@@ -164,6 +173,17 @@ def _lines(report: AttendanceReport, output: str | None) -> Iterator[RenderableT
     )
     if output:
         yield printable(f"Wrote {output}: {counted(len(report.rows), 'row')}.")
+
+
+def _note_open(output: Output, report: AttendanceReport) -> None:
+    """Note the days of which classes may be missing, which no row says."""
+    for day, last in stretches(report.open_days):
+        days = day.dt if day.dt == last else f"{day.dt} to {last}"
+        output.note(f"Classes may be missing on {days}{_in(day.region)}: {day.why}")
+
+
+def _in(region: str) -> str:
+    return f" in {region}" if region else ""
 
 
 def _note_missing(output: Output, missing: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from room_reports.model.windows import iso
+from room_reports_command.attendance.days import OpenDay
 from room_reports_command.attendance.rows import AttendanceRow, LastAttendance
 from room_reports_command.attendance.summary import CourseAttendance, by_course
 
@@ -26,6 +27,8 @@ class AttendanceReport:
     of_all_days: bool
     """Whether ``last_attendance`` is of all days, and not of those from ``first`` to ``last``."""
     policy: Mapping[str, str]
+    open_days: Sequence[OpenDay]
+    """Days of these of which classes may be missing, because a file is missing or not settled."""
     asked_for: tuple[str, ...]
     """Ids of the courses that were asked for; empty for all."""
 
@@ -52,6 +55,7 @@ class AttendanceReport:
             "policy": dict(self.policy),
             "courses": [course.to_dict() for course in self.courses()],
             "without_classes": self.without_classes(),
+            "open_days": [day.to_dict() for day in self.open_days],
         }
         if with_rows:
             document["rows"] = [row_dict(row) for row in self.rows]

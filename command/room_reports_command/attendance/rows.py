@@ -4,8 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from room_reports_command.athena import QueryResult, literal
+from room_reports_command.attendance.days import OpenDay, day_before
 from room_reports_command.attendance.statuses import status_of
 
 COLUMNS = (
@@ -22,11 +24,19 @@ _POLICY = (
 )
 
 
-LastAttendance = Mapping[tuple[str, str], tuple[str, bool]]
-"""The last day on which a person was seen (empty if there is none), and whether that stays so.
+class LastSeen(NamedTuple):
+    """The last day on which a person was seen in a course, and how sure that is."""
 
-By the id of the course and ``person_key``.
-"""
+    day: str
+    """Empty if there is none."""
+    known_until: str
+    """The last day up to which nothing is missing or open; empty if ``day`` itself is not sure."""
+    final: bool
+    """Whether that is the last day that matters, so that ``day`` stays as it is."""
+
+
+LastAttendance = Mapping[tuple[str, str], LastSeen]
+"""By the id of the course and ``person_key``."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,7 @@ def last_attendance_sql(courses: Sequence[str]) -> str:
     """Return the query for the last attendance of the people of some courses, of all days."""
     condition = _of_courses(courses).replace(" AND ", " WHERE ", 1)
     return (
-        "SELECT course_id, user_id, user_key, last_dt, final "  # noqa: S608 - literals
+        "SELECT course_id, user_id, user_key, last_dt, known_until, final "  # noqa: S608 - literals
         f"FROM last_attendance{condition}"
     )
 
@@ -99,21 +109,34 @@ def attendance_rows(result: QueryResult) -> list[AttendanceRow]:
 def last_attendance(result: QueryResult) -> LastAttendance:
     """Return the last attendance in a result of ``last_attendance_sql``."""
     return {
-        (course or "", person_key(key or "", user or "")): (day or "", final == "true")
-        for course, user, key, day, final in result.rows
+        (course or "", person_key(key or "", user or "")): LastSeen(
+            day or "", until or "", final == "true"
+        )
+        for course, user, key, day, until, final in result.rows
     }
 
 
-def last_attendance_of(rows: Iterable[AttendanceRow]) -> LastAttendance:
-    """Return the last attendance in some rows, as the view defines it for all days."""
+def last_attendance_of(
+    rows: Iterable[AttendanceRow], first: str, last: str, open_days: Iterable[OpenDay]
+) -> LastAttendance:
+    """Return the last attendance in the rows of some days, as the view defines it for all days.
+
+    Args:
+        first: The first day.
+        last: The day after the last one.
+        open_days: The days of which classes may be missing.
+    """
+    not_known = {each.dt for each in open_days}
     people = defaultdict[tuple[str, str], list[AttendanceRow]](list)
     for row in rows:
         people[row.course_id, person_key(row.user_key, row.user_id)].append(row)
     found = {}
     for person, several in people.items():
-        last = max((row.dt for row in several if row.minutes), default="")
-        open_later = any(not status_of(row.status).decided and row.dt >= last for row in several)
-        found[person] = (last, not open_later)
+        day = max((row.dt for row in several if row.minutes), default="")
+        undecided = {row.dt for row in several if not status_of(row.status).decided}
+        later = [each for each in not_known | undecided if each >= day]
+        until = day_before(min([*later, last]))
+        found[person] = LastSeen(day, until if until >= max(day, first) else "", not later)
     return found
 
 

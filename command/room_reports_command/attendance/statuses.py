@@ -39,7 +39,8 @@ STATUSES = (
     Status(
         "no_data",
         "No data",
-        "The data of the class are missing or look incomplete. Conclude nothing from it.",
+        "The data of the class are missing, look incomplete or do not tell who was there. "
+        "Conclude nothing from it.",
         "D9D9D9",
         False,
     ),

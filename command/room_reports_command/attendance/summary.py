@@ -13,6 +13,8 @@ from room_reports_command.attendance.statuses import status_of
 
 Person = tuple[str, str]
 """The id and the role of a person on a roster."""
+ClassKey = tuple[str, str]
+"""The day and the id of a class. A session that is cut off has the same id on several days."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ class Class:
     start: datetime | None
     minutes: float | None
 
+    @property
+    def key(self) -> ClassKey:
+        """What tells it apart from other classes."""
+        return self.dt, self.id
+
 
 @dataclass(frozen=True)
 class CourseAttendance:
@@ -36,7 +43,7 @@ class CourseAttendance:
     classes: tuple[Class, ...]
     """The oldest first."""
     people: tuple[Person, ...]
-    rows: Mapping[tuple[Person, str], AttendanceRow]
+    rows: Mapping[tuple[Person, ClassKey], AttendanceRow]
     """The row of each person and class, as far as the person was on the roster then."""
 
     @property
@@ -46,14 +53,14 @@ class CourseAttendance:
 
     def of_person(self, person: Person) -> list[AttendanceRow]:
         """Return the rows of a person, in the order of the classes."""
-        found = (self.rows.get((person, each.id)) for each in self.classes)
+        found = (self.rows.get((person, each.key)) for each in self.classes)
         return [row for row in found if row]
 
     def undecided(self) -> list[tuple[Class, list[AttendanceRow]]]:
         """Return the classes of which nothing can be concluded for some people, with their rows."""
         found = []
         for each in self.classes:
-            rows = [row for row in self.rows.values() if row.class_id == each.id]
+            rows = [row for row in self.rows.values() if _class_key(row) == each.key]
             rows = [row for row in rows if not status_of(row.status).decided]
             if rows:
                 found.append((each, rows))
@@ -80,7 +87,7 @@ def by_course(rows: Sequence[AttendanceRow]) -> list[CourseAttendance]:
 
 def _course(course_id: str, rows: Sequence[AttendanceRow]) -> CourseAttendance:
     classes = {
-        row.class_id: Class(
+        _class_key(row): Class(
             row.class_id, row.region, row.entry_id, row.dt, row.class_start, row.class_minutes
         )
         for row in rows
@@ -90,8 +97,12 @@ def _course(course_id: str, rows: Sequence[AttendanceRow]) -> CourseAttendance:
         next((row.course_name for row in rows if row.course_name), ""),
         tuple(classes.values()),
         tuple(sorted({_person(row) for row in rows})),
-        {(_person(row), row.class_id): row for row in rows},
+        {(_person(row), _class_key(row)): row for row in rows},
     )
+
+
+def _class_key(row: AttendanceRow) -> ClassKey:
+    return row.dt, row.class_id
 
 
 def _person(row: AttendanceRow) -> Person:

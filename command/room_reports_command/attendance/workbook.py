@@ -8,8 +8,9 @@ from typing import IO
 
 from xlsxwriter import Workbook
 
+from room_reports_command.attendance.days import stretches
 from room_reports_command.attendance.report import AttendanceReport
-from room_reports_command.attendance.rows import COLUMNS, AttendanceRow, person_key
+from room_reports_command.attendance.rows import COLUMNS, AttendanceRow, LastSeen, person_key
 from room_reports_command.attendance.sheet_names import sheet_names
 from room_reports_command.attendance.statuses import STATUSES, status_of
 from room_reports_command.attendance.styles import OPTIONS, Sheet, Styles
@@ -130,7 +131,14 @@ def _policy(sheet: Sheet, report: AttendanceReport, courses: Sequence[CourseAtte
                 sheet.row += 1
                 open_questions += 1
     if not open_questions:
-        sheet.add("None: the data of all classes are there and final.")
+        sheet.add("None: the data of all classes in this workbook are there and final.")
+    sheet.row += 1
+    sheet.add("Days of which classes may be missing", style=sheet.styles.title)
+    sheet.add("From", "To, inclusive", "Region", "Why", style=sheet.styles.header)
+    for day, last in stretches(report.open_days):
+        sheet.add(day.dt, last, day.region, day.why)
+    if not report.open_days:
+        sheet.add("None: the files of all days are there and settled.")
 
 
 def _course(sheet: Sheet, report: AttendanceReport, course: CourseAttendance) -> None:
@@ -166,7 +174,7 @@ def _person(
     sheet.write(0, user)
     sheet.write(1, role)
     for place, each in enumerate(course.classes, len(_PERSON)):
-        row = course.rows.get((person, each.id))
+        row = course.rows.get((person, each.key))
         if row:
             sheet.write(place, _cell(row), sheet.styles.status(row.status))
     rows = course.of_person(person)
@@ -177,9 +185,17 @@ def _person(
         sheet.write(place, number)
         place += 1
     key = person_key(rows[0].user_key, user)
-    day, final = report.last_attendance.get((course.id, key), ("", True))
-    sheet.write(place, f"{day or 'not seen'}{'' if final else ', provisional'}")
+    sheet.write(place, _last_seen(report.last_attendance.get((course.id, key))))
     sheet.row += 1
+
+
+def _last_seen(last: LastSeen | None) -> str:
+    if last is None:
+        return "?"
+    day = last.day or "not seen"
+    if last.final:
+        return day
+    return f"{day}, known until {last.known_until}" if last.known_until else f"{day}, provisional"
 
 
 def _cell(row: AttendanceRow) -> str:

@@ -15,7 +15,7 @@ from room_reports_command.reference.store import ReferenceStore
 
 @with_context
 def check(context: Context) -> None:
-    """Check the files of rooms and rosters in the bucket, and the policy.
+    """Check the files of rooms, rosters and acknowledgements in the bucket, and the policy.
 
     Exit code 1: something is wrong, so that attendance would be wrong.
     """
@@ -23,6 +23,7 @@ def check(context: Context) -> None:
     document = {
         "rooms": found.rooms,
         "rosters": found.rosters,
+        "acknowledged": found.acknowledged,
         "wrong": len(found.wrong),
         "problems": [each.to_dict() for each in found.problems],
     }
@@ -35,7 +36,10 @@ def check(context: Context) -> None:
 
 
 def _lines(found: Checked) -> Iterator[RenderableType]:
-    yield f"{counted(found.rooms, 'row')} of rooms, {counted(found.rosters, 'row')} of rosters."
+    yield (
+        f"{counted(found.rooms, 'row')} of rooms, {counted(found.rosters, 'row')} of rosters, "
+        f"{counted(found.acknowledged, 'row')} of acknowledgements."
+    )
     if found.problems:
         yield table(
             ("", "where", "what", "what to do"),
@@ -55,4 +59,5 @@ def _lines(found: Checked) -> Iterator[RenderableType]:
 
 def _place(problem: Problem) -> str:
     line = f", line {problem.line}" if problem.line else ""
-    return f"{problem.file}{line}{f', {problem.column}' if problem.column else ''}"
+    where = problem.column or problem.setting
+    return f"{problem.file}{line}{f', {where}' if where else ''}"

@@ -5,6 +5,8 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from room_reports_command.reference.effect import merged
+from room_reports_command.reference.id_rules import IdRules
 from room_reports_command.reference.policy import (
     POLICY_KEY,
     POLICY_PREFIX,
@@ -14,6 +16,7 @@ from room_reports_command.reference.policy import (
 from room_reports_command.reference.problems import Problem
 from room_reports_command.reference.store import ReferenceStore, Stored
 from room_reports_command.reference.tables import (
+    ACKNOWLEDGED,
     ROOMS,
     ROSTERS,
     Row,
@@ -23,6 +26,9 @@ from room_reports_command.reference.tables import (
 )
 
 _NAMED = 5
+_OTHER_POLICY = (
+    "Athena reads each file under this prefix, so that two policies would hold: remove it."
+)
 _PROBLEMS_OF_A_FILE = 20
 
 
@@ -43,6 +49,8 @@ class Checked:
     """Rows of rooms that are right."""
     rosters: int
     """Rows of rosters that are right."""
+    acknowledged: int
+    """Rows of acknowledgements that are right."""
     problems: tuple[Problem, ...]
 
     @property
@@ -55,13 +63,17 @@ def check_all(store: ReferenceStore) -> Checked:
     """Return what is wrong with the reference data in the bucket."""
     rooms = check_table(ROOMS, store.read_all(ROOMS.prefix))
     rosters = check_table(ROSTERS, store.read_all(ROSTERS.prefix))
+    acknowledged = check_table(ACKNOWLEDGED, store.read_all(ACKNOWLEDGED.prefix))
+    policies = store.read_all(POLICY_PREFIX)
     problems = (
         *rooms.problems,
         *rosters.problems,
-        *check_policy(store.read_all(POLICY_PREFIX)),
+        *acknowledged.problems,
+        *check_policy(policies),
         *check_together(rooms.rows, rosters.rows),
+        *check_ids(rosters.rows, policies),
     )
-    return Checked(len(rooms.rows), len(rosters.rows), problems)
+    return Checked(len(rooms.rows), len(rosters.rows), len(acknowledged.rows), problems)
 
 
 def check_table(table: Table, files: Iterable[Stored]) -> CheckedTable:
@@ -93,12 +105,24 @@ def check_together(rooms: Sequence[Row], rosters: Sequence[Row]) -> Iterator[Pro
         yield Problem(ROSTERS.prefix, text, "The person has two rows for a class.", harmless=True)
 
 
+def check_ids(rosters: Sequence[Row], policies: Sequence[Stored]) -> Iterator[Problem]:
+    """Yield which ids of rosters become the same by the rules of a policy that is right."""
+    texts = [each.body.decode(errors="replace") for each in policies if each.key == POLICY_KEY]
+    policy = json_object(texts[0]) if texts else {}
+    if isinstance(policy, str) or list(policy_problems(policy, POLICY_KEY)):
+        return
+    for group in merged({row[1] for row in rosters}, IdRules.from_policy(policy))[:_NAMED]:
+        text = f"The rules for ids make {' and '.join(map(repr, group))} the same."
+        cure = "If these are different people, choose other rules."
+        yield Problem(ROSTERS.prefix, text, cure, harmless=True)
+
+
 def check_policy(files: Sequence[Stored]) -> Iterator[Problem]:
     """Yield what is wrong with the policy."""
     for stored in files:
         if stored.key != POLICY_KEY:
             text = f"It is read as a policy as well as {POLICY_KEY}."
-            yield Problem(stored.key, text, "Remove it.")
+            yield Problem(stored.key, text, _OTHER_POLICY)
             continue
         try:
             text = stored.body.decode()

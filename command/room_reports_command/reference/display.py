@@ -10,6 +10,7 @@ from room_reports_command.reference.import_plan import ImportPlan
 from room_reports_command.reference.unmatched import grouped
 
 _MERGED_SHOWN = 5
+_UNSEEN_SHOWN = 10
 
 
 def plan_lines(plan: ImportPlan) -> Iterator[RenderableType]:
@@ -61,9 +62,20 @@ def effect_lines(effect: Effect, days: int, title: str) -> Iterator[RenderableTy
         [(each.rules, f"{each.roster_ids:,}", f"{each.report_ids:,}") for each in effect.steps],
         title=title,
     )
+    if effect.unseen:
+        named = ", ".join(effect.unseen[:_UNSEEN_SHOWN])
+        more = ", …" if len(effect.unseen) > _UNSEEN_SHOWN else ""
+        yield printable(
+            f"Ids of rosters that no user has: {len(effect.unseen):,} ({named}{more}). "
+            "--json has all of them."
+        )
     if effect.merged:
         groups = [" = ".join(group) for group in effect.merged[:_MERGED_SHOWN]]
-        more = f", and {len(effect.merged) - len(groups):,} more" if effect.merged[5:] else ""
+        more = (
+            f", and {len(effect.merged) - len(groups):,} more"
+            if effect.merged[_MERGED_SHOWN:]
+            else ""
+        )
         yield printable(
             f"The rules make different ids the same: {'; '.join(groups)}{more}. "
             "If these are different people, choose other rules."

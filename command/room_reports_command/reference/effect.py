@@ -31,7 +31,9 @@ class Effect:
     """Different ids of users in the reports."""
     steps: tuple[Step, ...]
     merged: tuple[tuple[str, ...], ...]
-    """Ids of rosters that differ in more than case, and become the same by the rules."""
+    """Different ids of rosters that become the same by the rules."""
+    unseen: tuple[str, ...]
+    """Ids of rosters that no user of the reports has."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the effect as JSON holds it."""
@@ -43,28 +45,43 @@ class Effect:
                 for each in self.steps
             ],
             "merged": [list(each) for each in self.merged],
+            "unseen": list(self.unseen),
         }
 
 
-def effect(rosters: Iterable[str], reports: Iterable[str], rules: IdRules) -> Effect:
-    """Return the effect of the rules, each added to those before it."""
+def effect(
+    rosters: Iterable[str], reports: Iterable[str], rules: IdRules, others: Iterable[str] = ()
+) -> Effect:
+    """Return the effect of the rules, each added to those before it.
+
+    Args:
+        others: Ids of other rosters, which can become the same as one of ``rosters``.
+    """
     roster_ids, report_ids = set(rosters), set(reports)
+    seen = {rules.normalised(each) for each in report_ids} - {""}
     steps = tuple(
         Step(name, *_matches(roster_ids, report_ids, applied)) for name, applied in _applied(rules)
     )
-    return Effect(len(roster_ids), len(report_ids), steps, merged(roster_ids, rules))
+    groups = merged(roster_ids.union(others), rules)
+    return Effect(
+        len(roster_ids),
+        len(report_ids),
+        steps,
+        tuple(group for group in groups if not roster_ids.isdisjoint(group)),
+        tuple(sorted(each for each in roster_ids if rules.normalised(each) not in seen)),
+    )
 
 
 def merged(ids: Iterable[str], rules: IdRules) -> tuple[tuple[str, ...], ...]:
-    """Return groups of ids that become the same, and differ in more than case and spaces."""
+    """Return groups of different ids that become the same, apart from spaces around them.
+
+    Ids of which nothing is left match no other, and are in no group.
+    """
     groups = defaultdict[str, set[str]](set)
     for each in ids:
-        groups[rules.normalised(each)].add(each)
-    plain = IdRules(ignore_case=rules.ignore_case)
+        groups[rules.normalised(each)].add(each.strip(" "))
     return tuple(
-        tuple(sorted(group))
-        for _, group in sorted(groups.items())
-        if len({plain.normalised(each) for each in group}) > 1
+        tuple(sorted(group)) for key, group in sorted(groups.items()) if key and len(group) > 1
     )
 
 

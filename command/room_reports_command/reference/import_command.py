@@ -1,6 +1,7 @@
 """``room-reports reference import``: rooms and rosters, from Brightspace or from plain CSV."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,8 +18,9 @@ from room_reports_command.reference.id_rules import IdRules
 from room_reports_command.reference.import_plan import Present, plan_import
 from room_reports_command.reference.inputs import read_inputs
 from room_reports_command.reference.policy_store import read_policy
-from room_reports_command.reference.recent import recent_ids
+from room_reports_command.reference.recent import RecentIds, recent_ids
 from room_reports_command.reference.store import ReferenceStore
+from room_reports_command.reference.unmatched import unmatched_csv
 
 DAYS = 30
 """Days of reports that ids are compared with by default."""
@@ -30,8 +32,8 @@ def import_(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="CSV or ZIP files: data sets of Brightspace, or tables of rooms or rosters. "
-            "Each is recognised by its columns."
+            help="CSV or ZIP files: data sets of Brightspace, or tables of rooms, rosters or "
+            "acknowledgements. Each is recognised by its columns."
         ),
     ],
     *,
@@ -67,12 +69,18 @@ def import_(
     days: Annotated[
         int, typer.Option(help="Days of reports to compare ids with.", min=1, max=400)
     ] = DAYS,
+    unmatched: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV file on this machine for all that was not matched: what, id and reason."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be written.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
 ) -> None:
-    """Make the tables rooms and rosters, from Brightspace Data Sets or from plain CSV files.
+    """Make rooms, rosters and acknowledgements, from Brightspace Data Sets or plain CSV files.
 
     People and rooms are matched by their ids, and never by a name.
     """
@@ -88,9 +96,16 @@ def import_(
     )
     store = ReferenceStore(stack)
     policy, _ = read_policy(store)
-    recent = recent_ids(stack.bucket, stack.settings, datetime.now(UTC), days)
+    recent = RecentIds(days, frozenset(), frozenset())
+    if inputs.has_ids:
+        recent = recent_ids(stack.bucket, stack.settings, datetime.now(UTC), days)
     present = Present(store, IdRules.from_policy(policy), recent, stack.settings.zone)
     plan = plan_import(inputs, name, options, present)
+    if unmatched:
+        try:
+            unmatched.write_bytes(unmatched_csv(plan.without_match()))
+        except OSError as error:
+            raise InputError(f"{unmatched} cannot be written: {error.strerror}.") from error
     needed = [each for each in plan.changes if each.needed]
     if dry_run or not needed:
         output.result(plan.to_dict(written=False), lambda: plan_lines(plan))

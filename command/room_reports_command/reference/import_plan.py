@@ -32,6 +32,12 @@ class ImportPlan:
     days: int
     """The days of reports that the ids were compared with."""
 
+    def without_match(self) -> list[Unmatched]:
+        """Return all that was not matched: what is left out, and ids that no user has."""
+        reason = f"no user of {self.days} days of reports has it"
+        unseen = self.effect.unseen if self.effect else ()
+        return [*self.unmatched, *(Unmatched("roster id", each, reason) for each in unseen)]
+
     @property
     def overlapping(self) -> int:
         """The number of pairs of rows of the same person and course whose days overlap."""
@@ -129,4 +135,12 @@ def _effect(changes: Sequence[Change], present: Present) -> Effect | None:
     if not any(each.table == ROSTERS for each in changes):
         return None
     ids = {table.value(row, "user_id") for table, row in rosters}
-    return effect(ids, present.recent.users, present.rules)
+    replaced = {each.key for each in changes}
+    others = {
+        row[1]
+        for stored in present.store.read_all(ROSTERS.prefix)
+        if stored.key not in replaced
+        for row in rows_in(stored.body)
+        if len(row) == len(ROSTERS.columns)
+    }
+    return effect(ids, present.recent.users, present.rules, others)

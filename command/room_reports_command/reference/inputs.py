@@ -9,8 +9,9 @@ from room_reports_command.errors import InputError
 from room_reports_command.reference.csv_input import CsvInput, csv_inputs
 from room_reports_command.reference.data_sets import DataSet, DataSets, data_set_of, nearest
 from room_reports_command.reference.problems import Problem, refuse
-from room_reports_command.reference.tables import TABLES, Row, Table
+from room_reports_command.reference.tables import ACKNOWLEDGED, TABLES, Row, Table
 
+_IMPORTED = (*TABLES, ACKNOWLEDGED)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
@@ -34,6 +35,11 @@ class Inputs:
     has_data_sets: bool
     tables: tuple[PlainTable, ...]
 
+    @property
+    def has_ids(self) -> bool:
+        """Whether there are ids that can be compared with those of the reports."""
+        return self.has_data_sets or any(each.table in TABLES for each in self.tables)
+
 
 def read_inputs(paths: Sequence[str], name: str | None) -> Inputs:
     """Return what is in some files; each is recognised by its columns.
@@ -51,7 +57,7 @@ def read_inputs(paths: Sequence[str], name: str | None) -> Inputs:
         if twice := [each for each in header if header.count(each) > 1]:
             text = f"The column {twice[0]!r} occurs twice."
             raise InputError(str(Problem(file.label, text, "Remove one.", 1)))
-        table = next((each for each in TABLES if set(each.needed) <= set(header)), None)
+        table = next((each for each in _IMPORTED if set(each.needed) <= set(header)), None)
         data_set = data_set_of(header)
         if table:
             plain.append((table, file))
@@ -91,7 +97,7 @@ def _unknown(file: CsvInput, header: Sequence[str]) -> Problem:
         return Problem(file.label, text, "Save it with commas.", 1)
     data_set, missing = nearest(header)
     shown = ", ".join(header[:12]) + (", …" if len(header) > 12 else "")
-    wanted = " or ".join(",".join(table.columns) for table in TABLES)
+    wanted = " or ".join(",".join(table.columns) for table in _IMPORTED)
     return Problem(
         file.label,
         f"The columns {shown} are those of no table and no data set.",

@@ -13,6 +13,7 @@ from room_reports_command.reference.tables import PREFIX
 POLICY_PREFIX = f"{PREFIX}policy/"
 POLICY_KEY = f"{POLICY_PREFIX}policy.json"
 _DAY_MINUTES = 1440
+_SPACES = "It has spaces around it: remove them."
 
 Policy = Mapping[str, Any]
 """The settings that were made, by name; those that are left out have their defaults."""
@@ -27,6 +28,8 @@ class PolicySetting:
     meaning: str
     wrong: Callable[[Any], str | None]
     """Returns what would be right, for a wrong value."""
+    wrong_element: Callable[[str], str | None] | None = None
+    """Of a list, returns why an element is wrong."""
 
 
 def _number(low: float, high: float) -> Callable[[Any], str | None]:
@@ -48,14 +51,25 @@ def _flag(value: Any) -> str | None:
     return None if isinstance(value, bool) else "It is true or false."
 
 
-def _texts(right: str, wrong: Callable[[str], bool]) -> Callable[[Any], str | None]:
-    def found(value: Any) -> str | None:
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            return f"It is a list of texts. {right}"
-        is_wrong = any(not each or not each.isprintable() or wrong(each) for each in value)
-        return right if is_wrong or len(set(value)) < len(value) else None
+def _list(value: Any) -> str | None:
+    is_list = isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return None if is_list else 'It is a list of texts, such as ["one", "two"].'
 
-    return found
+
+def _text(each: str) -> str | None:
+    if not each:
+        return "It is empty."
+    return None if each.isprintable() else "It has a character that cannot be printed."
+
+
+def _role(each: str) -> str | None:
+    return _text(each) or (_SPACES if each != each.strip() else None)
+
+
+def _domain(each: str) -> str | None:
+    if "@" in each:
+        return "It has an @: write a domain such as example.edu, or * for any domain."
+    return _role(each)
 
 
 _minutes = _number(0, _DAY_MINUTES)
@@ -71,7 +85,8 @@ SETTINGS = (
         "roles",
         [],
         "roles of the roster that count; all if there are none",
-        _texts("Write each role once, as in the roster.", lambda role: role != role.strip()),
+        _list,
+        _role,
     ),
     PolicySetting("min_class_minutes", 0, "shorter classes do not count", _minutes),
     PolicySetting("min_class_users", 1, "classes with fewer users do not count", _count),
@@ -80,16 +95,15 @@ SETTINGS = (
         "drop_domains",
         [],
         "domains that are removed from the end of ids; * is any",
-        _texts(
-            "Write each domain once, without @, such as example.edu; or * for any domain.",
-            lambda domain: "@" in domain or domain != domain.strip(),
-        ),
+        _list,
+        _domain,
     ),
     PolicySetting(
         "drop_prefixes",
         [],
         "texts that are removed from the beginning of ids",
-        _texts("Write each prefix once.", lambda _: False),
+        _list,
+        _text,
     ),
 )
 DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
@@ -101,10 +115,24 @@ def policy_problems(policy: Policy, file: str) -> Iterator[Problem]:
         setting = next((each for each in SETTINGS if each.name == name), None)
         if setting is None:
             text, cure = "There is no such setting.", f"There are: {', '.join(DEFAULTS)}."
-            yield Problem(file, text, cure, column=name)
+            yield Problem(file, text, cure, setting=name)
         elif right := setting.wrong(value):
             shown = quoted(json.dumps(value, ensure_ascii=False))
-            yield Problem(file, f"{shown} is wrong.", right, column=name)
+            yield Problem(file, f"{shown} is wrong.", right, setting=name)
+        elif setting.wrong_element:
+            yield from _element_problems(setting, value, file)
+
+
+def _element_problems(setting: PolicySetting, value: list[str], file: str) -> Iterator[Problem]:
+    """Yield what is wrong with the elements of a list, each with its place and the reason."""
+    for place, each in enumerate(value):
+        reason = setting.wrong_element(each) if setting.wrong_element else None
+        if not reason and each in value[:place]:
+            reason = f"It is {setting.name}[{value.index(each)}] as well: remove one."
+        if reason:
+            yield Problem(
+                file, f"{quoted(each)} is wrong.", reason, setting=f"{setting.name}[{place}]"
+            )
 
 
 def parse_policy(text: str, file: str) -> Policy:

@@ -158,7 +158,8 @@ def _after(
         raise InputError("Nothing is to be set.", "Give a JSON file, or options: see --help.")
     base = _from_file(file) if file else before
     after = {name: value for name, value in {**base, **options}.items() if name not in unset}
-    refuse(list(policy_problems(after, "the policy")))
+    source = f"{file.name} and the options" if file else f"{POLICY_KEY} and the options"
+    refuse(list(policy_problems(after, source)))
     return after
 
 

@@ -21,6 +21,8 @@ class Problem:
     line: int | None = None
     """The line that the row begins in; the header is line 1."""
     column: str = ""
+    setting: str = ""
+    """The setting of a policy, such as ``roles[2]``."""
     harmless: bool = False
     """Whether the views give right results in spite of it."""
 
@@ -30,6 +32,8 @@ class Problem:
             place += f", line {self.line}"
         if self.column:
             place += f", column {self.column}"
+        if self.setting:
+            place += f", setting {self.setting}"
         return f"{place}: {self.text} {self.cure}".rstrip()
 
     def to_dict(self) -> dict[str, Any]:
@@ -38,6 +42,7 @@ class Problem:
             "file": self.file,
             "line": self.line,
             "column": self.column or None,
+            "setting": self.setting or None,
             "text": self.text,
             "cure": self.cure or None,
             "harmless": self.harmless,

@@ -1,15 +1,17 @@
-"""The two tables of reference data: rooms of courses, and rosters."""
+"""The tables of reference data: rooms of courses, rosters, and acknowledgements."""
 
 import csv
 import io
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 
+from room_reports.model import acknowledgements
+from room_reports.model.findings import CODES
 from room_reports.storage.csv_file import HIVE_ESCAPE
 from room_reports_command.reference.problems import Problem, quoted
 
@@ -30,6 +32,10 @@ class Table:
     columns: tuple[str, ...]
     needed: tuple[str, ...]
     """Columns that have a value in every row."""
+    rules: Mapping[str, Callable[[str], tuple[str, str] | None]] = field(
+        default_factory=dict, hash=False
+    )
+    """For some columns, what returns what is wrong with a value, and what would be right."""
 
     @property
     def prefix(self) -> str:
@@ -48,7 +54,8 @@ class Table:
         """Yield what is wrong with a row."""
         for column, value in zip(self.columns, row, strict=True):
             found = _problem(value, column, needed=column in self.needed)
-            if found:
+            rule = self.rules.get(column)
+            if found := found or (rule(value) if rule else None):
                 yield Problem(file, *found, line, column)
         start, end = self.value(row, "from"), self.value(row, "to")
         if _is_date(start) and _is_date(end) and start >= end:
@@ -61,6 +68,28 @@ ROOMS = Table(
 )
 ROSTERS = Table("rosters", ("course_id", "user_id", "role", "from", "to"), ("course_id", "user_id"))
 TABLES = (ROOMS, ROSTERS)
+"""The tables that Athena reads."""
+
+
+def _code(value: str) -> tuple[str, str] | None:
+    if value in CODES:
+        return None
+    return f"{quoted(value)} is no code of a finding.", f"There are {', '.join(CODES)}."
+
+
+def _reason(value: str) -> tuple[str, str] | None:
+    if acknowledgements.is_reason(value):
+        return None
+    return f"{quoted(value)} cannot be shown.", "Write it in one line, without the character |."
+
+
+ACKNOWLEDGED = Table(
+    "acknowledged",
+    acknowledgements.COLUMNS,
+    ("code", "from", "to", "reason"),
+    {"code": _code, "reason": _reason},
+)
+"""What the exporter reads: findings that the operator has looked at, or expects."""
 
 
 def to_csv(table: Table, rows: Iterable[Row]) -> bytes:

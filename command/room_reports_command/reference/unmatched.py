@@ -1,5 +1,7 @@
 """What an import could not match, and why."""
 
+import csv
+import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +21,15 @@ class Unmatched:
     def to_dict(self) -> dict[str, str]:
         """Return it as JSON holds it."""
         return {"what": self.what, "id": self.id, "reason": self.reason}
+
+
+def unmatched_csv(found: Iterable[Unmatched]) -> bytes:
+    """Return them as a CSV file."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("what", "id", "reason"))
+    writer.writerows((each.what, each.id, each.reason) for each in found)
+    return text.getvalue().encode()
 
 
 def grouped(found: Iterable[Unmatched]) -> Iterator[tuple[str, int, str, str]]:

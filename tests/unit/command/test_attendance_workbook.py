@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,8 +23,14 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from room_reports_command.attendance import workbook
 from room_reports_command.attendance.csv_output import write_attendance_csv
+from room_reports_command.attendance.days import OpenDay
 from room_reports_command.attendance.report import AttendanceReport
-from room_reports_command.attendance.rows import COLUMNS, AttendanceRow, last_attendance_of
+from room_reports_command.attendance.rows import (
+    COLUMNS,
+    AttendanceRow,
+    LastSeen,
+    last_attendance_of,
+)
 from room_reports_command.attendance.sheet_names import sheet_names
 from room_reports_command.attendance.statuses import STATUSES
 from room_reports_command.attendance.styles import cell_text
@@ -33,6 +40,7 @@ from tests.support.attendance import HOSTILE, POLICY, term_of
 
 ZONE = ZoneInfo("America/New_York")
 WORDS = {status.name: status.word for status in STATUSES}
+LOST = "There is no file of room_data."
 HOSTILE_TEXTS = [
     *(HOSTILE, "+1+1", "-1+1", "@SUM(1)", "=1+1", "\t=1+1", "\r=1", "'=1+1", "{=1}"),
     *("=cmd|' /C calc'!A0", "http://example.com", "mailto:a@example.com", "007", "1E5"),
@@ -41,16 +49,24 @@ HOSTILE_TEXTS = [
 ]
 
 
-def report_of(rows: Sequence[AttendanceRow], asked_for: tuple[str, ...] = ()) -> AttendanceReport:
+FIRST, LAST = "2026-09-07", "2026-10-01"
+
+
+def report_of(
+    rows: Sequence[AttendanceRow],
+    asked_for: tuple[str, ...] = (),
+    open_days: Sequence[OpenDay] = (),
+) -> AttendanceReport:
     return AttendanceReport(
         made_at=datetime(2026, 10, 1, 12, tzinfo=UTC),
-        first="2026-09-07",
-        last="2026-10-01",
+        first=FIRST,
+        last=LAST,
         zone=ZONE,
         rows=rows,
-        last_attendance=last_attendance_of(rows),
+        last_attendance=last_attendance_of(rows, FIRST, LAST, open_days),
         of_all_days=False,
         policy={name: str(value) for name, value in POLICY.items()},
+        open_days=open_days,
         asked_for=asked_for,
     )
 
@@ -143,7 +159,8 @@ def test_the_policy_and_what_is_open_have_a_sheet() -> None:
     assert {row[0]: row[1] for row in settings_[: len(POLICY)]} == {
         name: str(value) for name, value in POLICY.items()
     }
-    _, open_rows = table_in(sheet, "Course")
+    _, below = table_in(sheet, "Course")
+    open_rows = list(takewhile(lambda row: row[0], below))
     expected = {
         (row.course_id, row.entry_id, WORDS[row.status], row.reason)
         for row in ROWS
@@ -157,7 +174,41 @@ def test_the_policy_and_what_is_open_have_a_sheet() -> None:
 def test_without_open_questions_the_sheet_says_so() -> None:
     rows = [replace(row, status="present", final=True) for row in ROWS]
     text = str(cells(opened(report_of(rows))["Policy and open questions"]))
-    assert "None: the data of all classes are there and final." in text
+    assert "None: the data of all classes in this workbook are there and final." in text
+    assert "None: the files of all days are there and settled." in text
+
+
+def test_days_of_which_classes_may_be_missing_are_listed() -> None:
+    days = [
+        OpenDay(f"2026-09-{day}", region, why)
+        for day, region, why in (
+            *(("28", "us", LOST), ("29", "us", LOST), ("30", "us", "The day is not over.")),
+            *(("08", "us", LOST), ("29", "eu", LOST)),
+        )
+    ]
+    rows = [replace(row, status="present", final=True) for row in ROWS]
+    sheet = opened(report_of(rows, (), days))["Policy and open questions"]
+    _, shown = table_in(sheet, "From")
+    assert [row[:4] for row in shown] == [
+        ["2026-09-08", "2026-09-08", "us", LOST],
+        ["2026-09-28", "2026-09-29", "us", LOST],
+        ["2026-09-29", "2026-09-29", "eu", LOST],
+        ["2026-09-30", "2026-09-30", "us", "The day is not over."],
+    ]
+    assert "None: the files" not in str(cells(sheet))
+    last = {row[-1] for row in table_in(opened(report_of(rows, (), days))["BIO-101"], "User")[1]}
+    assert {text.split(", ")[-1] for text in last} <= {
+        *("known until 2026-09-27", "known until 2026-09-07", "provisional"),
+    }
+    assert "known until 2026-09-27" in str(last)
+
+
+def test_a_class_that_is_cut_off_has_a_column_for_each_of_its_days() -> None:
+    row = replace(ROWS[0], dt="2026-09-07", minutes=600.0, status="no_data")
+    rows = [row, replace(row, dt="2026-09-13", minutes=30.0)]
+    header, (person,) = table_in(opened(report_of(rows))[row.course_id], "User")
+    assert [label.split("\n")[0] for label in header[2:-5]] == ["Mon 2026-09-07", "Sun 2026-09-13"]
+    assert person[2:-5] == ["No data 600:00", "No data 30:00"]
 
 
 def test_all_rows_are_there_with_their_types() -> None:
@@ -241,25 +292,37 @@ def test_the_last_attendance_is_final_if_no_later_class_is_open() -> None:
     def row(day: str, minutes: float, status: str, user: str = "a") -> AttendanceRow:
         return replace(ROWS[0], dt=day, minutes=minutes, status=status, user_id=user, user_key=user)
 
-    found = last_attendance_of(
-        [
-            row("2026-09-01", 0, "no_data"),
-            row("2026-09-02", 5, "partial"),
-            row("2026-09-03", 0, "not_seen"),
-            row("2026-09-02", 5, "partial", "b"),
-            row("2026-09-03", 0, "provisional", "b"),
-            row("2026-09-03", 5, "provisional", "c"),
-            row("2026-09-03", 0, "not_seen", "d"),
-            replace(row("2026-09-03", 0, "no_data", "E"), user_key=""),
-        ]
-    )
-    assert {key: value for (_, key), value in found.items()} == {
-        "a": ("2026-09-02", True),
-        "b": ("2026-09-02", False),
-        "c": ("2026-09-03", False),
-        "d": ("", True),
-        "\0E": ("", False),
+    rows = [
+        row("2026-09-01", 0, "no_data"),
+        row("2026-09-02", 5, "partial"),
+        row("2026-09-03", 0, "not_seen"),
+        row("2026-09-02", 5, "partial", "b"),
+        row("2026-09-03", 0, "provisional", "b"),
+        row("2026-09-03", 5, "provisional", "c"),
+        row("2026-09-03", 0, "not_seen", "d"),
+        replace(row("2026-09-03", 0, "no_data", "E"), user_key=""),
+    ]
+
+    def found(*days: str) -> dict[str, LastSeen]:
+        open_days = [OpenDay(day, "us", LOST) for day in days]
+        last = last_attendance_of(rows, "2026-09-01", "2026-09-05", open_days)
+        return {key: value for (_, key), value in last.items()}
+
+    assert found() == {
+        "a": ("2026-09-02", "2026-09-04", True),
+        "b": ("2026-09-02", "2026-09-02", False),
+        "c": ("2026-09-03", "", False),
+        "d": ("", "2026-09-04", True),
+        "\0E": ("", "2026-09-02", False),
     }
+    assert found("2026-09-04", "2026-09-01") == {
+        "a": ("2026-09-02", "2026-09-03", False),
+        "b": ("2026-09-02", "2026-09-02", False),
+        "c": ("2026-09-03", "", False),
+        "d": ("", "", False),
+        "\0E": ("", "", False),
+    }
+    assert found("2026-09-02")["a"] == ("2026-09-02", "", False)
 
 
 # Names of sheets

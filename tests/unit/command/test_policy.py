@@ -74,9 +74,36 @@ def test_a_wrong_setting_is_named_with_what_is_right(name: str, value: Any) -> N
     text = json.dumps({name: value, "late_minutes": 5})
     with pytest.raises(InputError) as caught:
         parse_policy(text, "policy.json")
-    assert caught.value.cause.startswith(f"policy.json, column {name}: ")
+    assert caught.value.cause.startswith(
+        (f"policy.json, setting {name}: ", f"policy.json, setting {name}[")
+    )
     assert "late_minutes:" not in caught.value.cause
-    assert [each.column for each in check_policy([stored(text)])] == [name]
+    (found,) = check_policy([stored(text)])
+    assert found.setting.partition("[")[0] == name
+    assert found.cure
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("roles", ["A", " B"], "roles[1]: ' B' is wrong. It has spaces around it: remove them."),
+        ("roles", ["A", "B", "A"], "roles[2]: 'A' is wrong. It is roles[0] as well: remove one."),
+        ("drop_domains", ["a.edu", "@b.edu"], "drop_domains[1]: '@b.edu' is wrong. It has an @: "),
+        ("drop_prefixes", ["x", ""], "drop_prefixes[1]: '' is wrong. It is empty."),
+        ("drop_prefixes", "x", "drop_prefixes: '\"x\"' is wrong. It is a list of texts, such as "),
+    ],
+)
+def test_an_element_of_a_list_is_named_with_its_place_and_the_reason(
+    name: str, value: Any, message: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_policy(json.dumps({name: value}), "policy.json")
+    assert caught.value.cause.startswith(f"policy.json, setting {message}")
+
+
+def test_another_file_under_the_prefix_is_named_with_the_reason() -> None:
+    (found,) = check_policy([stored("{}", "reference/policy/copy.json")])
+    assert "Athena reads each file under this prefix" in str(found)
 
 
 def test_all_wrong_settings_are_named_together() -> None:

@@ -2,20 +2,25 @@
 
 import csv
 import io
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from room_reports.model.acknowledgements import parse_acknowledgements
+from room_reports.model.findings import CODES, FEW_SESSIONS, USER_ID_FORM
 from room_reports_command.errors import InputError
 from room_reports_command.reference.changes import rows_in
-from room_reports_command.reference.checking import check_table, check_together, is_wrong
+from room_reports_command.reference.checking import check_ids, check_table, check_together, is_wrong
 from room_reports_command.reference.effect import effect
 from room_reports_command.reference.id_rules import IdRules
 from room_reports_command.reference.inputs import read_inputs
+from room_reports_command.reference.policy import POLICY_KEY
 from room_reports_command.reference.store import Stored
 from room_reports_command.reference.tables import (
+    ACKNOWLEDGED,
     ROSTERS,
     TABLES,
     Row,
@@ -23,6 +28,7 @@ from room_reports_command.reference.tables import (
     overlaps,
     to_csv,
 )
+from room_reports_command.reference.unmatched import Unmatched, unmatched_csv
 
 values = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ue000"), max_size=9
@@ -54,6 +60,28 @@ def test_what_is_written_is_read_back_and_right(table: Table, data: st.DataObjec
     assert list(found.rows) == rows_in(body) == sorted(set(rows))
     header = next(csv.reader(io.StringIO(body.decode(), newline="")))
     assert header == list(table.columns)
+
+
+ACKNOWLEDGEMENTS = st.tuples(
+    st.sampled_from([FEW_SESSIONS, USER_ID_FORM, "FEW", ""]),
+    st.sampled_from(["", "us", "us "]),
+    st.sampled_from(["2026-09-01", "2026-09-02", "2026-02-30", "", "1/2/2026"]),
+    st.sampled_from(["2026-09-02", "2026-09-03", "2026-02-30", ""]),
+    st.one_of(st.sampled_from(["a holiday", "a | b", "", "two\nlines", " x", "\ue000"]), values),
+)
+
+
+@given(st.lists(ACKNOWLEDGEMENTS, max_size=6))
+def test_what_the_check_finds_right_is_what_the_exporter_reads(rows: list[Row]) -> None:
+    body = to_csv(ACKNOWLEDGED, rows)
+    right = check_table(ACKNOWLEDGED, [stored(body)]).rows
+    found, wrong = parse_acknowledgements([body.decode()])
+    read = {astuple(each) for each in found.several}
+    assert set(right) <= read
+    # The exporter does not mind spaces, codes of later versions, and what only Athena cannot read.
+    as_read = {row for row in read & set(rows) if row[0] in CODES and "\ue000" not in row[4]}
+    assert as_read <= set(right)
+    assert wrong + len(found.several) == len(set(rows))
 
 
 HEADER = "course_id,user_id,role,from,to\n"
@@ -178,7 +206,8 @@ def test_a_plain_table_may_have_its_columns_in_any_order_and_others(tmp_path: Pa
             "LtiLinkId,OrgUnitId,Title\n",
             "file.csv, line 1: The columns LtiLinkId, OrgUnitId, Title are those of no table and "
             "no data set. A table has entry_id,course_id,course_name,from,to or "
-            "course_id,user_id,role,from,to. The data set LTI Links would need Url as well.",
+            "course_id,user_id,role,from,to "
+            "or code,region,from,to,reason. The data set LTI Links would need Url as well.",
         ),
     ],
 )
@@ -262,6 +291,11 @@ def test_the_effect_is_counted_for_each_rule(
     for group in same:
         assert len({rule.normalised(each) for each in group}) == 1
         assert len(group) >= 2
+    together = {each for group in same for each in group}
+    for one in rosters - together:
+        key = rule.normalised(one)
+        assert not key or [each for each in rosters if rule.normalised(each) == key] == [one]
+    assert set(found.unseen) == {each for each in rosters if rule.normalised(each) not in keys}
 
 
 def test_ids_that_become_the_same_are_named() -> None:
@@ -269,4 +303,25 @@ def test_ids_that_become_the_same_are_named() -> None:
         ["jane@a.edu", "jane@b.edu", "JANE@a.edu", "omar"], [], IdRules(drop_domains=("*",))
     )
     assert found.merged == (("JANE@a.edu", "jane@a.edu", "jane@b.edu"),)
-    assert effect(["Jane", "jane "], [], IdRules()).merged == ()
+    assert effect(["Jane", "jane ", "jane"], [], IdRules()).merged == (("Jane", "jane"),)
+    assert effect(["jane ", "jane"], [], IdRules()).merged == ()
+    # Of other rosters, only what becomes the same as an id of this one.
+    others = ["JANE", "omar", "OMAR"]
+    assert effect(["jane"], [], IdRules(), others).merged == (("JANE", "jane"),)
+
+
+def test_the_check_names_ids_that_become_the_same_by_the_policy() -> None:
+    rows = [("BIO", "jane@a.edu", "", "", ""), ("ART", "jane", "", "", "")]
+    policy = stored('{"drop_domains": ["a.edu"]}', POLICY_KEY)
+    (found,) = check_ids(rows, [policy])
+    assert found.harmless
+    assert "'jane' and 'jane@a.edu' the same" in found.text
+    for other in ([], [stored("{", POLICY_KEY)], [stored('{"drop_domains": "x"}', POLICY_KEY)]):
+        assert list(check_ids(rows, other)) == []
+
+
+def test_all_that_was_not_matched_is_written_as_a_file() -> None:
+    found = [Unmatched("roster id", 'a"b', "no user has it"), Unmatched("user", "7", "no UserName")]
+    header, *rows = csv.reader(io.StringIO(unmatched_csv(found).decode(), newline=""), strict=True)
+    assert header == ["what", "id", "reason"]
+    assert rows == [["roster id", 'a"b', "no user has it"], ["user", "7", "no UserName"]]

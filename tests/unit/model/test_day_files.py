@@ -35,6 +35,9 @@ ROWS = st.builds(
     minutes=TEXT,
     findings=TEXT,
     last_modified=MOMENTS,
+    other_findings=TEXT,
+    acknowledged=TEXT,
+    unpaired=TEXT,
 )
 INDEX = st.lists(ROWS, max_size=8).map(lambda rows: {row.key: row for row in rows})
 
@@ -42,7 +45,7 @@ INDEX = st.lists(ROWS, max_size=8).map(lambda rows: {row.key: row for row in row
 def test_the_columns_are_those_of_the_contract() -> None:
     assert ",".join(COLUMNS) == (
         "report,dt,state,exported_at,window_start,window_end,rows,sessions,users,minutes,findings,"
-        "last_modified"
+        "last_modified,other_findings,acknowledged,unpaired"
     )
 
 

@@ -12,6 +12,7 @@ from room_reports.model.user_ids import UNKNOWN_USERS, form_of, form_shares
 from room_reports.storage import figures
 from room_reports.storage.csv_file import write_csv
 from room_reports.storage.figures import Distinct, FigureCounter, Figures, Repeated, count_figures
+from room_reports.storage.session_bits import bits_text, toggled
 
 IDS = st.sampled_from(["1_a", "1_b", 'q"uote', "0", "", "Zoë", "=1"])
 USERS = st.one_of(st.sampled_from(UNKNOWN_USERS), st.sampled_from(["ann", 'b"ob', "'x", "ö"]))
@@ -53,6 +54,8 @@ def test_figures_equal_an_independent_count(rows: list[list[str]], pieces: int) 
     _, *published = csv.reader(io.StringIO(out.getvalue().decode(), newline=""))
     known = [row for row in published if row[2] not in UNKNOWN_USERS]
     assert found.sessions == len({(row[0], row[1]) for row in published})
+    sessions = {(row[0].encode(), row[1].encode()) for row in published}
+    assert found.session_bits == toggled(0, sessions)
     assert found.users == len({row[2] for row in known})
     assert found.unknown_rows == len(published) - len(known)
     assert found.duplicates == len(known) - len({tuple(row[:3]) for row in known})
@@ -95,6 +98,7 @@ def test_columns_that_kaltura_adds_do_not_matter() -> None:
         "unknown-rows": "0",
         "duplicates": "0",
         "user-forms": "word=100",
+        "session-bits": bits_text(toggled(0, [(b"1", b"2")])),
     }
 
 

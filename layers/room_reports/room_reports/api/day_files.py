@@ -84,7 +84,8 @@ def _entries(text: str, slug: str) -> Iterator[tuple[str, str, Facts]]:
 
 def _facts(row: DayFile) -> Facts:
     counts = {name: _number(getattr(row, name)) for name in COUNTS}
-    findings = [{"code": code, "text": text} for code, text in parse_findings(row.findings)]
+    found = [*parse_findings(row.findings), *parse_findings(row.other_findings)]
+    findings = [{"code": code, "text": text} for code, text in found]
     return {**counts, "findings": findings}
 
 

@@ -8,14 +8,17 @@ by the index, so that a failure is logged and the next run makes up for it.
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from room_reports.deadline import Deadline
+from room_reports.export.day_listings import DayListings
 from room_reports.export.publish import ExportedTask
-from room_reports.export.region_index import DayListings, IndexUpdate, MonthUpdate, RegionIndex
+from room_reports.export.region_index import IndexUpdate, MonthUpdate, RegionIndex
+from room_reports.model import acknowledgements
+from room_reports.model.acknowledgements import Acknowledgements, parse_acknowledgements
 from room_reports.model.day_files import format_rows, merged, parse_rows
+from room_reports.model.findings import Finding, duplicates_of
 from room_reports.model.freshness import State
-from room_reports.model.quality import Finding, duplicates_of
 from room_reports.model.reports import ATTENDEES, ROOM_DATA
 from room_reports.model.windows import Granularity
 from room_reports.runtime import Runtime
@@ -80,8 +83,9 @@ class DayIndex:
     def _examine(
         self, listings: DayListings, exported: Sequence[ExportedTask], until: Deadline
     ) -> IndexUpdate:
-        update = IndexUpdate(findings=_findings_in_hours(exported))
-        update.new = len(update.findings)
+        acknowledged = self._acknowledged() if listings.by_series or exported else None
+        update = IndexUpdate(findings=_findings_in_hours(exported, acknowledged))
+        update.news = sum(each.is_news for each in update.findings)
         days = [done for done in exported if done.task.series.granularity is Granularity.DAY]
         regions = sorted(
             {series.region for series in listings.by_series}
@@ -101,6 +105,7 @@ class DayIndex:
                     if done.task.series.region == region
                 },
                 comparable=self._comparable(),
+                acknowledged=acknowledged,
             )
             try:
                 examined.examine(update, until)
@@ -111,6 +116,19 @@ class DayIndex:
                     error=str(error),
                 )
         return update
+
+    def _acknowledged(self) -> Acknowledgements | None:
+        """Return what the operator has acknowledged; None if it cannot be read."""
+        try:
+            keys = self.bucket.keys(acknowledgements.PREFIX)
+            files = [self.bucket.read_listed(key) for key in keys if not key.endswith("/")]
+        except StorageError as error:
+            logger.warning("Acknowledgements cannot be read", error=str(error))
+            return None
+        found, wrong = parse_acknowledgements(each.text for each in files if each)
+        if wrong:
+            logger.warning("Acknowledgements with mistakes are left out", lines=wrong)
+        return found
 
     def _write(self, months: Sequence[MonthUpdate]) -> None:
         for each in months:
@@ -140,9 +158,11 @@ class DayIndex:
         return filters.get(ROOM_DATA.slug, {}) == filters.get(ATTENDEES.slug, {})
 
 
-def _findings_in_hours(exported: Iterable[ExportedTask]) -> list[Finding]:
+def _findings_in_hours(
+    exported: Iterable[ExportedTask], acknowledged: Acknowledgements | None
+) -> list[Finding]:
     """Return the findings of hour files, which have no index: what is wrong within each."""
-    return [
+    found = (
         duplicates_of(
             done.figures.duplicates or 0,
             done.fetched.summary.rows,
@@ -152,6 +172,11 @@ def _findings_in_hours(exported: Iterable[ExportedTask]) -> list[Finding]:
         if done.task.series.granularity is Granularity.HOUR
         and done.figures.duplicates
         and done.state is not State.OPEN
+    )
+    known = acknowledged or Acknowledgements()
+    return [
+        replace(each, acknowledged=known.reason(each.code, each.region, each.start[:10]))
+        for each in found
     ]
 
 

@@ -108,7 +108,7 @@ class Progress:
                 if planned.other_privacy
             },
             findings=tuple(checked.findings),
-            new_findings=checked.new,
+            new_findings=checked.news,
             samples=self._samples(),
         )
 

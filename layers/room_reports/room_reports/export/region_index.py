@@ -1,71 +1,40 @@
 """The index of one region's day files: what a run finds that has to be changed in it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from room_reports.deadline import Deadline
+from room_reports.export.day_listings import Listed, months_from_to
+from room_reports.model.acknowledgements import Acknowledgements
 from room_reports.model.day_files import (
     DayFile,
     Rows,
-    finding_codes,
-    findings_text,
+    all_findings,
     merged,
     month_of,
     months_before,
     outdated,
     parse_rows,
+    with_findings,
 )
+from room_reports.model.findings import Finding
 from room_reports.model.freshness import State
-from room_reports.model.quality import Checks, Facts, Finding, references_for
+from room_reports.model.quality import PAIRED, Checks, Facts, references_for, unpaired
+from room_reports.model.reports import ATTENDEES, ROOM_DATA
 from room_reports.model.user_ids import parse_shares
 from room_reports.model.windows import Granularity, iso
 from room_reports.runtime import Runtime, map_concurrently
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.keys import Series, day_index_key
-from room_reports.storage.objects import ObjectHead, StoredObject
+from room_reports.storage.objects import ObjectHead
+from room_reports.storage.session_bits import parse_bits
 from room_reports.telemetry import logger
 
-_MONTHS_BEFORE = 2
-"""As many as the 49 days before a day can lie in."""
+_MONTHS_BEFORE = 3
+"""As many as the 84 days before a day can lie in."""
 _CONCURRENT_HEADS = 8
 Key = tuple[str, str]
 """The ``dt`` and the report of a row."""
-
-
-@dataclass
-class Listed:
-    """The day files of one series, as a listing shows them."""
-
-    days: tuple[str, str]
-    """The first and the last ``dt`` that were listed."""
-    files: dict[str, tuple[str, bool]] = field(default_factory=dict)
-    """LastModified and whether it is compressed, by label."""
-
-
-@dataclass
-class DayListings:
-    """What a run sees of day files when it lists the bucket."""
-
-    by_series: dict[Series, Listed] = field(default_factory=dict)
-
-    def watched(
-        self, series: Series, days: tuple[str, str], stored: Iterable[StoredObject]
-    ) -> Iterator[StoredObject]:
-        """Yield the objects of a listing, and remember those of days."""
-        if series.granularity is not Granularity.DAY:
-            yield from stored
-            return
-        listed = Listed(days)
-        for item in stored:
-            seen = iso(item.last_modified), item.parsed.gzip
-            label = item.parsed.label
-            listed.files[label] = max(seen, listed.files.get(label, seen))
-            yield item
-        self.by_series[series] = listed
-
-    def of(self, region: str) -> dict[str, Listed]:
-        """Return what was seen of a region, by report."""
-        return {s.slug: each for s, each in self.by_series.items() if s.region == region}
 
 
 @dataclass
@@ -87,9 +56,9 @@ class IndexUpdate:
 
     months: list[MonthUpdate] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    """Of the files that the run has exported."""
-    new: int = 0
-    """How many of these the index did not have."""
+    """Of the files that the run has exported, and new ones of other files."""
+    news: int = 0
+    """How many of these the index did not have, that raise the alarm."""
 
 
 class RegionIndex:
@@ -105,6 +74,7 @@ class RegionIndex:
         listed: Mapping[str, Listed],
         exported: Mapping[Key, str],
         comparable: bool,
+        acknowledged: Acknowledgements | None,
     ) -> None:
         """Examine the index of a region.
 
@@ -113,7 +83,10 @@ class RegionIndex:
             listed: The day files that the run has listed, by report.
             exported: The key of each day file that the run has exported.
             comparable: Whether sessions and attendees are asked for with the same filters.
+            acknowledged: What the operator has acknowledged; None if it cannot be read, so that
+                nothing is changed in the rows of files that are not examined.
         """
+        self._acknowledged = acknowledged
         self._bucket = bucket
         self._runtime = runtime
         self._region = region
@@ -135,7 +108,7 @@ class RegionIndex:
     def _in_scope(self) -> set[str]:
         """Return the months that were listed and have files, or an index."""
         return {month_of(label) for each in self._listed.values() for label in each.files} | {
-            month for each in self._listed.values() for month in _months_from_to(*each.days)
+            month for each in self._listed.values() for month in months_from_to(*each.days)
         }
 
     def _examine_month(self, month: str, update: IndexUpdate) -> None:
@@ -152,36 +125,86 @@ class RegionIndex:
         scope = {slug: listed.days for slug, listed in self._listed.items()}
         make, gone = outdated(before, stored, scope)
         make |= exported
+        # Which sessions only one of two reports has is said in the rows of both.
+        make |= {each for each in map(_partner, make) if each in before and each not in gone}
+        make |= {
+            key for key in before.keys() & stored.keys() if self._was_not_compared(before, key)
+        }
         gone = {key for key in gone - make if not self._find(key)}
-        if not make and not gone:
-            return
         self._fetch(sorted(make))
         made = [key for key in sorted(make) if key in self._facts]
         rows = merged(before, (self._facts[key].row for key in made), gone)
         self._months[month] = etag, rows
-        changed = []
+        self._compare_pairs(made, rows)
         for key in made:
-            found = self._check(key, made)
-            changed.append(replace(self._facts[key].row, findings=_text(found)))
-            if key in exported:
-                update.findings += found
-                known = finding_codes(before[key].findings) if key in before else set()
-                update.new += sum(each.code not in known for each in found)
-        self._months[month] = etag, merged(rows, changed, ())
-        update.months.append(MonthUpdate(self._region, month, etag, before, changed, gone))
+            # Each day is compared with what was found about the days before it.
+            found = self._check(key)
+            rows[key] = self._found(rows[key], {each.code: each.text for each in found})
+            self._tell(key, found, before, update)
+        changed = [rows[key] for key in made]
+        if self._acknowledged is not None:
+            changed += self._acknowledged_since(rows.keys() - set(made), rows)
+        if changed or gone:
+            update.months.append(MonthUpdate(self._region, month, etag, before, changed, gone))
 
-    def _check(self, key: Key, made: Sequence[Key]) -> list[Finding]:
-        file = self._facts[key]
+    def _was_not_compared(self, rows: Rows, key: Key) -> bool:
+        """Return whether a row lacks what only both reports say, as when two runs wrote them."""
+        if not self._comparable or key[1] not in PAIRED:
+            return False
+        both = [rows[each] for each in (key, _partner(key)) if each in rows]
+        return len(both) == 2 and all(
+            each.sessions and not each.unpaired and each.state == State.SETTLED for each in both
+        )
+
+    def _compare_pairs(self, made: Sequence[Key], rows: dict[Key, DayFile]) -> None:
+        """Say in the rows how many sessions the other report of the day does not have."""
+        for dt in {dt for dt, _ in made} if self._comparable else ():
+            keys = (dt, ROOM_DATA.slug), (dt, ATTENDEES.slug)
+            facts = [self._facts[key] for key in keys if key in made]
+            counts = unpaired(*facts) if len(facts) == len(keys) else None
+            for key, count in zip(keys, counts or (), strict=counts is not None):
+                rows[key] = replace(rows[key], unpaired=str(count))
+
+    def _acknowledged_since(self, keys: Set[Key], rows: dict[Key, DayFile]) -> list[DayFile]:
+        """Return the rows in which something is acknowledged now, or no more."""
+        changed = []
+        for key in sorted(keys):
+            known = all_findings(rows[key])
+            row = self._found(rows[key], known) if known else rows[key]
+            if row != rows[key]:
+                rows[key] = row
+                changed.append(row)
+        return changed
+
+    def _found(self, row: DayFile, found: Mapping[str, str]) -> DayFile:
+        return with_findings(row, found, lambda code: self._reason(code, row.dt))
+
+    def _reason(self, code: str, dt: str) -> str | None:
+        """Return why a finding was acknowledged; None if it was not."""
+        acknowledged = self._acknowledged or Acknowledgements()
+        return acknowledged.reason(code, self._region, dt)
+
+    def _tell(self, key: Key, found: Sequence[Finding], before: Rows, update: IndexUpdate) -> None:
+        """Add the findings of a file that the run exported, and new ones of any other."""
+        known = all_findings(before[key]) if key in before else {}
+        for each in found:
+            finding = replace(each, acknowledged=self._reason(each.code, key[0]))
+            is_new = finding.code not in known
+            if key in self._exported or (is_new and key in before):
+                update.findings.append(finding)
+                update.news += is_new and finding.is_news
+
+    def _check(self, key: Key) -> list[Finding]:
+        file = replace(self._facts[key], row=self._months[month_of(key[0])][1][key])
         if not file.row.state or file.row.state == State.OPEN:
             return []
         history: dict[Key, DayFile] = {}
         for month in (*months_before(month_of(key[0]), _MONTHS_BEFORE), month_of(key[0])):
             history |= self._read(month)[1]
-        checks = Checks(self._region, history, self._comparable)
         wanted = [row.key for row in references_for(file, history)]
         self._fetch([each for each in wanted if each not in self._facts])
         references = [self._facts[each] for each in wanted if each in self._facts]
-        return checks.findings(file, references, dict.fromkeys(made))
+        return Checks(self._region, history).findings(file, references)
 
     def _exists(self, month: str) -> bool:
         return day_index_key(self._region, month) in self._existing
@@ -246,6 +269,8 @@ def facts_of(key: Key, head: ObjectHead) -> Facts:
         _whole(metadata.get("unknown-rows", "")),
         _whole(metadata.get("duplicates", "")) or 0,
         parse_shares(metadata.get("user-forms", "")),
+        parse_bits(metadata.get("session-bits", "")),
+        _whole(metadata.get("fewer-rows", "")),
     )
 
 
@@ -253,13 +278,7 @@ def _whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def _text(findings: Iterable[Finding]) -> str:
-    return findings_text((each.code, each.text) for each in findings)
-
-
-def _months_from_to(first: str, last: str) -> Iterator[str]:
-    """Yield the months of two days and those between them."""
-    year, number = int(first[:4]), int(first[5:7])
-    while f"{year:04}-{number:02}" <= last[:7]:
-        yield f"{year:04}-{number:02}"
-        year, number = (year, number + 1) if number < 12 else (year + 1, 1)
+def _partner(key: Key) -> Key:
+    """Return the key of the other report with the same sessions; of other reports, the key."""
+    dt, slug = key
+    return dt, PAIRED.get(slug, slug)

@@ -15,7 +15,7 @@ from room_reports.export.planner import Task
 from room_reports.export.publish import ExportedTask
 from room_reports.export.scope import Scope
 from room_reports.kaltura.errors import KalturaError
-from room_reports.model.quality import Finding
+from room_reports.model.findings import Finding
 from room_reports.model.windows import iso
 from room_reports.storage.keys import Series
 
@@ -95,9 +95,9 @@ class RunResult:
     other_privacy: Mapping[Series, tuple[str, ...]] = field(default_factory=dict)
     """The same for other settings of ``PrivacyColumns``, or another key of the pseudonyms."""
     findings: tuple[Finding, ...] = ()
-    """What looks wrong about the files that were exported."""
+    """What looks wrong about the files that were exported, and what is new about others."""
     new_findings: int = 0
-    """How many of these the index of day files did not have yet."""
+    """How many of these raise the alarm: neither known nor acknowledged."""
     samples: SampleResult = SampleResult()
 
     def to_dict(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from room_reports.deadline import Deadline
 from room_reports.export.day_index import DayIndex
+from room_reports.export.day_listings import DayListings
 from room_reports.export.errors import RunFailedError
 from room_reports.export.notifications import Notifier, Send
 from room_reports.export.other_runs import OtherRuns, announce
@@ -14,7 +15,7 @@ from room_reports.export.planner import ALL_WINDOWS, Plan, SeriesPlan, Task, pla
 from room_reports.export.progress import Progress
 from room_reports.export.publish import ExportedTask, TaskPublisher
 from room_reports.export.receive import ConcurrentMap
-from room_reports.export.region_index import DayListings, IndexUpdate
+from room_reports.export.region_index import IndexUpdate
 from room_reports.export.result import RunResult
 from room_reports.export.run_metrics import expiring_sessions, measure
 from room_reports.export.sampling import Sampling, undisturbed

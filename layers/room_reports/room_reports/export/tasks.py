@@ -23,7 +23,7 @@ from room_reports.storage.objects import ObjectHead
 from room_reports.telemetry import logger
 
 _TOLERATED_LOSS = 0.02
-"""The share of an export's rows that may be missing in the next export of the same window."""
+"""The share of an export's rows that may be missing in the next one, if that is due."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class TaskFetcher:
         """
         fetched = fetcher.fetch(request, file, compress=task.gzip)
         before = self._comparable_rows(task, found)
-        if before is None or self._is_enough(fetched, before):
+        if before is None or _is_enough(task, fetched, before):
             return fetched, None
         logger.warning(
             "Fewer rows than published", task=task.key, rows=fetched.summary.rows, published=before
@@ -178,7 +178,7 @@ class TaskFetcher:
                 fetched = fetcher.fetch_by_room(request, file, compress=task.gzip)
             except RowCapError as error:
                 raise FewerRowsError(task.key, before, fetched.summary.rows) from error
-        if not self._is_enough(fetched, before):
+        if not _is_enough(task, fetched, before):
             raise FewerRowsError(task.key, before, fetched.summary.rows)
         return fetched, None
 
@@ -199,8 +199,14 @@ class TaskFetcher:
         text = metadata.get("rows", "")
         return int(text) if same_request and text.isascii() and text.isdigit() else None
 
-    def _is_enough(self, fetched: FetchedReport, before: int) -> bool:
-        return fetched.summary.rows >= before - int(before * _TOLERATED_LOSS)
+
+def _is_enough(task: Task, fetched: FetchedReport, before: int) -> bool:
+    """Return whether a report may replace the published one with this number of rows.
+
+    A sample may lack none: it replaces a file that has settled, and nothing else would tell.
+    """
+    tolerated = 0 if task.is_sample else int(before * _TOLERATED_LOSS)
+    return fetched.summary.rows >= before - tolerated
 
 
 def check_not_late(task: Task, settle: timedelta, started: datetime, now: datetime) -> None:

@@ -7,10 +7,11 @@ would take one for each file, and it is the history that the quality checks comp
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass, fields, replace
 
 from room_reports.model.errors import WindowError
+from room_reports.model.findings import INCOMPLETE, with_reason, without_reason
 from room_reports.model.windows import parse_date
 
 _BETWEEN_FINDINGS = " | "
@@ -33,9 +34,15 @@ class DayFile:
     users: str
     minutes: str
     findings: str
-    """The findings of the quality checks, as ``findings_text`` writes them."""
+    """The findings by which people or their minutes are missing, as ``findings_text`` has them."""
     last_modified: str
     """S3's LastModified of the file that the row describes."""
+    other_findings: str = ""
+    """The other findings."""
+    acknowledged: str = ""
+    """The findings that the operator has acknowledged, each with the reason."""
+    unpaired: str = ""
+    """Sessions of room_data that attendees does not have on that day, or the other way round."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -46,6 +53,8 @@ class DayFile:
 COLUMNS = tuple(field.name for field in fields(DayFile))
 Rows = Mapping[tuple[str, str], DayFile]
 """Rows by their ``key``."""
+Pair = tuple[str, str]
+"""The code and the sentence of a finding."""
 
 
 def month_of(dt: str) -> str:
@@ -140,12 +149,12 @@ def merged(
     return result
 
 
-def findings_text(findings: Iterable[tuple[str, str]]) -> str:
+def findings_text(findings: Iterable[Pair]) -> str:
     """Return findings, each a code and a sentence, as one value."""
     return _BETWEEN_FINDINGS.join(f"{code}: {text}" for code, text in findings)
 
 
-def parse_findings(text: str) -> list[tuple[str, str]]:
+def parse_findings(text: str) -> list[Pair]:
     """Return the code and the sentence of each finding in such a value."""
     parts = [part.partition(": ") for part in _SPLIT.split(text) if part]
     return [(code, rest) if rest else ("UNKNOWN", code) for code, _, rest in parts]
@@ -154,3 +163,36 @@ def parse_findings(text: str) -> list[tuple[str, str]]:
 def finding_codes(text: str) -> set[str]:
     """Return the codes of such a value."""
     return {code for code, _ in parse_findings(text)}
+
+
+def all_findings(row: DayFile) -> dict[str, str]:
+    """Return the sentence of each finding of a row, by code, acknowledged or not."""
+    texts = (row.findings, row.other_findings, row.acknowledged)
+    found = [finding for text in texts for finding in parse_findings(text)]
+    return {code: without_reason(sentence) for code, sentence in found}
+
+
+def with_findings(
+    row: DayFile, found: Mapping[str, str], reason: Callable[[str], str | None]
+) -> DayFile:
+    """Return a row with these findings.
+
+    Args:
+        found: The sentence of each, by code.
+        reason: Returns why a code was acknowledged for this file; None if it was not.
+    """
+    incomplete, others, acknowledged = list[Pair](), list[Pair](), list[Pair]()
+    for code, sentence in sorted(found.items()):
+        why = reason(code)
+        if why is not None:
+            acknowledged.append((code, with_reason(sentence, why)))
+        elif code in INCOMPLETE:
+            incomplete.append((code, sentence))
+        else:
+            others.append((code, sentence))
+    return replace(
+        row,
+        findings=findings_text(incomplete),
+        other_findings=findings_text(others),
+        acknowledged=findings_text(acknowledged),
+    )

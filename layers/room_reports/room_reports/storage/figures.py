@@ -20,6 +20,7 @@ from typing import IO, cast
 
 from room_reports.model.reports import Report
 from room_reports.model.user_ids import UNKNOWN_USERS, form_shares, parse_shares, shares_text
+from room_reports.storage.session_bits import bits_text, parse_bits, toggled
 
 MOST_SESSIONS, MOST_USERS = 1 << 14, 1 << 15
 """The most distinct sessions and users of a file that are counted exactly."""
@@ -50,6 +51,8 @@ class Figures:
     """Rows with the primary key of an earlier row, those of unknown users left out."""
     user_forms: Mapping[str, int] = field(default_factory=dict)
     """The share of each form of user ids, in percent."""
+    session_bits: int | None = None
+    """The set of sessions in few bits; None if there are too many of them."""
 
     def metadata(self) -> dict[str, str]:
         """Return the figures as metadata of the object."""
@@ -60,6 +63,7 @@ class Figures:
             "unknown-rows": _text(self.unknown_rows),
             "duplicates": _text(self.duplicates),
             "user-forms": shares_text(self.user_forms),
+            "session-bits": "" if self.session_bits is None else bits_text(self.session_bits),
         }
         return {name: text for name, text in texts.items() if text}
 
@@ -77,7 +81,8 @@ class Figures:
         if sessions is None or duplicates is None:
             return None
         forms = parse_shares(metadata.get("user-forms", ""))
-        return cls(sessions, users, minutes, unknown, duplicates, forms)
+        bits = parse_bits(metadata.get("session-bits", ""))
+        return cls(sessions, users, minutes, unknown, duplicates, forms, bits)
 
 
 def count_figures(
@@ -126,6 +131,12 @@ class Distinct:
         while len(self._kept) > self._most:
             self._mask = 2 * self._mask + 1
             self._kept = set(self._some(self._kept))
+
+    def add_new(self, hashes: list[int]) -> set[int] | None:
+        """Add some hashes, and return those that are new; None if there are too many to tell."""
+        new = set(hashes).difference(self._kept)
+        self.add(list(new))
+        return None if self._mask else new
 
     def count(self, without: Iterable[int] = ()) -> int:
         """Return the number of distinct hashes, some left out."""
@@ -179,6 +190,8 @@ class FigureCounter:
         self._places = sorted({*self._session, *self._rest, *others})
         self._keys = Repeated(MOST_ROWS)
         self._sessions, self._users = Distinct(MOST_SESSIONS), Distinct(MOST_USERS)
+        # Only sessions of two ids are in two reports.
+        self._bits: int | None = 0 if len(self._session) > 1 else None
         self._minutes = 0.0
         self._unknown = 0
         self._sample: set[bytes] = set()
@@ -204,8 +217,12 @@ class FigureCounter:
 
     def _add(self, piece: bytes) -> None:
         columns = self._quoted(piece) if b'"' in piece else self._plain(piece[:-1])
-        sessions = _hashes([columns[place] for place in self._session])
-        self._sessions.add(sessions)
+        ids = [columns[place] for place in self._session]
+        sessions = _hashes(ids)
+        if self._bits is None:
+            self._sessions.add(sessions)
+        else:
+            self._add_bits(ids, sessions)
         if self._user is not None:
             self._add_users(columns[self._user], sessions)
         elif self._rest:
@@ -228,7 +245,16 @@ class FigureCounter:
             unknown_rows=self._unknown if has_users else None,
             duplicates=self._keys.count,
             user_forms=form_shares(sample) if has_users else {},
+            session_bits=self._bits,
         )
+
+    def _add_bits(self, ids: list[list[bytes]], sessions: list[int]) -> None:
+        new = self._sessions.add_new(sessions)
+        if new is None or self._bits is None:
+            self._bits = None
+        elif new:
+            rows = dict(zip(sessions, zip(*ids, strict=True), strict=True))
+            self._bits = toggled(self._bits, map(rows.__getitem__, new))
 
     def _add_users(self, column: list[bytes], sessions: list[int]) -> None:
         users = list(map(hash, column))
