@@ -347,7 +347,7 @@ told AS (
     count_if(is_first) OVER (PARTITION BY region, class_id, dt) AS matched,
     identified
       - count_if(is_first) OVER (PARTITION BY region, class_id, dt)
-      + CASE WHEN unidentified THEN greatest(1, users - identified) ELSE 0 END AS strangers,
+      + CASE WHEN unidentified THEN greatest(1, users - identified) ELSE 0 END AS unlisted,
     count_if(tells) OVER (PARTITION BY region, class_id, dt) AS telling,
     count_if(tells) OVER (PARTITION BY region, class_id, dt, course_id) AS telling_of_course
   FROM seen AS s
@@ -356,7 +356,7 @@ weighed AS (
   SELECT
     t.*,
     courses = 1
-      OR (NOT incomplete AND strangers <= matched AND telling_of_course >= 2 AND 3 * telling_of_course >= 2 * telling) AS is_clear
+      OR (NOT incomplete AND unlisted <= matched AND telling_of_course >= 2 AND 3 * telling_of_course >= 2 * telling) AS is_clear
   FROM told AS t
 ),
 decided AS (
@@ -370,7 +370,7 @@ chosen AS (
     d.*,
     incomplete OR user_key IS NULL AS unusable,
     NOT is_clear AND (ms = 0 OR telling > 0) AS ambiguous,
-    ms = 0 AND strangers > 0 AND strangers >= seen_of_course AS unmatched,
+    ms = 0 AND unlisted > 0 AND unlisted >= seen_of_course AS unmatched,
     CASE
       WHEN class_ms IS NOT NULL THEN greatest(
         CAST(60000 * CAST(p.min_minutes AS decimal(12, 6)) AS decimal(24, 9)),
@@ -431,15 +431,15 @@ SELECT
     )
     WHEN ambiguous THEN 'The room has several courses, and those who were seen do not tell clearly which of them this class was for.'
     WHEN unmatched THEN concat(
-      'Not seen, but as many people in the class match no roster: ', CAST(strangers AS varchar), ', against ',
+      'Not seen, but as many people in the class match no roster: ', CAST(unlisted AS varchar), ', against ',
       CAST(seen_of_course AS varchar), ' who match this one. The form of the ids may have changed.'
     )
     WHEN so_far = 'present' AND endless THEN 'Seen for as long as the policy asks for; Kaltura has no end of the class, so the longest stay is its length.'
     WHEN so_far = 'present' THEN 'Seen for as long as the policy asks for.'
     WHEN so_far = 'partial' AND endless THEN 'Seen, but for less than the policy asks for; Kaltura has no end of the class, so the longest stay is its length.'
     WHEN so_far = 'partial' THEN 'Seen, but for less than the policy asks for.'
-    WHEN strangers > 0 THEN concat(
-      'Not seen. People in the class who match no roster of the room: ', CAST(strangers AS varchar),
+    WHEN unlisted > 0 THEN concat(
+      'Not seen. People in the class who match no roster of the room: ', CAST(unlisted AS varchar),
       CASE WHEN unidentified THEN ', some of whom Kaltura does not identify.' ELSE '.' END
     )
     ELSE 'Not seen.'

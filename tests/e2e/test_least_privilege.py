@@ -263,7 +263,8 @@ NOT_SEEN = re.compile(
     # quarantine. The index is part of the coverage, and not of a download; another test tries it.
     # No column has pseudonyms. A run that cannot read what is acknowledged has more findings, and
     # is the same otherwise.
-    r" logs:|report_\*|^LearnThat|^ReadSettings|pieces/|backfill/|/index/|s3:prefix quarantine/|acknowledged"
+    r" logs:|report_\*|^LearnThat|^ReadSettings|pieces/|backfill/|/index/|s3:prefix quarantine/"
+    r"|acknowledged"
 )
 NUMBERS = count(1)
 GARBAGE = {"kind": "garbage_text", "times": None, "report": 6002}

@@ -123,7 +123,7 @@ class Truth:
         assert not any(self.term.changed(date.fromisoformat(local_day(m.start))) for m in meetings)
         persons = self.persons[row["user_key"]]
         for stay in stays:
-            # A person who was there, and is not seen, had an id that tells nobody who it was.
+            # A person who was there, and is not seen, had an id that does not tell who it was.
             if stay.person in persons and not self._on_roster(row, self.key_of(stay)):
                 assert "match no roster" in row["reason"]
 

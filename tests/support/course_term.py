@@ -329,7 +329,7 @@ def _publish_parts(term: CourseTerm, drawn: Random, region: str) -> None:
 
 
 def _can_lose(part: Part) -> bool:
-    """Return whether rows can be lost; beside those of unknown users nobody would notice it."""
+    """Return whether rows can be lost; beside those of unknown users no check would notice it."""
     return len(part.seconds) > 3 and not set(UNKNOWN).intersection(part.seconds)
 
 

@@ -389,15 +389,15 @@ class Expected:
         rosters = {course: self.roster(course, found.dt) for course in courses}
         on_rosters = {course: seen & set(roster) for course, roster in rosters.items()}
         matched: set[str] = set().union(*on_rosters.values())
-        strangers = len(seen - matched)
+        unlisted = len(seen - matched)
         if anonymous:
-            strangers += max(1, users - len(seen))
+            unlisted += max(1, users - len(seen))
         telling = {
             course: {key for key in keys if sum(key in r for r in rosters.values()) == 1}
             for course, keys in on_rosters.items()
         }
         tellers = sum(map(len, telling.values()))
-        tells = not bad and strangers <= len(matched)
+        tells = not bad and unlisted <= len(matched)
         clear = [
             course
             for course in courses
@@ -410,7 +410,7 @@ class Expected:
                 final=final,
                 ambiguous=not clear,
                 contested=tellers > 0,
-                unsure=strangers > 0 and strangers >= len(on_rosters[course]),
+                unsure=unlisted > 0 and unlisted >= len(on_rosters[course]),
             )
             for key, entries in rosters[course].items():
                 counted = [e for e in entries if not policy["roles"] or e[1] in policy["roles"]]
