@@ -12,10 +12,9 @@ values, and hardly beyond some number of them.
 import csv
 import gzip
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
-from operator import add, lshift
+from itertools import compress
 from typing import IO, cast
 
 from room_reports.model.reports import Report
@@ -31,6 +30,7 @@ _SAMPLE = 250
 """Distinct user ids that are kept from the first rows, and as many from all the others."""
 _STRIDE = 64
 _UNKNOWN = tuple(each.encode() for each in UNKNOWN_USERS)
+_UNKNOWN_SET = frozenset(_UNKNOWN)
 _UNKNOWN_HASHES = frozenset(map(hash, _UNKNOWN))
 
 
@@ -172,11 +172,12 @@ class FigureCounter:
         self._session = [columns.index(name) for name in report.session_key]
         self._user = columns.index(report.user_column) if report.user_column else None
         self._minute = columns.index(report.minutes_column) if report.minutes_column else None
-        self._rest = [
-            columns.index(name) for name in report.primary_key if name not in report.session_key
+        self._key = [
+            *self._session,
+            *(columns.index(each) for each in report.primary_key if each not in report.session_key),
         ]
         others = [place for place in (self._user, self._minute) if place is not None]
-        self._places = sorted({*self._session, *self._rest, *others})
+        self._places = sorted({*self._key, *others})
         self._keys = Repeated(MOST_ROWS)
         self._sessions, self._users = Distinct(MOST_SESSIONS), Distinct(MOST_USERS)
         self._minutes = 0.0
@@ -204,14 +205,15 @@ class FigureCounter:
 
     def _add(self, piece: bytes) -> None:
         columns = self._quoted(piece) if b'"' in piece else self._plain(piece[:-1])
-        sessions = _hashes([columns[place] for place in self._session])
-        self._sessions.add(sessions)
-        if self._user is not None:
-            self._add_users(columns[self._user], sessions)
-        elif self._rest:
-            self._keys.add(_hashes([sessions, *(columns[place] for place in self._rest)]))
+        keys = _hashes([columns[place] for place in self._key])
+        if self._key == self._session:
+            self._sessions.add(keys)
         else:
-            self._keys.add(sessions)
+            # The values keep the hashes that they have just got.
+            self._sessions.add(_hashes([columns[place] for place in self._session]))
+        if self._user is not None:
+            keys = self._add_users(columns[self._user], keys)
+        self._keys.add(keys)
         if self._minute is not None:
             self._minutes += _total(columns[self._minute])
 
@@ -230,19 +232,18 @@ class FigureCounter:
             user_forms=form_shares(sample) if has_users else {},
         )
 
-    def _add_users(self, column: list[bytes], sessions: list[int]) -> None:
-        users = list(map(hash, column))
-        self._users.add(users)
-        keys = list(_combined(sessions, users))
-        if not _UNKNOWN_HASHES.isdisjoint(users):
-            self._unknown += sum(map(column.count, _UNKNOWN))
-            pairs = zip(keys, users, strict=True)
-            keys = [key for key, user in pairs if user not in _UNKNOWN_HASHES]
-        self._keys.add(keys)
+    def _add_users(self, column: list[bytes], keys: list[int]) -> list[int]:
+        """Add the users of some rows; return the keys of the rows whose user Kaltura knows."""
+        self._users.add(list(map(hash, column)))
+        if not _UNKNOWN_SET.isdisjoint(column):
+            is_known = [user not in _UNKNOWN_SET for user in column]
+            keys = list(compress(keys, is_known))
+            self._unknown += len(column) - len(keys)
         if len(self._sample) < _SAMPLE:
             self._sample.update(column)
         elif len(self._sample) < 2 * _SAMPLE:
             self._sample.update(column[::_STRIDE])
+        return keys
 
     def _plain(self, lines: bytes) -> dict[int, list[bytes]]:
         """Return the columns that are counted, of lines without a quote."""
@@ -269,17 +270,12 @@ class FigureCounter:
         return columns
 
 
-def _hashes(columns: Sequence[Iterable[object]]) -> list[int]:
-    """Return a hash of each row of some columns: far quicker than to hash tuples."""
-    hashes: Iterable[int] = map(hash, columns[0])
-    for column in columns[1:]:
-        hashes = _combined(hashes, map(hash, column))
-    return list(hashes)
+def _hashes(columns: Sequence[Iterable[bytes]]) -> list[int]:
+    """Return a hash of each row of some columns.
 
-
-def _combined(hashes: Iterable[int], others: Iterable[int]) -> Iterator[int]:
-    """Yield a hash of each pair of hashes; that of the pair the other way round is different."""
-    return map(add, map(lshift, hashes, repeat(1)), others)
+    ``zip`` uses the same tuple again for each row, as ``hash`` does not keep it.
+    """
+    return list(map(hash, zip(*columns, strict=True)))
 
 
 def _total(values: Iterable[bytes]) -> float:
