@@ -55,9 +55,9 @@ PEAK_KIB = 650
 """Memory of the normaliser's Python objects, however large the report."""
 PEAK_OF_CSV = 3
 """The same, as a multiple of what Python's ``csv`` needs."""
-COUNT_CALLS_PER_CHUNK = 165
+COUNT_CALLS_PER_CHUNK = 140
 """Function calls for the figures of 64 KiB: sessions, users, minutes and duplicate keys."""
-COUNT_CALLS_PER_FILE = 2450
+COUNT_CALLS_PER_FILE = 2200
 """The same for each file: the forms of some hundred user ids are told apart."""
 COUNT_PEAK_KIB = 650
 """Memory of Python's objects when more values are distinct than are kept."""

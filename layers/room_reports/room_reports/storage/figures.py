@@ -12,10 +12,9 @@ values, and hardly beyond some number of them.
 import csv
 import gzip
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
-from operator import add, lshift
+from itertools import compress
 from typing import IO, cast
 
 from room_reports.model.reports import Report
@@ -32,6 +31,7 @@ _SAMPLE = 250
 """Distinct user ids that are kept from the first rows, and as many from all the others."""
 _STRIDE = 64
 _UNKNOWN = tuple(each.encode() for each in UNKNOWN_USERS)
+_UNKNOWN_SET = frozenset(_UNKNOWN)
 _UNKNOWN_HASHES = frozenset(map(hash, _UNKNOWN))
 
 
@@ -183,11 +183,12 @@ class FigureCounter:
         self._session = [columns.index(name) for name in report.session_key]
         self._user = columns.index(report.user_column) if report.user_column else None
         self._minute = columns.index(report.minutes_column) if report.minutes_column else None
-        self._rest = [
-            columns.index(name) for name in report.primary_key if name not in report.session_key
+        self._key = [
+            *self._session,
+            *(columns.index(each) for each in report.primary_key if each not in report.session_key),
         ]
         others = [place for place in (self._user, self._minute) if place is not None]
-        self._places = sorted({*self._session, *self._rest, *others})
+        self._places = sorted({*self._key, *others})
         self._keys = Repeated(MOST_ROWS)
         self._sessions, self._users = Distinct(MOST_SESSIONS), Distinct(MOST_USERS)
         # Only sessions of two ids are in two reports.
@@ -223,12 +224,13 @@ class FigureCounter:
             self._sessions.add(sessions)
         else:
             self._add_bits(ids, sessions)
+        keys = sessions
+        if self._key != self._session:
+            # The values keep the hashes that they have just got.
+            keys = _hashes([columns[place] for place in self._key])
         if self._user is not None:
-            self._add_users(columns[self._user], sessions)
-        elif self._rest:
-            self._keys.add(_hashes([sessions, *(columns[place] for place in self._rest)]))
-        else:
-            self._keys.add(sessions)
+            keys = self._add_users(columns[self._user], keys)
+        self._keys.add(keys)
         if self._minute is not None:
             self._minutes += _total(columns[self._minute])
 
@@ -256,19 +258,18 @@ class FigureCounter:
             rows = dict(zip(sessions, zip(*ids, strict=True), strict=True))
             self._bits = toggled(self._bits, map(rows.__getitem__, new))
 
-    def _add_users(self, column: list[bytes], sessions: list[int]) -> None:
-        users = list(map(hash, column))
-        self._users.add(users)
-        keys = list(_combined(sessions, users))
-        if not _UNKNOWN_HASHES.isdisjoint(users):
-            self._unknown += sum(map(column.count, _UNKNOWN))
-            pairs = zip(keys, users, strict=True)
-            keys = [key for key, user in pairs if user not in _UNKNOWN_HASHES]
-        self._keys.add(keys)
+    def _add_users(self, column: list[bytes], keys: list[int]) -> list[int]:
+        """Add the users of some rows; return the keys of the rows whose user Kaltura knows."""
+        self._users.add(list(map(hash, column)))
+        if not _UNKNOWN_SET.isdisjoint(column):
+            is_known = [user not in _UNKNOWN_SET for user in column]
+            keys = list(compress(keys, is_known))
+            self._unknown += len(column) - len(keys)
         if len(self._sample) < _SAMPLE:
             self._sample.update(column)
         elif len(self._sample) < 2 * _SAMPLE:
             self._sample.update(column[::_STRIDE])
+        return keys
 
     def _plain(self, lines: bytes) -> dict[int, list[bytes]]:
         """Return the columns that are counted, of lines without a quote."""
@@ -295,17 +296,12 @@ class FigureCounter:
         return columns
 
 
-def _hashes(columns: Sequence[Iterable[object]]) -> list[int]:
-    """Return a hash of each row of some columns: far quicker than to hash tuples."""
-    hashes: Iterable[int] = map(hash, columns[0])
-    for column in columns[1:]:
-        hashes = _combined(hashes, map(hash, column))
-    return list(hashes)
+def _hashes(columns: Sequence[Iterable[bytes]]) -> list[int]:
+    """Return a hash of each row of some columns.
 
-
-def _combined(hashes: Iterable[int], others: Iterable[int]) -> Iterator[int]:
-    """Yield a hash of each pair of hashes; that of the pair the other way round is different."""
-    return map(add, map(lshift, hashes, repeat(1)), others)
+    ``zip`` uses the same tuple again for each row, as ``hash`` does not keep it.
+    """
+    return list(map(hash, zip(*columns, strict=True)))
 
 
 def _total(values: Iterable[bytes]) -> float:
