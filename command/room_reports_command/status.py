@@ -51,6 +51,8 @@ class Status:
     schedule: str
     next_windows: Mapping[str, int]
     """What the next run will export, by reason."""
+    retention_days: int = 0
+    """Days for which files are kept after their windows; 0: without limit."""
     late_data: tuple[LateDataOfAccount, ...] | None = None
     """How late data come; None if it was not asked for."""
 
@@ -69,6 +71,7 @@ class Status:
             "now": iso(self.now),
             "late": bool(self.late),
             "late_hours": self.late_hours,
+            "report_retention_days": self.retention_days,
             "series": [
                 {
                     **state.freshness.to_dict(),
@@ -180,6 +183,7 @@ def read_status(stack: DeployedStack, now: datetime) -> Status:
         next_run=next_run,
         schedule=expression,
         next_windows=windows,
+        retention_days=settings.retention.days,
     )
 
 

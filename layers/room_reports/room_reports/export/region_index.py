@@ -17,6 +17,7 @@ from room_reports.model.day_files import (
 )
 from room_reports.model.freshness import State
 from room_reports.model.quality import Checks, Facts, Finding, references_for
+from room_reports.model.retention import EXPIRED
 from room_reports.model.user_ids import parse_shares
 from room_reports.model.windows import Granularity, iso
 from room_reports.runtime import Runtime, map_concurrently
@@ -176,7 +177,8 @@ class RegionIndex:
             return []
         history: dict[Key, DayFile] = {}
         for month in (*months_before(month_of(key[0]), _MONTHS_BEFORE), month_of(key[0])):
-            history |= self._read(month)[1]
+            rows = self._read(month)[1]
+            history |= {key: row for key, row in rows.items() if row.state != EXPIRED}
         checks = Checks(self._region, history, self._comparable)
         wanted = [row.key for row in references_for(file, history)]
         self._fetch([each for each in wanted if each not in self._facts])

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 
 from room_reports.model.errors import WindowError
+from room_reports.model.retention import EXPIRED
 from room_reports.model.windows import parse_date
 
 _BETWEEN_FINDINGS = " | "
@@ -46,6 +47,16 @@ class DayFile:
 COLUMNS = tuple(field.name for field in fields(DayFile))
 Rows = Mapping[tuple[str, str], DayFile]
 """Rows by their ``key``."""
+
+
+def expired_row(report: str, dt: str, at: str) -> DayFile:
+    """Return the row of a day whose file is not kept any more, which has no counts.
+
+    Args:
+        at: ISO 8601; when the file expired.
+    """
+    known = {"report": report, "dt": dt, "state": EXPIRED, "last_modified": at}
+    return DayFile(**{**dict.fromkeys(COLUMNS, ""), **known})
 
 
 def month_of(dt: str) -> str:
