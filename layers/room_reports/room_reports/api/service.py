@@ -21,7 +21,6 @@ from room_reports.api.responses import HttpResponse
 from room_reports.api.settings import ApiSettings, read_api_settings
 from room_reports.aws.clients import aws_client
 from room_reports.aws.init_phase import prepare
-from room_reports.model.retention import EXPIRED
 from room_reports.model.windows import Window, iso
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.keys import Series
@@ -151,7 +150,7 @@ class DownloadsService:
         retention = self.settings.exporter.retention
         if retention.is_expired(window, now):
             raise ExportNotFoundError(
-                EXPIRED,
+                "expired",
                 f"The {window} of {_name(series)} has expired: files are kept for "
                 f"{retention.days} days.",
             )
