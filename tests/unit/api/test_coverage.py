@@ -66,7 +66,7 @@ def test_what_has_expired_is_not_missing_and_not_offered() -> None:
         request = Request("GET", asked, "", "127.0.0.1")
         windows = json.loads(service.coverage(request).body)["windows"]
         assert [window["state"] for window in windows] == [
-            *("expired", "expired", "expired", "settling", "missing", "missing")
+            *("expired", "expired", "expired", "settled", "missing", "missing")
         ]
         assert {window["size"] for window in windows[:3]} == {None}
         with pytest.raises(ExportNotFoundError, match="are kept for 3 days") as caught:
