@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 
+from room_reports.model.retention import EXPIRED
 from room_reports.storage.keys import Series
 from room_reports_command.errors import (
     CommandError,
@@ -70,7 +71,8 @@ class ApiSource:
         ]
         # A window that contains a bound that is a time is in both slices.
         missing = dict.fromkeys(each["start"] for each in windows if each["state"] == "missing")
-        return Found(tuple(reversed(parts)), tuple(missing))
+        expired = {each["start"] for each in windows if each["state"] == EXPIRED}
+        return Found(tuple(reversed(parts)), tuple(missing), len(expired))
 
     @contextmanager
     def open(

@@ -49,6 +49,8 @@ def summary_lines(summary: Mapping[str, Any]) -> Iterator[RenderableType]:
         f"{summary['exported']:,} windows and {summary['rows']:,} rows exported, "
         f"{summary['remaining']:,} windows still due"
     )
+    if summary.get("expired"):
+        yield printable(f"{summary['expired']:,} windows have expired and are not exported again")
     yield table(
         ("region", "exported", "rows", "still due", "rounds", "ended"),
         [

@@ -56,6 +56,11 @@ class BucketSource:
         """Return the file of one window."""
         self._check(series)
         window = self._settings.calendar(series.granularity).window(start)
+        if self._settings.retention.is_expired(window, self._now):
+            raise NotExportedError(
+                f"The file of {start} of {series.slug} in {series.region} is no longer kept.",
+                "The stack's parameter ReportRetentionDays says for how long files are kept.",
+            )
         held = latest_by_label(self._bucket.exports(series, window.dt, window.dt))
         if window.label not in held:
             raise _not_exported(series, [start])
@@ -69,6 +74,11 @@ class BucketSource:
         windows = list(calendar.overlapping(start, end))
         if not windows:
             return Found((), ())
+        retention, ended = self._settings.retention, len(windows)
+        windows = [each for each in windows if not retention.is_expired(each, self._now)]
+        expired = ended - len(windows)
+        if not windows:
+            return Found((), (), expired)
         held = latest_by_label(self._bucket.exports(series, windows[0].dt, windows[-1].dt))
         parts = map_concurrently(
             ThreadRuntime(_CONCURRENT_READS),
@@ -81,7 +91,7 @@ class BucketSource:
             for window in windows
             if window.label not in held and window.end <= self._now
         )
-        return Found(tuple(parts), missing)
+        return Found(tuple(parts), missing, expired)
 
     @contextmanager
     def open(

@@ -95,6 +95,8 @@ def get(
     except WindowError as error:
         raise InputError(f"{error}.", "Write it like 2026-11-22 or 2026-11-22T13Z.") from error
     _refuse_gaps(found, series, allow_missing=allow_missing)
+    if found.expired:
+        context.output.note(f"No longer kept, and left out: {counted(found.expired, 'window')}")
     written = _write(context.output, source, series, found, _path(output, series, start))
     if output == _STDOUT:
         return
@@ -106,6 +108,7 @@ def get(
         "granularity": series.granularity,
         "windows": [part.start for part in found.parts],
         "missing": list(found.missing),
+        "expired": found.expired,
         "rows": rows,
         "sha256": {part.start: part.sha256 for part in found.parts},
     }

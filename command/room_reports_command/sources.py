@@ -37,6 +37,9 @@ class Found:
 
     parts: tuple[Part, ...]
     missing: tuple[str, ...]
+    """Labels of windows that can still be exported."""
+    expired: int = 0
+    """Windows whose files are no longer kept."""
 
 
 class Source(Protocol):

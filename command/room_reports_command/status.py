@@ -54,6 +54,8 @@ class Status:
     schedule: str
     next_windows: Mapping[str, int]
     """What the next run will export, by reason."""
+    retention_days: int = 0
+    """Days for which files are kept after their windows; 0: without limit."""
     late_data: tuple[LateDataOfAccount, ...] | None = None
     """How late data come; None if it was not looked for."""
     late_data_in_full: bool = False
@@ -74,6 +76,7 @@ class Status:
             "now": iso(self.now),
             "late": bool(self.late),
             "late_hours": self.late_hours,
+            "report_retention_days": self.retention_days,
             "series": [
                 {
                     **state.freshness.to_dict(),
@@ -192,6 +195,7 @@ def read_status(stack: DeployedStack, now: datetime) -> Status:
         next_run=next_run,
         schedule=expression,
         next_windows=windows,
+        retention_days=settings.retention.days,
     )
 
 

@@ -49,6 +49,8 @@ def rendered(found: "Status") -> Iterator[RenderableType]:
     yield Text()
     yield _next_text(found)
     yield _samples_text(found)
+    if found.retention_days:
+        yield printable(f"Files are kept for {found.retention_days} days after their windows")
     if found.late_data_in_full:
         yield from rendered_late_data(found.late_data or ())
     else:

@@ -176,6 +176,7 @@ def test_the_run_record_matches_the_contract() -> None:
             *("run_id", "exported", "skipped", "deferred", "failed"),
             *("trigger", "now", "started_at", "finished_at"),
             *("freshness", "retired", "other_filters", "other_privacy", "quality", "samples"),
+            *("expired", "emptied"),
         }
         assert record["started_at"] == record["finished_at"] == f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
         assert [entry["task"] for entry in record["exported"]] == result["exported"]

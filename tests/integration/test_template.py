@@ -265,13 +265,36 @@ def test_pieces_and_active_runs_expire_with_their_versions_and_settings_do_not(
     template: dict[str, Any],
 ) -> None:
     rules = resources(template, "AWS::S3::Bucket")["Bucket"]["LifecycleConfiguration"]["Rules"]
-    expiring = {rule["Prefix"]: rule for rule in rules if "ExpirationInDays" in rule}
+    expiring = {
+        rule["Prefix"]: rule
+        for rule in rules
+        if "ExpirationInDays" in rule and rule["Status"] == "Enabled" and "/g" not in rule["Prefix"]
+    }
+    assert "ObjectSizeLessThan" in expiring.pop("report_")
     active = (f"{BACKFILL}active/", "state/active/")
     assert set(expiring) == {"quarantine/", PIECES, *active, UNSENT_PREFIX}
     for prefix, days, noncurrent in ((PIECES, 8, 1), *((each, 2, 2) for each in active)):
         assert expiring[prefix]["ExpirationInDays"] == days
         assert expiring[prefix]["NoncurrentVersionExpiration"] == {"NoncurrentDays": noncurrent}
     assert timedelta(days=8) > timedelta(seconds=MAX_AGE)
+
+
+def test_what_the_reports_are_removed_by_is_no_wider_and_no_earlier_than_asked_for(
+    template: dict[str, Any],
+) -> None:
+    rules = resources(template, "AWS::S3::Bucket")["Bucket"]["LifecycleConfiguration"]["Rules"]
+    prefixes = {*(f"{each.slug}/granularity=" for each in REPORTS), "report_"}
+    empty = [rule for rule in rules if "ObjectSizeLessThan" in rule]
+    assert {rule["Prefix"] for rule in empty} == prefixes
+    # S3 takes no rule that has both a size and ExpiredObjectDeleteMarker.
+    assert not [rule for rule in empty if "ExpiredObjectDeleteMarker" in rule]
+    assert {rule["ObjectSizeLessThan"] for rule in empty} == {"1"}
+    removes = {"Fn::If": ["RemovesReports", "Enabled", "Disabled"]}
+    assert {rule["Prefix"] for rule in rules if rule["Status"] == removes} == prefixes
+    ages = {int(days): age["Days"] for days, age in template["Mappings"]["ReportAges"].items()}
+    assert list(ages) == template["Parameters"]["ReportRetentionDays"]["AllowedValues"]
+    assert all(age == days + 2 for days, age in ages.items() if days)
+    assert all(len(rule["Id"]) <= 255 for rule in rules)
 
 
 def test_the_alarms_watch_the_metric_that_a_scheduled_run_emits(

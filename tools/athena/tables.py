@@ -155,6 +155,12 @@ RUNS = (
         _structs(OTHER_FILTERS),
         "Windows whose files were made with other privacy settings than those of the run.",
     ),
+    Field("expired", "bigint", "Number of windows that were not due, because they have expired."),
+    Field(
+        "emptied",
+        _structs(OTHER_FILTERS),
+        "Windows whose files the run emptied, because they have expired.",
+    ),
 )
 """The fields of a run record.
 
@@ -167,7 +173,11 @@ RUN_PARTITIONS = (Field("dt", "string", "Day of the run, in UTC."),)
 DAY_FILES = (
     Field("report", "string", "Report, named like its table."),
     Field("dt", "string", "Day of the file's window."),
-    Field("state", "string", "open, settling or settled, when the file was exported."),
+    Field(
+        "state",
+        "string",
+        "open, settling or settled, when the file was exported; expired if it is no longer kept.",
+    ),
     Field("exported_at", "string", "Time of the export, ISO 8601 in UTC."),
     Field("window_start", "string", "Start of the window, ISO 8601 in UTC."),
     Field("window_end", "string", "End of the window, exclusive, ISO 8601 in UTC."),

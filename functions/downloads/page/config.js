@@ -1,5 +1,5 @@
 // The deployment's configuration, and what the other files know about the API's exports.
-/* exported config, FINDING_MEANING, LATEST, STATES */
+/* exported config, FINDING_MEANING, hasFile, LATEST, STATES */
 
 const config = JSON.parse(document.getElementById("config").textContent);
 const LATEST = "latest";
@@ -20,4 +20,8 @@ const STATES = {
     detail: "The window had not ended when the file was exported. The file is replaced later.",
   },
   missing: { meaning: "not exported", detail: "" },
+  expired: { meaning: "no longer kept", detail: "" },
 };
+
+// Whether a window of coverage has a file.
+const hasFile = ({ state }) => state !== "missing" && state !== "expired";

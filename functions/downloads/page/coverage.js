@@ -1,7 +1,7 @@
 // The calendars: the state of each window of each series.
 /* global actionButton, addDays, createElement, displayName, downloadFile, formatCount,
    formatDate, formatDayAndMonth, formatMonth, formatNumber, formatSize, formatTimestamp,
-   formatWindow, LATEST, requestJson, routeToFile, STATES, toDate, weekday */
+   formatWindow, hasFile, LATEST, requestJson, routeToFile, STATES, toDate, weekday */
 /* exported calendarLayout, coverageCard, findingList, indexWindows */
 
 const HOURS = Array.from({ length: 24 }, (_, hour) => String(hour).padStart(2, "0"));
@@ -64,9 +64,10 @@ function groupHeadings({ columns, startsGroup, groupName }) {
   );
 }
 
-// Windows before the first file of a series are pale and not counted: the export began later.
+// Windows before the first file of a series are pale and not counted: the export began later, or they
+// have expired.
 function indexWindows(windows) {
-  const first = windows.findIndex(({ state }) => state !== "missing");
+  const first = windows.findIndex(hasFile);
   return new Map(
     windows.map((window, index) => [
       window.start,

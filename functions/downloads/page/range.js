@@ -1,6 +1,6 @@
 // All files of a series in a range of days, as one file.
 /* global addDays, ApiError, BYTE_ORDER_MARK, columnsOf, countRows, fetchHeader, fetchVerified,
-   formatWindow, LINE_END, requestJson, rowsInColumns, splitHeader */
+   formatWindow, hasFile, LINE_END, requestJson, rowsInColumns, splitHeader */
 /* exported joinRange, missingRuns, planRange, rangeFileName */
 
 // The API returns the coverage of at most 400 days at once.
@@ -21,18 +21,18 @@ async function planRange({ report, region, granularity, from, to }, signal) {
     windows.push(...response.windows);
   }
   const files = windows
-    .filter(({ state }) => state !== "missing")
+    .filter(hasFile)
     .map((window) => ({ ...window, report, region, granularity }));
   return { windows, files, size: files.reduce((sum, file) => sum + file.size, 0) };
 }
 
-// Returns the first and the last window, and the number, of each run of missing windows.
+// Returns the first and the last window, and the number, of each run of windows without a file.
 function missingRuns(windows) {
   const runs = [];
   let previous = "";
   for (const { start, state } of windows) {
-    if (state === "missing") {
-      if (previous !== "missing") runs.push({ first: start, count: 0 });
+    if (!hasFile({ state })) {
+      if (previous !== state) runs.push({ first: start, count: 0, state });
       Object.assign(runs.at(-1), { last: start, count: runs.at(-1).count + 1 });
     }
     previous = state;

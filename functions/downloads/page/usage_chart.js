@@ -31,7 +31,7 @@ function stripes(id) {
 
 function gapMark(column, base, kind) {
   const band = { x: column.x, width: column.pitch, y: base - PANEL_HEIGHT, height: PANEL_HEIGHT };
-  if (kind === "ahead" || kind === "early") return [];
+  if (["expired", "early", "ahead"].includes(kind)) return [];
   return [
     createSvg("rect", { class: "gap", ...band }),
     createSvg("rect", {

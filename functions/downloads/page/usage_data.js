@@ -30,13 +30,14 @@ const MEASURES = [
   }))
   .filter(({ report }) => report);
 
-// From the most to the least certain. The last four have no value.
+// From the most to the least certain. The last five have no value.
 const VALUE_KINDS = {
   final: "final",
   provisional: "provisional: late data may follow",
   incomplete: "incomplete: days are missing",
   unknown: "not counted",
   missing: "no file",
+  expired: "no longer kept",
   early: "before the first file",
   ahead: "not exported yet",
 };
@@ -60,6 +61,7 @@ function usageLayout(by, lastDay) {
 
 function valueOfDay(window, { field, divisor = 1 }) {
   if (!window) return { kind: "ahead", value: null };
+  if (window.state === "expired") return { kind: "expired", value: null };
   if (window.state === "missing") return { kind: window.early ? "early" : "missing", value: null };
   const count = window[field] ?? null;
   if (count === null) return { kind: "unknown", value: null };
@@ -69,7 +71,7 @@ function valueOfDay(window, { field, divisor = 1 }) {
 function valueOfWeek(days, { combine }) {
   const counted = days.filter((day) => day.value !== null);
   if (!counted.length) {
-    const gaps = ["missing", "unknown", "early", "ahead"];
+    const gaps = ["missing", "unknown", "expired", "early", "ahead"];
     return { kind: gaps.find((kind) => days.some((day) => day.kind === kind)), value: null };
   }
   const value = combine(counted.map((day) => day.value));
@@ -106,7 +108,7 @@ function usageBuckets(by, labels, coverage) {
 // Returns the least certain kind of a bucket's values; one report may have begun before another.
 function stateOfBucket({ values }) {
   const kinds = values.map(({ kind }) => kind);
-  const within = kinds.filter((kind) => kind !== "early" && kind !== "ahead");
+  const within = kinds.filter((kind) => !["expired", "early", "ahead"].includes(kind));
   return KINDS.findLast((kind) => (within.length ? within : kinds).includes(kind));
 }
 

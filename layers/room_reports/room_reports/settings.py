@@ -16,6 +16,7 @@ from room_reports.model.filters import Filters, parse_filters
 from room_reports.model.privacy import Privacy, parse_privacy
 from room_reports.model.regions import Region, parse_region
 from room_reports.model.reports import Report, report_with_id
+from room_reports.model.retention import Retention
 from room_reports.model.windows import Calendar, Granularity
 
 _REPORT_ID = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
@@ -73,6 +74,8 @@ class Settings:
     """Seconds."""
     bucket: str
     secret_id: str
+    retention: Retention = field(default_factory=Retention)
+    """How long the files of the reports are kept."""
     event_bus: str | None = None
     """The EventBridge event bus that notifications are sent to; None: none are sent."""
 
@@ -155,13 +158,14 @@ def read_settings(reader: SettingsReader) -> Settings:
     memory = reader.read("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024", whole_number(128, 10240))
     if problem := _capacity_problem(len(regions), concurrency, memory):
         reader.problems.setdefault("CONCURRENCY", problem)
+    settle = reader.read("SETTLE_HOURS", "48", number(0, 24 * 365))
     return Settings(
         regions=regions,
         reports=reports,
         reports_by_region=by_region,
         granularities=reader.read("GRANULARITIES", "day", _granularities),
         zone=reader.read("TIME_ZONE", "UTC", _zone),
-        settle=timedelta(hours=reader.read("SETTLE_HOURS", "48", number(0, 24 * 365))),
+        settle=timedelta(hours=settle),
         catch_up=timedelta(days=reader.read("CATCH_UP_DAYS", "35", number(1, 3650))),
         export_open_window=reader.read("EXPORT_OPEN_WINDOW", "false", _flag),
         sample_days=reader.read("SAMPLE_DAYS", "3", whole_number(0, 30)),
@@ -176,6 +180,7 @@ def read_settings(reader: SettingsReader) -> Settings:
         read_timeout=reader.read("READ_TIMEOUT_SECONDS", "600", number(1, 600)),
         bucket=reader.require("BUCKET_NAME", "the name of the bucket to export to"),
         secret_id=reader.require("SECRET_ID", "the ARN of the secret with the credentials"),
+        retention=reader.read("REPORT_RETENTION_DAYS", "0", lambda text: _retention(text, settle)),
         event_bus=reader.read("EVENT_BUS_NAME", "", str) or None,
     )
 
@@ -293,6 +298,17 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _retention(text: str, settle_hours: float) -> Retention:
+    """Return for how long files are kept, which is at least until they are final."""
+    days = whole_number(0, 36500)(text)
+    if days and timedelta(days=days) <= timedelta(hours=settle_hours):
+        raise ValueError(
+            f"{text!r} should be more days than the {settle_hours:g} hours of SettleHours, "
+            "or 0 to keep files without limit"
+        )
+    return Retention(days)
 
 
 def _choice(*choices: str) -> Callable[[str], str]:

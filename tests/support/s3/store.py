@@ -15,6 +15,8 @@ class Item:
     metadata: Mapping[str, str]
     headers: Mapping[str, str]
     last_modified: datetime
+    is_marker: bool = False
+    """Whether it is a delete marker, which says that there is no object."""
 
     @property
     def etag(self) -> str:
@@ -48,8 +50,9 @@ class Store:
         now = datetime.fromtimestamp(int(self._clock()), UTC)
         with self._lock:
             versions = self._versions.setdefault(key, [])
-            if (if_none_match and versions) or (
-                if_match is not None and (not versions or versions[-1].etag != if_match)
+            current = versions[-1] if versions and not versions[-1].is_marker else None
+            if (if_none_match and current) or (
+                if_match is not None and (not current or current.etag != if_match)
             ):
                 raise PreconditionFailedError(key)
             item = Item(body, dict(metadata), dict(headers), now)
@@ -59,11 +62,27 @@ class Store:
     def get(self, key: str) -> Item | None:
         """Return the latest version."""
         versions = self._versions.get(key)
-        return versions[-1] if versions else None
+        return versions[-1] if versions and not versions[-1].is_marker else None
 
     def versions(self, key: str) -> tuple[Item, ...]:
         """Return all versions, oldest first."""
         return tuple(self._versions.get(key, ()))
+
+    def all_keys(self) -> list[str]:
+        """Return the keys that have a version or a delete marker."""
+        with self._lock:
+            return [key for key, held in self._versions.items() if held]
+
+    def add_marker(self, key: str) -> None:
+        """Add a delete marker, as the deletion of an object does."""
+        now = datetime.fromtimestamp(int(self._clock()), UTC)
+        with self._lock:
+            self._versions[key].append(Item(b"", {}, {}, now, is_marker=True))
+
+    def remove_version(self, key: str, item: Item) -> None:
+        """Delete one version for good."""
+        with self._lock:
+            self._versions[key] = [each for each in self._versions[key] if each is not item]
 
     def remove(self, key: str) -> None:
         """Remove an object with all its versions, as if it had never been written."""
@@ -73,5 +92,5 @@ class Store:
     def keys(self, prefix: str = "", after: str = "") -> list[str]:
         """Return the keys that start with ``prefix`` and sort after ``after``, in S3's order."""
         with self._lock:
-            found = [key for key, held in self._versions.items() if held]
+            found = [key for key, held in self._versions.items() if held and not held[-1].is_marker]
         return sorted(key for key in found if key.startswith(prefix) and key > after)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from room_reports.api.errors import ExportNotFoundError
 from room_reports.api.presign import Presigner
 from room_reports.api.request import Request
 from room_reports.api.service import DownloadsService
@@ -44,3 +45,32 @@ def test_a_report_that_a_region_does_not_have_is_not_missing_there(
         request = Request("GET", {**ASKED, "region": [region]}, "", "127.0.0.1")
         windows = json.loads(service.coverage(request).body)["windows"]
     assert [window["state"] for window in windows] == states
+
+
+def test_what_has_expired_is_not_missing_and_not_offered() -> None:
+    settings = read_api_settings(
+        {
+            "BUCKET_NAME": "bucket",
+            "PRESIGNER_ROLE_ARN": "arn:aws:iam::123456789012:role/presigner",
+            "REPORT_IDS": "6000",
+            "SETTLE_HOURS": "24",
+            "REPORT_RETENTION_DAYS": "3",
+        }
+    )
+    old = "room_data/granularity=day/region=us/dt=2026-11-18/room_data_us_2026-11-18.csv"
+    with listing_server([old, KEPT]) as server:
+        presigner = Presigner(refuse, timedelta(minutes=15), lambda: NOW)
+        bucket = Bucket(server.client, "bucket")
+        service = DownloadsService(settings, bucket, presigner, lambda: NOW, "https://links/")
+        asked = {"report": ["room_data"], "region": ["us"], "from": ["2026-11-18"]}
+        request = Request("GET", asked, "", "127.0.0.1")
+        windows = json.loads(service.coverage(request).body)["windows"]
+        assert [window["state"] for window in windows] == [
+            *("expired", "expired", "expired", "settled", "missing", "missing")
+        ]
+        assert {window["size"] for window in windows[:3]} == {None}
+        with pytest.raises(ExportNotFoundError, match="are kept for 3 days") as caught:
+            service.export(
+                "room_data", "us", "day", "2026-11-18.csv", Request("GET", {}, "", "127.0.0.1")
+            )
+        assert caught.value.code == "expired"

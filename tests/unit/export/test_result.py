@@ -54,7 +54,7 @@ RESULTS = st.builds(
 @given(RESULTS)
 def test_to_dict_matches_the_contract(run: RunResult) -> None:
     result = run.to_dict()
-    assert list(result) == ["run_id", "exported", "skipped", "deferred", "failed"]
+    assert list(result) == ["run_id", "exported", "skipped", "deferred", "failed", "expired"]
     assert result["exported"] == [item.task.key for item in run.exported]
     assert result["failed"] == [
         {"task": item.task.key, "error": item.error, "retryable": item.retryable}

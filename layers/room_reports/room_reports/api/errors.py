@@ -45,7 +45,8 @@ class ExportNotFoundError(ApiError):
     """Raised when there is no such export.
 
     Attributes:
-        code: ``not_exported``, or ``no_such_window_yet`` for a window that has not ended.
+        code: ``not_exported``, or ``no_such_window_yet`` for a window that has not ended,
+            or ``expired`` for one whose file is not kept any more.
     """
 
     def __init__(self, code: str, message: str) -> None:

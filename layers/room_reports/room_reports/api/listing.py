@@ -131,6 +131,8 @@ def _listed(
         except WindowError:
             continue
         position = Position(series, window)
+        if settings.exporter.retention.is_expired(window, query.now):
+            return  # and so have all that are older
         passed = query.after is None or position.order > query.after.order
         if passed and time_range.touches(window):
             yield ListedExport(position, stored)

@@ -7,6 +7,7 @@ from room_reports.api.coverage import MISSING
 from room_reports.api.params import DEFAULT_LIMIT, MAX_DAYS, MAX_LIMIT
 from room_reports.api.settings import ApiSettings
 from room_reports.model.freshness import State
+from room_reports.model.retention import EXPIRED
 from room_reports.model.windows import Granularity
 
 _TIME = {"type": "string", "format": "date-time"}
@@ -146,7 +147,7 @@ def _schemas() -> dict[str, Any]:
     }
     window = {
         "start": _matching(grammar.LABEL),
-        "state": {"type": "string", "enum": [*_STATES, MISSING]},
+        "state": {"type": "string", "enum": [*_STATES, MISSING, EXPIRED]},
         "size": _or_null(_SIZE),
         "exported_at": _or_null(_TIME),
     }
@@ -188,7 +189,7 @@ def _responses() -> dict[str, Any]:
     meanings = {
         "400": "A parameter is wrong; the message says which and what would be right",
         "403": "The API key is missing or wrong",
-        "404": "Unknown report, region or granularity; no such window yet; or not exported",
+        "404": "Unknown report, region or granularity; or window too new, not exported or expired",
         "429": "Too many requests, or the quota is used up",
         "503": "The files cannot be reached at the moment",
     }

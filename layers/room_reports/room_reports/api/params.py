@@ -57,6 +57,8 @@ class ExportsQuery:
     after: Position | None
     today: Mapping[Granularity, str]
     """The ``dt`` of the window that contains this moment."""
+    now: datetime
+    """This moment, which decides what has expired."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def exports_query(query: Query, settings: ApiSettings, now: datetime) -> Exports
             granularity: settings.calendar(granularity).containing(now).dt
             for granularity in granularities
         },
+        now=now,
     )
 
 

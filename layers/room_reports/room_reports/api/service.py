@@ -102,6 +102,7 @@ class DownloadsService:
             exporter.settle,
             now,
             configured=series.slug in {report.slug for report in reports},
+            retention=exporter.retention,
         )
         return responses.json_response({"windows": windows})
 
@@ -130,8 +131,11 @@ class DownloadsService:
                 raise ExportNotFoundError(
                     "not_exported", f"Nothing of {_name(series)} has been exported yet."
                 )
-            return calendar.window(latest.parsed.label), latest
+            window = calendar.window(latest.parsed.label)
+            self._check_kept(series, window, now)
+            return window, latest
         window = grammar.window("start", start, calendar)
+        self._check_kept(series, window, now)
         held = latest_by_label(self.bucket.exports(series, window.dt, window.dt))
         if window.label in held:
             return window, held[window.label]
@@ -141,6 +145,15 @@ class DownloadsService:
                 f"There is no {window} of {_name(series)} yet: it ends at {iso(window.end)}.",
             )
         raise _not_exported(series, window)
+
+    def _check_kept(self, series: Series, window: Window, now: datetime) -> None:
+        retention = self.settings.exporter.retention
+        if retention.is_expired(window, now):
+            raise ExportNotFoundError(
+                "expired",
+                f"The {window} of {_name(series)} has expired: files are kept for "
+                f"{retention.days} days.",
+            )
 
 
 @lru_cache(maxsize=1)

@@ -59,6 +59,8 @@ class RegionState:
     rows: int = 0
     remaining: int = 0
     """Windows that were due at the latest plan."""
+    expired: int = 0
+    """Windows of the range that are not due, because their files are not kept any more."""
     failures: tuple[Failure, ...] = ()
     """Of the latest round."""
     ended: Ended | None = None

@@ -110,9 +110,11 @@ class BackfillService:
         else:
             checked = self._exporter.check(request["event"], now, regions=(region,))
             run = self._exporter.new_run(checked, now, request_id, deadline)
-            found = portions(run.plan(_scope(checked.scope, request, region)))
-            due = total(found)
+            plan = run.plan(_scope(checked.scope, request, region))
+            found = portions(plan)
+            due, expired = total(found), sum(planned.expired for planned in plan.values())
             decision = dry_run(due) if only_counts else decide(state, outcome, due)
+            decision = replace(decision, state=replace(decision.state, expired=expired))
         key = ""
         if decision.next is Next.EXPORT:
             items = _items(found, request, store, region, decision)

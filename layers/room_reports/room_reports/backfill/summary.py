@@ -34,6 +34,7 @@ def summarise(
         "exported": _sum(state.exported for state in states.values()),
         "rows": _sum(state.rows for state in states.values()),
         "remaining": _sum(state.remaining for state in states.values()),
+        "expired": _sum(state.expired for state in states.values()),
         "failures": [
             {"region": region, **asdict(failure)}
             for region, state in states.items()
@@ -44,6 +45,7 @@ def summarise(
                 "exported": state.exported,
                 "rows": state.rows,
                 "remaining": state.remaining,
+                "expired": state.expired,
                 "rounds": state.round,
                 "ended": state.ended,
             }

@@ -9,6 +9,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from room_reports.deadline import Deadline
 from room_reports.export.day_listings import DayListings
@@ -16,16 +17,24 @@ from room_reports.export.publish import ExportedTask
 from room_reports.export.region_index import IndexUpdate, MonthUpdate, RegionIndex
 from room_reports.model import acknowledgements
 from room_reports.model.acknowledgements import Acknowledgements, parse_acknowledgements
-from room_reports.model.day_files import format_rows, merged, parse_rows
+from room_reports.model.day_files import (
+    DayFile,
+    expired_row,
+    format_rows,
+    merged,
+    month_of,
+    parse_rows,
+)
 from room_reports.model.findings import Finding, duplicates_of
 from room_reports.model.freshness import State
 from room_reports.model.reports import ATTENDEES, ROOM_DATA
-from room_reports.model.windows import Granularity
+from room_reports.model.windows import Granularity, iso
 from room_reports.runtime import Runtime
 from room_reports.settings import Settings
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.errors import ConflictError, StorageError
 from room_reports.storage.keys import DAY_INDEX_PREFIX, day_index_key
+from room_reports.storage.objects import StoredObject
 from room_reports.telemetry import logger
 
 _WRITE_ATTEMPTS = 5
@@ -55,6 +64,30 @@ class DayIndex:
         """Write the index. Takes half a minute at most; a failure is logged."""
         if update.months:
             self._within(lambda _: self._write(update.months))
+
+    def expire(self, files: Sequence[StoredObject], now: datetime) -> None:
+        """Say of day files that they have expired; their counts are removed from the index.
+
+        A failure is logged: the row then stays, of a file that the listing does not have.
+
+        Args:
+            files: Of one series.
+            now: When they expire, for the rows.
+        """
+        rows: dict[tuple[str, str], list[DayFile]] = {}
+        for item in files:
+            series, dt = item.parsed.series, item.parsed.label
+            if series.granularity is Granularity.DAY:
+                row = expired_row(series.slug, dt, iso(now))
+                rows.setdefault((series.region, month_of(dt)), []).append(row)
+        for (region, month), made in rows.items():
+            try:
+                found = self.bucket.read_small(day_index_key(region, month))
+                if found:
+                    before = parse_rows(found.text)
+                    self._write_month(MonthUpdate(region, month, found.etag, before, made, set()))
+            except StorageError as error:
+                logger.warning("The index keeps rows of expired files", error=str(error))
 
     def _within(self, work: Callable[[Deadline], "IndexUpdate | None"]) -> "IndexUpdate | None":
         """Do some work in a thread of its own, and do not wait for it beyond its time.

@@ -26,10 +26,10 @@ def parse_event(
 
     Args:
         event: An EventBridge scheduled event, whose ``time`` is the run's "now", or a direct one.
-        now: The "now" of a direct event.
+        now: The "now" of a direct event; decides what has expired.
     """
     if is_scheduled(event):
-        return _scheduled(event, settings)
+        return _scheduled(event, settings, now)
     if "from" not in event or "to" not in event:
         return None, [
             f"the event is neither a scheduled one nor has from and to; write it like {EXAMPLE}"
@@ -42,7 +42,9 @@ def is_scheduled(event: Mapping[str, object]) -> bool:
     return event.get("detail-type") == "Scheduled Event" or event.get("source") == "aws.events"
 
 
-def _scheduled(event: Mapping[str, object], settings: Settings) -> tuple[Scope | None, list[str]]:
+def _scheduled(
+    event: Mapping[str, object], settings: Settings, clock_now: datetime
+) -> tuple[Scope | None, list[str]]:
     try:
         now = parse_timestamp(str(event.get("time", "")))
     except WindowError as error:
@@ -59,6 +61,8 @@ def _scheduled(event: Mapping[str, object], settings: Settings) -> tuple[Scope |
         },
         open_windows=settings.export_open_window,
         missing_since=now - settings.catch_up,
+        # An event of another time, such as a replay, brings back nothing that has expired since.
+        expired_before=settings.retention.cutoff(max(now, clock_now)),
         sample_days=settings.sample_days,
     ), []
 
@@ -102,6 +106,7 @@ def _direct(
         dry_run=flags["dry_run"],
         other_filters=flags["other_filters"],
         other_privacy=flags["other_privacy"],
+        expired_before=settings.retention.cutoff(now),
     ), []
 
 

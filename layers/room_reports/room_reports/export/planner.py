@@ -133,6 +133,8 @@ class SeriesPlan:
     """Whether new objects are compressed."""
     forced: bool
     share: Share = Share()
+    expired: int = 0
+    """Windows whose files are not kept any more."""
     skipped: int = 0
     """Windows that are as fresh as they can be now."""
     duplicates: list[StoredObject] = field(default_factory=list)
@@ -222,7 +224,7 @@ def plan_series(
     A window is due when it is missing, or was last written before the latest of its milestones
     that has passed. The newest missing windows come first, then older ones, then those that were
     cut differently, then those that have settled since they were written, then the open ones,
-    then those that were only forced.
+    then those that were only forced. A window that has expired is never due.
 
     Args:
         stored: The objects of the series, ordered by key.
@@ -235,6 +237,9 @@ def plan_series(
     objects = _by_window(stored, planned.duplicates)
     held = next(objects, None)
     for window in scope.windows(series.granularity):
+        if scope.is_expired(window):
+            planned.expired += 1
+            continue
         while held and held.parsed.label < window.label:
             held = next(objects, None)
         item = held if held and held.parsed.label == window.label else None

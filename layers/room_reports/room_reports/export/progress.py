@@ -1,6 +1,7 @@
 """What a run has done so far: the results of its tasks, one by one, and in the end all together."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -34,6 +35,7 @@ class Progress:
     superseded: int = 0
     quarantined: int = 0
     retired: list[str] = field(default_factory=list)
+    emptied: Mapping[Series, tuple[str, ...]] = field(default_factory=dict)
     failed_samples: list[FailedTask] = field(default_factory=list)
     samples_not_asked: int = 0
 
@@ -110,6 +112,8 @@ class Progress:
             findings=tuple(checked.findings),
             new_findings=checked.news,
             samples=self._samples(),
+            expired=sum(planned.expired for planned in plan.values()),
+            emptied=self.emptied,
         )
 
     def _samples(self) -> SampleResult:

@@ -21,6 +21,7 @@ from room_reports.model.findings import Finding
 from room_reports.model.freshness import State
 from room_reports.model.quality import PAIRED, Checks, Facts, references_for, unpaired
 from room_reports.model.reports import ATTENDEES, ROOM_DATA
+from room_reports.model.retention import EXPIRED
 from room_reports.model.user_ids import parse_shares
 from room_reports.model.windows import Granularity, iso
 from room_reports.runtime import Runtime, map_concurrently
@@ -200,7 +201,8 @@ class RegionIndex:
             return []
         history: dict[Key, DayFile] = {}
         for month in (*months_before(month_of(key[0]), _MONTHS_BEFORE), month_of(key[0])):
-            history |= self._read(month)[1]
+            rows = self._read(month)[1]
+            history |= {key: row for key, row in rows.items() if row.state != EXPIRED}
         wanted = [row.key for row in references_for(file, history)]
         self._fetch([each for each in wanted if each not in self._facts])
         references = [self._facts[each] for each in wanted if each in self._facts]

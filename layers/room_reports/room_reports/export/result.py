@@ -99,6 +99,10 @@ class RunResult:
     new_findings: int = 0
     """How many of these raise the alarm: neither known nor acknowledged."""
     samples: SampleResult = SampleResult()
+    expired: int = 0
+    """Windows of the scope that are not due, because their files are not kept any more."""
+    emptied: Mapping[Series, tuple[str, ...]] = field(default_factory=dict)
+    """Labels of the windows whose files were emptied, because they have expired."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the response to the caller. Tasks are named by their objects' keys."""
@@ -108,6 +112,7 @@ class RunResult:
             "skipped": self.skipped,
             "deferred": self.deferred,
             "failed": [failed.to_dict() for failed in self.failed],
+            "expired": self.expired,
         }
 
     def run_record(self, scope: Scope, started: datetime, finished: datetime) -> str:
@@ -121,15 +126,16 @@ class RunResult:
             "exported": [_exported(done) for done in self.exported],
             "freshness": [item.to_dict() for item in self.freshness],
             "retired": list(self.retired),
-            "other_filters": _made_otherwise(self.other_filters),
-            "other_privacy": _made_otherwise(self.other_privacy),
+            "other_filters": _by_series(self.other_filters),
+            "other_privacy": _by_series(self.other_privacy),
             "quality": [finding.to_dict() for finding in self.findings],
             "samples": self.samples.to_dict(),
+            "emptied": _by_series(self.emptied),
         }
         return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def _made_otherwise(windows: Mapping[Series, tuple[str, ...]]) -> list[dict[str, Any]]:
+def _by_series(windows: Mapping[Series, tuple[str, ...]]) -> list[dict[str, Any]]:
     return [
         {
             "report": series.slug,

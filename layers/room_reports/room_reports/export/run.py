@@ -9,6 +9,7 @@ from room_reports.deadline import Deadline
 from room_reports.export.day_index import DayIndex
 from room_reports.export.day_listings import DayListings
 from room_reports.export.errors import RunFailedError
+from room_reports.export.expiry import Expiry
 from room_reports.export.notifications import Notifier, Send
 from room_reports.export.other_runs import OtherRuns, announce
 from room_reports.export.planner import ALL_WINDOWS, Plan, SeriesPlan, Task, plan_series
@@ -105,6 +106,9 @@ class Run:
         # Before the run record, which may fail to be written: these would be lost for good.
         unsent = notifier.finish()
         index = DayIndex(self.bucket, self.settings, self.runtime, self.deadline)
+        if scheduled and not scope.dry_run:
+            expiry = Expiry(self.settings, self.bucket, self.runtime, self.deadline, index)
+            progress.emptied = expiry.empty(min(scope.now, self.clock()))
         checked = IndexUpdate() if scope.dry_run else index.examine(listings, progress.exported)
         result = progress.result(plan, scope.now, checked)
         record = result.run_record(scope, started, self.clock())

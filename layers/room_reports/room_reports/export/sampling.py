@@ -134,7 +134,8 @@ class Sampling:
         planned = self.plans[series]
         try:
             stored = self.bucket.exports(series, dt, dt)
-            return plan_samples(planned, stored, self.scope.now, reason)
+            tasks = plan_samples(planned, stored, self.scope.now, reason)
+            return [task for task in tasks if not self.scope.is_expired(task.window)]
         except StorageError as error:
             logger.warning("A sample cannot be looked for", dt=dt, error=str(error))
             return []

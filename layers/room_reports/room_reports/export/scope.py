@@ -41,6 +41,8 @@ class Scope:
     """Missing windows that ended before this are left to a backfill; None: none are."""
     written_before: datetime | None = None
     """Forced and open windows that were written since then are not due again; None: they are."""
+    expired_before: datetime | None = None
+    """Windows that ended before this, or then, have expired and are not due; None: none have."""
     sample_days: int = 0
     """Settled days of each series that are asked for again when nothing is due any more."""
 
@@ -56,18 +58,28 @@ class Scope:
                 for report in reports:
                     yield report, region, granularity
 
+    def is_expired(self, window: Window) -> bool:
+        """Return whether the time for which the file of a window is kept is over."""
+        return self.expired_before is not None and window.end <= self.expired_before
+
     def windows(self, granularity: Granularity) -> Iterator[Window]:
-        """Yield the windows to consider, oldest first; never one that has not begun."""
+        """Yield the windows to consider, oldest first; never one that has not begun.
+
+        Those that have expired are among them.
+        """
         span = self.time_ranges[granularity]
         for window in span.calendar.overlapping(span.start, min(span.end, self.now)):
             if window.end <= self.now or (self.open_windows and window.start < self.now):
                 yield window
 
     def days(self, granularity: Granularity) -> tuple[str, str] | None:
-        """Return the first and the last ``dt`` of the windows; None when there are none."""
+        """Return the first and the last ``dt`` of the windows that have not expired.
+
+        None when there are none.
+        """
         span = self.time_ranges[granularity]
-        end = min(span.end, self.now)
-        if span.start >= end:
+        start, end = max(span.start, self.expired_before or span.start), min(span.end, self.now)
+        if start >= end:
             return None
         calendar = span.calendar
-        return calendar.containing(span.start).dt, calendar.containing(end - _INSTANT).dt
+        return calendar.containing(start).dt, calendar.containing(end - _INSTANT).dt

@@ -12,6 +12,7 @@ from dataclasses import astuple, dataclass, fields, replace
 
 from room_reports.model.errors import WindowError
 from room_reports.model.findings import INCOMPLETE, with_reason, without_reason
+from room_reports.model.retention import EXPIRED
 from room_reports.model.windows import parse_date
 
 _BETWEEN_FINDINGS = " | "
@@ -55,6 +56,16 @@ Rows = Mapping[tuple[str, str], DayFile]
 """Rows by their ``key``."""
 Pair = tuple[str, str]
 """The code and the sentence of a finding."""
+
+
+def expired_row(report: str, dt: str, at: str) -> DayFile:
+    """Return the row of a day whose file is not kept any more, which has no counts.
+
+    Args:
+        at: ISO 8601; when the file expired.
+    """
+    known = {"report": report, "dt": dt, "state": EXPIRED, "last_modified": at}
+    return DayFile(**{**dict.fromkeys(COLUMNS, ""), **known})
 
 
 def month_of(dt: str) -> str:
