@@ -10,7 +10,8 @@ import typer
 
 from room_reports.errors import ConfigurationError
 from room_reports.kaltura.credentials import parse_pseudonym_key
-from room_reports.model.pseudonyms import KEY_BYTES, Pseudonyms
+from room_reports.model.keyed_hash import KEY_BYTES
+from room_reports.model.pseudonyms import Pseudonyms
 from room_reports.model.regions import PSEUDONYMS_ENTRY
 from room_reports.storage.privacy_state import latest_key_id
 from room_reports_command.context import Context, with_context

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from room_reports.kaltura.errors import SecretError
-from room_reports.model.pseudonyms import KEY_BYTES
+from room_reports.model.keyed_hash import KEY_BYTES
 from room_reports.model.regions import PSEUDONYMS_ENTRY, Region
 
 _FORMS = (
