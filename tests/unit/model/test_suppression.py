@@ -82,13 +82,13 @@ def test_a_person_is_found_by_every_spelling(value: str, neutralise: bool) -> No
 
 
 @given(known, known)
-def test_nobody_else_is_found(value: str, other: str) -> None:
+def test_no_other_person_is_found(value: str, other: str) -> None:
     suppression = Suppression([person(value)], HASH)
     assert (suppression.of(other) is not None) is (comparable(value) == comparable(other))
 
 
 @pytest.mark.parametrize("value", [*sorted(PLACEHOLDERS), "UNKNOWN", " 0 ", "error"])
-def test_unknown_users_are_nobody(value: str) -> None:
+def test_unknown_users_are_no_person(value: str) -> None:
     assert Suppression([person("anna")], HASH).of(value) is None
     with pytest.raises(ValueError, match="does not know"):
         HASH.of(value)
@@ -149,7 +149,7 @@ def test_what_is_no_list_is_not_taken_for_an_empty_one(text: str) -> None:
         parse_list(text)
 
 
-def test_nobody_is_in_the_list_twice() -> None:
+def test_a_person_is_in_the_list_once() -> None:
     (one,) = ONE.people
     for same in (replace(one, token=new_token()), replace(one, hashes=("0" * 64,))):
         with pytest.raises(ValueError, match="twice"):

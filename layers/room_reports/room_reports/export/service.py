@@ -14,6 +14,7 @@ from room_reports.export.notifications import Send
 from room_reports.export.run import Run
 from room_reports.export.scope import Scope
 from room_reports.export.state import STATE_PREFIX
+from room_reports.export.suppressed import read_suppression
 from room_reports.kaltura.client import KalturaRegion, RetryPolicy, open_region
 from room_reports.kaltura.credentials import (
     Credentials,
@@ -132,12 +133,14 @@ class ExporterService:
 
         Raises:
             ConfigurationError: Naming everything that is wrong with any of them.
+            StorageError: If the suppression list cannot be read.
         """
         reader = SettingsReader(self._dependencies.environment)
         settings = read_settings(reader)
         problems = [f"{name}: {problem}" for name, problem in reader.problems.items()]
         scope, event_problems = parse_event(event, settings, now)
         problems += event_problems
+        secret = ""
         credentials: Mapping[str, Credentials] = {}
         needed = tuple(each for each in settings.regions if regions is None or each.name in regions)
         # Without its id there is no secret, and without regions nothing to check it against.
@@ -151,6 +154,9 @@ class ExporterService:
                 problems += secret_problems
         if problems or scope is None:
             raise ConfigurationError(problems)
+        if needed:
+            bucket = self._dependencies.bucket(settings.bucket)
+            settings = replace(settings, suppression=read_suppression(bucket, secret))
         return Checked(settings, scope, credentials)
 
     def _regions(

@@ -5,6 +5,7 @@ hashed as the views show it, without the spaces around it and without regard to 
 case, because Kaltura may have several spellings of one id or address.
 """
 
+import hashlib
 import json
 import re
 import secrets
@@ -27,7 +28,7 @@ TOKEN = re.compile(r"erased_[0-9a-f]{12}", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _TOKEN_BYTES = 6
 _KEPT = 65_536
-"""The most values whose person is kept to be used again; some 10 MB."""
+"""The most values that are kept with their person, and without one; some 10 MB each."""
 
 
 class Rows(StrEnum):
@@ -57,7 +58,7 @@ class SuppressionList:
     """The list as the bucket has it."""
 
     key_id: str = ""
-    """The id of the key that the hashes were made with; empty if nobody is in the list."""
+    """The id of the key that the hashes were made with; empty if the list is."""
     people: tuple[Person, ...] = ()
 
     def to_json(self) -> str:
@@ -180,14 +181,34 @@ class Suppression:
         self._hash = value_hash
         self.tokens = frozenset(person.token for person in people)
         """The tokens of all people."""
+        self.removed = frozenset(each.token for each in people if each.rows is Rows.REMOVE)
+        """The tokens of the people whose rows are left out."""
+        self.digest = _digest(people)
+        """Tells one list from another."""
+        self._free: set[bytes] = set()
         self.of = lru_cache(_KEPT)(self._of)
 
     def __bool__(self) -> bool:
         """Return whether anybody is in the list."""
         return bool(self._people)
 
+    def is_free(self, values: set[bytes]) -> bool:
+        """Return whether none of some values, in UTF-8, stands for a person of the list."""
+        fresh = values - self._free
+        if any(map(self.of, (value.decode(errors="replace") for value in fresh))):
+            return False
+        if len(self._free) > _KEPT:
+            self._free = set()
+        self._free |= fresh
+        return True
+
     def _of(self, value: str) -> Person | None:
         try:
             return self._people.get(self._hash.of(value))
         except ValueError:
             return None
+
+
+def _digest(people: tuple[Person, ...]) -> str:
+    text = json.dumps(sorted((each.token, each.rows, sorted(each.hashes)) for each in people))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -32,6 +32,8 @@ _SAMPLE = 250
 _STRIDE = 64
 _UNKNOWN = tuple(each.encode() for each in UNKNOWN_USERS)
 _UNKNOWN_HASHES = frozenset(map(hash, _UNKNOWN))
+_ERASED = b"erased_"
+"""What begins the token of a person whose data was erased."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Figures:
     unknown_rows: int | None = None
     """Rows of users whom Kaltura does not know."""
     duplicates: int | None = None
-    """Rows with the primary key of an earlier row, those of unknown users left out."""
+    """Rows with the primary key of an earlier row, those of unknown and erased users left out."""
     user_forms: Mapping[str, int] = field(default_factory=dict)
     """The share of each form of user ids, in percent."""
 
@@ -207,7 +209,7 @@ class FigureCounter:
         sessions = _hashes([columns[place] for place in self._session])
         self._sessions.add(sessions)
         if self._user is not None:
-            self._add_users(columns[self._user], sessions)
+            self._add_users(columns[self._user], sessions, has_erased=_ERASED in piece)
         elif self._rest:
             self._keys.add(_hashes([sessions, *(columns[place] for place in self._rest)]))
         else:
@@ -230,14 +232,17 @@ class FigureCounter:
             user_forms=form_shares(sample) if has_users else {},
         )
 
-    def _add_users(self, column: list[bytes], sessions: list[int]) -> None:
+    def _add_users(self, column: list[bytes], sessions: list[int], *, has_erased: bool) -> None:
         users = list(map(hash, column))
         self._users.add(users)
         keys = list(_combined(sessions, users))
-        if not _UNKNOWN_HASHES.isdisjoint(users):
+        shared = _UNKNOWN_HASHES
+        if has_erased:  # one token stands for all ids of a person
+            shared |= {hash(user) for user in column if user.startswith(_ERASED)}
+        if not shared.isdisjoint(users):
             self._unknown += sum(map(column.count, _UNKNOWN))
             pairs = zip(keys, users, strict=True)
-            keys = [key for key, user in pairs if user not in _UNKNOWN_HASHES]
+            keys = [key for key, user in pairs if user not in shared]
         self._keys.add(keys)
         if len(self._sample) < _SAMPLE:
             self._sample.update(column)
