@@ -43,7 +43,7 @@ def pseudonym_key(
     A key that is in use already stays, unless --replace is given and confirmed.
     """
     stack = context.stack
-    entries = _entries(stack)
+    entries = secret_entries(stack)
     in_secret = _key_id(entries)
     former = in_secret or latest_key_id(stack.bucket)
     if former and not replace:
@@ -72,7 +72,7 @@ def pseudonym_key(
     )
 
 
-def _entries(stack: DeployedStack) -> Mapping[str, Any]:
+def secret_entries(stack: DeployedStack) -> Mapping[str, Any]:
     """Return the entries of the secret; none if it has no value yet.
 
     Raises:
