@@ -40,7 +40,7 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
 
 @pytest.fixture(scope="module")
 def person(operator: Operator) -> Person:
-    """Return the user with the most rows among those whose values nobody else has."""
+    """Return the user with the most rows among those whose values no one else has."""
     university = UniversityTruth(University(7, "us")).university
     users = [university.user(index) for index in range(1, university.population)]
     names = Counter(user.name for user in users)

@@ -204,7 +204,7 @@ def test_pseudonyms_of_the_person_are_found() -> None:
             assert lines_of(item) == lines_of(erased[key]), key
 
 
-def test_the_report_names_nobody(made: ErasureWorld) -> None:
+def test_the_report_has_no_name(made: ErasureWorld) -> None:
     outcome = made.forget()
     record = record_of(outcome, made.subject(), "stack", "arn:operator")
     texts = [record_json(record).encode(), record_text(record).encode()]

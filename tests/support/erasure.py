@@ -87,7 +87,7 @@ class ErasureWorld:
         self._running.close()
 
     def _a_victim(self) -> Victim:
-        """Return a user with the most rows among those whose values nobody else has."""
+        """Return a user with the most rows among those whose values no one else has."""
         university = university_of(self.world.regions["us"].truth)
         users = [university.user(index) for index in range(1, university.population)]
         rows: list[list[str]] = []
@@ -123,7 +123,7 @@ class ErasureWorld:
         head = {"origin": "x", "column": "entry_id", "fetched_at": 0.0}
         piece = gzip.compress(json.dumps(head).encode() + f"\nr1,{victim.id}\n".encode())
         put("pieces/attendees_us_2026-09-19/0123", piece, {}, {})
-        put("pieces/attendees_us_2026-09-19/4567", gzip.compress(b"{}\nr1,nobody\n"), {}, {})
+        put("pieces/attendees_us_2026-09-19/4567", gzip.compress(b"{}\nr1,another\n"), {}, {})
         for number, text in enumerate(encodings(victim.name)):
             put(f"quarantine/dt=2026-09-19/run/attendees_us_{number}.json", text, {}, {})
         put("quarantine/dt=2026-09-19/run/attendees_us_x.json", b'{"sample": "nothing"}', {}, {})
@@ -132,7 +132,7 @@ class ErasureWorld:
         put("reference/rosters/a.csv", f"{roster}C,{victim.id},S,,\nD,b,,,\n".encode(), {}, {})
         self.results.store.put("a.csv", f'"name"\n"{victim.name}"\n'.encode(), {}, {})
         self.results.store.put("b.csv", victim.email.upper().encode(), {}, {})
-        self.results.store.put("c.csv", b'"name"\n"Somebody Else"\n', {}, {})
+        self.results.store.put("c.csv", b'"name"\n"Another User"\n', {}, {})
 
     # The command
 

@@ -26,7 +26,7 @@ def export_person(
 ) -> None:
     """Write the rows of one person in all reports and rosters to a folder, as CSV.
 
-    Answers a request for access. Former versions are left out: they say what was exported before.
+    For a request for access. Former versions are left out: they say what was exported before.
     """
     stack = context.stack
     subject = subject_of((user_id, *(email or ())), pseudonyms_of(secret_entries(stack)))
