@@ -12,6 +12,8 @@ from room_reports_command import backfill, get, key, pseudonym_key, secret, stat
 from room_reports_command.attendance.command import attendance
 from room_reports_command.aws_errors import aws_errors
 from room_reports_command.doctor import doctor
+from room_reports_command.erasure.command import forget
+from room_reports_command.erasure.export_command import export_person
 from room_reports_command.errors import CommandError, ExitCode, StackError
 from room_reports_command.output import Output
 from room_reports_command.reference import app as reference
@@ -30,6 +32,8 @@ app.command()(backfill.backfill)
 app.command()(doctor)
 app.command()(get.get)
 app.command()(attendance)
+app.command()(forget)
+app.command(name="export-person")(export_person)
 secret.app.command(name="pseudonym-key")(pseudonym_key.pseudonym_key)
 app.add_typer(secret.app, name="secret")
 app.add_typer(key.app, name="key")

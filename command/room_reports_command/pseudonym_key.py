@@ -10,7 +10,8 @@ import typer
 
 from room_reports.errors import ConfigurationError
 from room_reports.kaltura.credentials import parse_pseudonym_key
-from room_reports.model.pseudonyms import KEY_BYTES, Pseudonyms
+from room_reports.model.keyed_hash import KEY_BYTES
+from room_reports.model.pseudonyms import Pseudonyms
 from room_reports.model.regions import PSEUDONYMS_ENTRY
 from room_reports.storage.privacy_state import latest_key_id
 from room_reports_command.context import Context, with_context
@@ -42,7 +43,7 @@ def pseudonym_key(
     A key that is in use already stays, unless --replace is given and confirmed.
     """
     stack = context.stack
-    entries = _entries(stack)
+    entries = secret_entries(stack)
     in_secret = _key_id(entries)
     former = in_secret or latest_key_id(stack.bucket)
     if former and not replace:
@@ -71,7 +72,7 @@ def pseudonym_key(
     )
 
 
-def _entries(stack: DeployedStack) -> Mapping[str, Any]:
+def secret_entries(stack: DeployedStack) -> Mapping[str, Any]:
     """Return the entries of the secret; none if it has no value yet.
 
     Raises:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_sts import STSClient
 
 DEFAULT_NAME = "kaltura-room-reports"
 _DEFAULT_BACKFILL_CONCURRENCY = 8
@@ -64,7 +65,8 @@ class DeployedStack:
             StackError: If the connection's profile does not exist.
         """
         self.name = connection.stack_name
-        self._endpoint = endpoint_url
+        self.endpoint_url = endpoint_url
+        """The endpoint that replaces those of AWS; None if none does."""
         try:
             self._session = session or boto3.Session(
                 profile_name=connection.profile, region_name=connection.region
@@ -78,73 +80,78 @@ class DeployedStack:
     def s3(self) -> "S3Client":
         """S3, with SigV4, which presigned links need."""
         return self._session.client(
-            "s3", endpoint_url=self._endpoint, config=Config(signature_version="s3v4")
+            "s3", endpoint_url=self.endpoint_url, config=Config(signature_version="s3v4")
         )
 
     @cached_property
     def links(self) -> "S3Client":
         """S3 under the address that the API's links have."""
-        return self._session.client("s3", endpoint_url=self._endpoint, config=S3_CONFIG)
+        return self._session.client("s3", endpoint_url=self.endpoint_url, config=S3_CONFIG)
 
     @cached_property
     def functions(self) -> "LambdaClient":
         """Lambda."""
-        return self._session.client("lambda", endpoint_url=self._endpoint)
+        return self._session.client("lambda", endpoint_url=self.endpoint_url)
 
     @cached_property
     def secrets(self) -> "SecretsManagerClient":
         """Secrets Manager."""
-        return self._session.client("secretsmanager", endpoint_url=self._endpoint)
+        return self._session.client("secretsmanager", endpoint_url=self.endpoint_url)
 
     @cached_property
     def cloudformation(self) -> "CloudFormationClient":
         """CloudFormation."""
-        return self._session.client("cloudformation", endpoint_url=self._endpoint)
+        return self._session.client("cloudformation", endpoint_url=self.endpoint_url)
 
     @cached_property
     def events(self) -> "EventBridgeClient":
         """EventBridge."""
-        return self._session.client("events", endpoint_url=self._endpoint)
+        return self._session.client("events", endpoint_url=self.endpoint_url)
 
     @cached_property
     def cloudwatch(self) -> "CloudWatchClient":
         """CloudWatch."""
-        return self._session.client("cloudwatch", endpoint_url=self._endpoint)
+        return self._session.client("cloudwatch", endpoint_url=self.endpoint_url)
 
     @cached_property
     def topics(self) -> "SNSClient":
         """SNS."""
-        return self._session.client("sns", endpoint_url=self._endpoint)
+        return self._session.client("sns", endpoint_url=self.endpoint_url)
 
     @cached_property
     def api_gateway(self) -> "APIGatewayClient":
         """API Gateway."""
-        return self._session.client("apigateway", endpoint_url=self._endpoint)
+        return self._session.client("apigateway", endpoint_url=self.endpoint_url)
 
     @cached_property
     def athena(self) -> "AthenaClient":
         """Athena."""
-        return self._session.client("athena", endpoint_url=self._endpoint)
+        return self._session.client("athena", endpoint_url=self.endpoint_url)
 
     @cached_property
     def glue(self) -> "GlueClient":
         """Glue."""
-        return self._session.client("glue", endpoint_url=self._endpoint)
+        return self._session.client("glue", endpoint_url=self.endpoint_url)
 
     @cached_property
     def iam(self) -> "IAMClient":
         """IAM."""
-        return self._session.client("iam", endpoint_url=self._endpoint)
+        return self._session.client("iam", endpoint_url=self.endpoint_url)
+
+    @cached_property
+    def sts(self) -> "STSClient":
+        """STS."""
+        return self._session.client("sts", endpoint_url=self.endpoint_url)
 
     @cached_property
     def keys(self) -> Any:
         """KMS."""
-        return self._session.client("kms", endpoint_url=self._endpoint)
+        return self._session.client("kms", endpoint_url=self.endpoint_url)
 
     @cached_property
     def state_machines(self) -> "SFNClient":
         """Step Functions."""
-        return self._session.client("stepfunctions", endpoint_url=self._endpoint)
+        return self._session.client("stepfunctions", endpoint_url=self.endpoint_url)
 
     # The stack
 
@@ -238,6 +245,11 @@ class DeployedStack:
     def backfill_concurrency(self) -> int:
         """How many requests at once a backfill makes for each region."""
         return int(self.parameters.get("BackfillConcurrency") or _DEFAULT_BACKFILL_CONCURRENCY)
+
+    @property
+    def region(self) -> str:
+        """The AWS region of the stack."""
+        return self.cloudformation.meta.region_name
 
     @property
     def local(self) -> bool:

@@ -17,8 +17,8 @@ import polars as pl
 
 from room_reports.kaltura.csv_reader import KalturaCsvReader
 from room_reports.kaltura.response import BOM
+from room_reports.model.keyed_hash import KEY_BYTES
 from room_reports.model.privacy import parse_privacy
-from room_reports.model.pseudonyms import KEY_BYTES
 from room_reports.model.reports import ATTENDEES, REPORTS
 from room_reports.storage.csv_file import normalise, write_csv
 from room_reports.storage.protected import ProtectedTable

@@ -138,7 +138,7 @@ class SimulatedWorld(World):
         return ExporterService(
             Dependencies(
                 environment=self.environment,
-                secret=lambda _: self.secret,
+                secret=lambda _, **_fresh: self.secret,
                 bucket=lambda name: Bucket(client, name),
                 clock=self.exporter_time,
                 retry=RetryPolicy(sleep=self.simulation.sleep, random=self._random.random),

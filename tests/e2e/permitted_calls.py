@@ -6,6 +6,7 @@ from typing import Any
 
 from local.stack.stack import Stack
 from room_reports.model.acknowledgements import PREFIX as ACKNOWLEDGED_PREFIX
+from room_reports.model.suppression import SUPPRESSION_KEY
 from room_reports.storage.keys import DAY_INDEX_PREFIX, day_index_key
 from tests.support.world import SLUGS
 
@@ -47,7 +48,8 @@ def calls_of_the_exporter(stack: Stack) -> list[Call]:
     return [
         *listings(stack, *(f"{key.partition('dt=')[0]}dt=" for key in exports)),
         *listings(stack, "state/active/", "state/unsent/", "pieces/", "backfill/active/"),
-        *listings(stack, DAY_INDEX_PREFIX, ACKNOWLEDGED_PREFIX, "quarantine/"),
+        *listings(stack, DAY_INDEX_PREFIX, ACKNOWLEDGED_PREFIX, "quarantine/", SUPPRESSION_KEY),
+        *s3(stack, "get_object", SUPPRESSION_KEY),
         *s3(stack, "put_object", *exports, *state, "runs/dt=2020-02-03/probe.json"),
         *s3(stack, "put_object", "quarantine/dt=2020-02-03/run/probe.json"),
         *s3(stack, "head_object", *exports),
@@ -55,6 +57,32 @@ def calls_of_the_exporter(stack: Stack) -> list[Call]:
         ("secretsmanager", "get_secret_value", {"SecretId": stack.outputs["SecretArn"]}),
         ("events", "put_events", {"Entries": [{**entry, "EventBusName": "default"}]}),
         *logs(stack, "exporter"),
+    ]
+
+
+def calls_of_the_eraser(stack: Stack) -> list[Call]:
+    exports = [export(slug) for slug in REPORTS]
+    written = [*exports, "reference/rosters/probe.csv"]
+    own = [SUPPRESSION_KEY, "suppression/reports/probe.json"]
+    others = ["pieces/attendees_us_2020-02-03/probe", "quarantine/dt=2020-02-03/run/probe.json"]
+    searched = [
+        *((stack.bucket, key) for key in (*written, *others)),
+        (results_bucket(stack), "probe"),
+    ]
+    versions = [
+        ("s3", operation, {"Bucket": bucket, "Key": key, "VersionId": "null"})
+        for bucket, key in searched
+        for operation in ("get_object", "delete_object")
+    ]
+    return [
+        *(
+            ("s3", operation, {"Bucket": bucket})
+            for bucket in (stack.bucket, results_bucket(stack))
+            for operation in ("list_objects_v2", "list_object_versions")
+        ),
+        *s3(stack, "put_object", *written, *own),
+        *s3(stack, "get_object", *written, *own),
+        *versions,
     ]
 
 

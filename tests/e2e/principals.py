@@ -91,10 +91,13 @@ def with_role(stack: Stack, role_arn: str) -> Principal:
     return Principal(stack, boto3.Session(key_id, secret, token, region_name=stack.aws.region))
 
 
-def assumed(by: Principal, role_arn: str) -> Principal:
+def assumed(
+    by: Principal, role_arn: str, *, name: str = "test", external_id: str | None = None
+) -> Principal:
     """Return a role that another principal assumes."""
     sts: Any = by.session.client("sts", endpoint_url=by.stack.aws.endpoint_url)
-    given = sts.assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
+    also = {"ExternalId": external_id} if external_id else {}
+    given = sts.assume_role(RoleArn=role_arn, RoleSessionName=name, **also)["Credentials"]
     session = boto3.Session(
         given["AccessKeyId"],
         given["SecretAccessKey"],
@@ -102,6 +105,14 @@ def assumed(by: Principal, role_arn: str) -> Principal:
         region_name=by.stack.aws.region,
     )
     return Principal(by.stack, session)
+
+
+def eraser(stack: Stack) -> Principal:
+    """Return the role that erases, as the command assumes it."""
+    administrator = Principal(stack, stack.aws._session)
+    return assumed(
+        administrator, stack.outputs["EraserRoleArn"], name="forget-test", external_id=stack.name
+    )
 
 
 def role_policies(stack: Stack, role: str) -> dict[str, Policy]:

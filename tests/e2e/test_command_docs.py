@@ -41,6 +41,8 @@ EXAMPLES = [
 ]
 BY_HAND = {
     *("pipx install .", "room-reports secret set", "room-reports secret set --regions eu"),
+    "room-reports forget s000123 --email jane@example.edu",
+    "room-reports forget s000123 --email jane@example.edu --verify",
 }
 """Examples that install, or that ask; tests of the package and of the secret run those."""
 FLAGS = re.MULTILINE | re.DOTALL
@@ -92,6 +94,7 @@ def test_the_page_has_examples_of_every_subcommand() -> None:
     used = {line.split()[1] for line in EXAMPLES if line.startswith("room-reports ")}
     assert used >= {
         *("status", "doctor", "backfill", "secret", "key", "get", "reference", "attendance"),
+        "export-person",
     }
 
 

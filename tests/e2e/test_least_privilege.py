@@ -29,6 +29,7 @@ from tests.e2e.permitted_calls import (
     calls_of_an_analyst,
     calls_of_the_backfill,
     calls_of_the_downloads,
+    calls_of_the_eraser,
     calls_of_the_exporter,
     calls_of_the_presigner,
     downloads,
@@ -43,6 +44,7 @@ from tests.e2e.principals import (
     Principal,
     allows,
     assumed,
+    eraser,
     managed_policy,
     role_policies,
     user_with,
@@ -57,6 +59,11 @@ ONLY_ON_AWS = re.compile(
     # AWS checks Glue's actions on catalogue, database and table; the local one on the database, or
     # on anything.
     r"| glue:\w+ on \S+:(catalog|table/\S+)$| glue:GetDatabases? on "
+)
+
+
+WRITTEN_BY_THE_ERASER = (
+    *("suppression/list.json", "suppression/reports/probe.json", "reference/rosters/probe.csv"),
 )
 
 
@@ -101,6 +108,50 @@ def test_without_any_one_permission_a_call_of_the_presigner_is_denied(objects: S
     arn = presigner_arn(objects)
     principal = assumed(with_role_of(objects, downloads(objects)), arn)
     check_role(objects, arn.rpartition("/")[2], principal, calls_of_the_presigner(objects))
+
+
+def test_without_any_one_permission_a_call_of_the_eraser_is_denied(objects: Stack) -> None:
+    arn = objects.outputs["EraserRoleArn"]
+    principal = eraser(objects)
+    try:
+        check_role(objects, arn.rpartition("/")[2], principal, calls_of_the_eraser(objects))
+    finally:  # what is no list would stop the exporter
+        for key in WRITTEN_BY_THE_ERASER:
+            for version in objects.versions(key).get(key, []):
+                objects.aws.s3.delete_object(Bucket=objects.bucket, Key=key, VersionId=version)
+
+
+def test_the_eraser_may_do_nothing_else(objects: Stack) -> None:
+    principal, bucket = eraser(objects), objects.bucket
+    for key in ("runs/dt=2020-02-03/probe.json", "state/settings.json", PORTIONS, DAY_INDEX):
+        for operation in ("get_object", "put_object", "delete_object"):
+            assert principal.is_denied("s3", operation, Bucket=bucket, Key=key), key
+    listed = {"Bucket": bucket, "Key": "suppression/list.json"}
+    assert principal.is_denied("s3", "delete_object", **listed)
+    assert principal.is_denied("s3", "delete_object", Bucket=bucket, Key=export("attendees"))
+    secret = objects.outputs["SecretArn"]
+    assert principal.is_denied("secretsmanager", "get_secret_value", SecretId=secret)
+    function = objects.outputs["ExporterFunction"]
+    assert principal.is_denied("lambda", "invoke", FunctionName=function)
+    assert principal.is_denied("s3", "list_buckets")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"RoleSessionName": "test"}, {"ExternalId": "another"}, {"ExternalId": None}],
+)
+def test_the_eraser_is_assumed_for_an_erasure_only(
+    stack: Stack, wrong: dict[str, str | None]
+) -> None:
+    administrator = Principal(stack, stack.aws._session)
+    right = {
+        "RoleArn": stack.outputs["EraserRoleArn"],
+        "RoleSessionName": "forget-test",
+        "ExternalId": stack.name,
+    }
+    assert administrator.call("sts", "assume_role", **right) == "allowed"
+    arguments = {name: value for name, value in {**right, **wrong}.items() if value}
+    assert administrator.is_denied("sts", "assume_role", **arguments)
 
 
 def test_without_any_one_permission_a_call_of_the_backfill_is_denied(objects: Stack) -> None:

@@ -176,8 +176,8 @@ def test_a_failed_write_of_the_run_record_fails_the_run() -> None:
 class OvertakenStore(Store):
     """A store in which another run replaces an object between the read and the write of a copy."""
 
-    def get(self, key: str) -> Item | None:
-        item = super().get(key)
+    def get(self, key: str, version: str | None = None) -> Item | None:
+        item = super().get(key, version)
         if len(self.versions(key)) == 1:
             self.put(key, b"newer", {}, {})
         return item

@@ -47,7 +47,7 @@ def new_exporter(
     return ExporterService(
         Dependencies(
             environment=environment,
-            secret=lambda _: secret(),
+            secret=lambda _, **_fresh: secret(),
             bucket=lambda name: Bucket(client, name),
             clock=clock,
             retry=RetryPolicy(sleep=sleep),

@@ -104,7 +104,7 @@ def _apply(rules: Sequence[Rule], store: Store, key: str, now: datetime) -> None
             if rule.noncurrent_days and rule.applies_to(key, item)
         ]
         if days and due(successor.last_modified, min(days)) <= now:
-            store.remove_version(key, item)
+            store.delete(key, item.id)
     left = store.versions(key)
     current = left[-1]
     if current.is_marker:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote, quote_plus
 
 from local.kaltura.csv_format import surviving
@@ -64,13 +64,24 @@ def actions(setting: str, slug: str) -> dict[str, str]:
 
 
 def protected(
-    rows: Sequence[Sequence[str]], setting: str, slug: str, key: bytes = KEY
+    rows: Sequence[Sequence[str]],
+    setting: str,
+    slug: str,
+    key: bytes = KEY,
+    tokens: Collection[str] = (),
 ) -> list[list[str]]:
-    """Return published rows, header first, as they must be under a value of PrivacyColumns."""
+    """Return published rows, header first, as they must be under a value of PrivacyColumns.
+
+    Args:
+        tokens: What stands for people already.
+    """
     header, *values = rows
     wanted = [actions(setting, slug).get(name) for name in header]
     return [list(header)] + [
-        [_protected(value, action, key) for value, action in zip(row, wanted, strict=True)]
+        [
+            value if value in tokens and action != "drop" else _protected(value, action, key)
+            for value, action in zip(row, wanted, strict=True)
+        ]
         for row in values
     ]
 

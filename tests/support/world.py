@@ -43,6 +43,13 @@ from tests.support.runtimes import ImpatientRuntime
 from tests.support.s3.server import S3Server
 from tests.support.s3.store import Item
 from tests.support.secrecy import keep_secret, secrets_of
+from tests.support.suppression import (
+    SUPPRESSION_KEY,
+    Erased,
+    erased,
+    list_text,
+    with_suppression_key,
+)
 
 NOW = datetime(2026, 9, 20, 0, 7, tzinfo=UTC)
 """A Sunday, some minutes after midnight."""
@@ -123,6 +130,8 @@ class World:
             {name: self.secret_entry(name, forms.get(name, "admin_secret")) for name in regions}
         )
         """The text of the exporter's secret; a changed one holds from the next run on."""
+        self.suppressed: tuple[Erased, ...] = ()
+        """The people in the suppression list."""
         self._s3_attempts = s3_attempts
         self._send = send
         if send:
@@ -180,6 +189,12 @@ class World:
                 "app_token": token.token,
             }
         return {"partner_id": account.partner_id, "admin_secret": account.admin_secrets[0]}
+
+    def suppress(self, *people: Erased) -> None:
+        """Put a suppression list into the bucket, and its key into the secret."""
+        self.suppressed = people
+        self.s3.store.put(SUPPRESSION_KEY, list_text(people).encode(), {}, {})
+        self.secret = with_suppression_key(self.secret)
 
     # Runs
 
@@ -253,8 +268,9 @@ class World:
         """Return the rows that an export must have for the window in its metadata, header first.
 
         They are the rows that Kaltura knew when the export was made, or with ``final`` all rows
-        of the window. They have pseudonyms with the key of the tests where the settings ask for
-        them. A session that is still running at that time has no end time.
+        of the window. People in the suppression list are not among them. The others have
+        pseudonyms with the key of the tests where the settings ask for them. A session that is
+        still running at that time has no end time.
         """
         slug, _, region = key.split("/")[:3]
         report = next(report for report in REPORTS if report.slug == slug)
@@ -266,7 +282,9 @@ class World:
         truth = self.regions[region.removeprefix("region=")].truth
         as_of = None if final else exported_at
         rows = published_rows(report, truth.rows(report.id, start, end, as_of=as_of))
-        return protected(rows, self.environment.get("PRIVACY_COLUMNS", ""), slug)
+        tokens = [person.token for person in self.suppressed]
+        setting = self.environment.get("PRIVACY_COLUMNS", "")
+        return protected(erased(rows, self.suppressed), setting, slug, tokens=tokens)
 
     def stored(self) -> list[bytes]:
         """Return all keys, bytes and metadata of all versions of all objects."""

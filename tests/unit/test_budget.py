@@ -29,7 +29,7 @@ CHUNK = 1 << 16
 
 CUSTOM = report_with_id(4021)
 # Each figure is about a tenth above what was counted when it was set.
-MODULES = {"exporter": 348, "downloads": 220}
+MODULES = {"exporter": 356, "downloads": 220}
 """Modules that a handler imports, without those of Python's standard library."""
 UNUSED = {
     "exporter": (

@@ -17,6 +17,7 @@ from room_reports.model.privacy import Privacy, parse_privacy
 from room_reports.model.regions import Region, parse_region
 from room_reports.model.reports import Report, report_with_id
 from room_reports.model.retention import Retention
+from room_reports.model.suppression import Suppression
 from room_reports.model.windows import Calendar, Granularity
 
 _REPORT_ID = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
@@ -78,6 +79,14 @@ class Settings:
     """How long the files of the reports are kept."""
     event_bus: str | None = None
     """The EventBridge event bus that notifications are sent to; None: none are sent."""
+    suppression: Suppression | None = None
+    """The people whose data is not published; None if there are none, and until the exporter has
+    read the list."""
+
+    @property
+    def hides_people(self) -> bool:
+        """Whether Kaltura's responses have values that must be stored nowhere."""
+        return self.privacy.is_set or self.suppression is not None
 
     @property
     def child_concurrency(self) -> int:

@@ -105,10 +105,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         key, query = self._where()
-        if not key:
+        if not key and "versions" in query:
+            self._list_versions(query)
+        elif not key:
             self._list(query)
         elif self._begin("GET", key):
-            self._item(self.s3.store.get(key), with_body=True)
+            version = query.get("versionId", [None])[0]
+            self._item(self.s3.store.get(key, version), with_body=True)
             self._end()
 
     def do_HEAD(self) -> None:
@@ -116,6 +119,17 @@ class _Handler(BaseHTTPRequestHandler):
         if self._begin("HEAD", key):
             self._item(self.s3.store.get(key), with_body=False)
             self._end()
+
+    def do_DELETE(self) -> None:
+        key, query = self._where()
+        if not self._begin("DELETE", key):
+            return
+        # Without a version, S3 would add a delete marker. Nothing does that here.
+        self.s3.store.delete(key, query["versionId"][0])
+        if self._lost:
+            self._hang_up()
+            return
+        self._send(204, b"")
 
     def do_PUT(self) -> None:
         key, _ = self._where()
@@ -150,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang_up()
             return
         text = f"<R><ETag>{escape(item.etag)}</ETag></R>" if source else ""
-        self._send(200, text.encode(), {"ETag": item.etag})
+        self._send(200, text.encode(), {"ETag": item.etag, "x-amz-version-id": item.id})
 
     def _copy(
         self, key: str, source: str, metadata: dict[str, str], headers: dict[str, str]
@@ -179,20 +193,35 @@ class _Handler(BaseHTTPRequestHandler):
             "</ListBucketResult>".encode(),
         )
 
+    def _list_versions(self, query: dict[str, list[str]]) -> None:
+        """List all versions of the objects under a prefix on one page."""
+        prefix = query.get("prefix", [""])[0]
+        if not self._begin("LIST", prefix):
+            return
+        entries = [
+            f"<{'DeleteMarker' if item.is_marker else 'Version'}>{_fields(key, item)}"
+            f"<VersionId>{item.id}</VersionId>"
+            f"<IsLatest>{json.dumps(item is versions[-1])}</IsLatest>"
+            f"</{'DeleteMarker' if item.is_marker else 'Version'}>"
+            for key in self.s3.store.all_keys(prefix)
+            for versions in [self.s3.store.versions(key)]
+            for item in reversed(versions)
+        ]
+        found = "".join(entries)
+        self._send(
+            200,
+            "<ListVersionsResult><IsTruncated>false</IsTruncated>"
+            f"{found}</ListVersionsResult>".encode(),
+        )
+
     def _entry(self, key: str) -> str:
         item = self.s3.store.get(key)
-        if item is None:
-            return ""
-        return (
-            f"<Contents><Key>{escape(key)}</Key>"
-            f"<LastModified>{item.last_modified:%Y-%m-%dT%H:%M:%S}.000Z</LastModified>"
-            f"<ETag>{escape(item.etag)}</ETag><Size>{len(item.body)}</Size></Contents>"
-        )
+        return f"<Contents>{_fields(key, item)}</Contents>" if item else ""
 
     def _where(self) -> tuple[str, dict[str, list[str]]]:
         parts = urlsplit(self.path)
         _, _, key = unquote(parts.path).lstrip("/").partition("/")
-        return key, parse_qs(parts.query)
+        return key, parse_qs(parts.query, keep_blank_values=True)
 
     def _metadata(self) -> dict[str, str]:
         return {
@@ -230,6 +259,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         headers = {
             "ETag": item.etag,
+            "x-amz-version-id": item.id,
             "Last-Modified": f"{item.last_modified:%a, %d %b %Y %H:%M:%S} GMT",
             **item.headers,
             **{f"x-amz-meta-{name}": value for name, value in item.metadata.items()},
@@ -266,3 +296,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Suppress the log."""
+
+
+def _fields(key: str, item: Item) -> str:
+    return (
+        f"<Key>{escape(key)}</Key>"
+        f"<LastModified>{item.last_modified:%Y-%m-%dT%H:%M:%S}.000Z</LastModified>"
+        f"<ETag>{escape(item.etag)}</ETag><Size>{len(item.body)}</Size>"
+    )

@@ -62,6 +62,15 @@ def test_a_secret_is_read_again_only_when_it_is_old() -> None:
         assert [json.loads(each.body) for each in server.requests] == [{"SecretId": SECRET_ID}] * 2
 
 
+def test_a_fresh_secret_is_read_again_and_kept() -> None:
+    with serving(secret("first"), secret("second")) as server:
+        secrets = reader(server, Clock())
+        assert secrets.text(SECRET_ID) == "first"
+        assert secrets.text(SECRET_ID, fresh=True) == "second"
+        assert secrets.text(SECRET_ID) == "second"
+        assert len(server.requests) == 2
+
+
 def test_threads_that_need_a_secret_at_once_read_it_once() -> None:
     with serving(secret("text")) as server, ThreadPoolExecutor(8) as pool:
         secrets = reader(server, Clock())

@@ -42,8 +42,11 @@ class SecretReader:
         self._lock = Lock()
         self._kept: dict[str, tuple[float, str]] = {}
 
-    def text(self, secret_id: str) -> str:
+    def text(self, secret_id: str, *, fresh: bool = False) -> str:
         """Return the text of a secret, as it was at most ``MAX_AGE`` seconds ago.
+
+        Args:
+            fresh: Read it again, however young what is kept.
 
         Raises:
             ConfigurationError: If it cannot be read, or is not a text. Nothing is kept then.
@@ -51,7 +54,7 @@ class SecretReader:
         with self._lock:
             read_at, text = self._kept.get(secret_id, (float("-inf"), ""))
             now = self._clock()
-            if now - read_at >= MAX_AGE:
+            if fresh or now - read_at >= MAX_AGE:
                 text = self._read(secret_id)
                 self._kept[secret_id] = now, text
             return text

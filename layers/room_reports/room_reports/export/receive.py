@@ -13,6 +13,7 @@ from room_reports.kaltura.request import ReportRequest
 from room_reports.model.reports import Report
 from room_reports.settings import Settings
 from room_reports.storage.csv_file import CsvSource, CsvSummary, normalise, write_csv
+from room_reports.storage.erased import ErasedTable
 from room_reports.storage.errors import HeaderError
 from room_reports.storage.protected import ProtectedTable
 
@@ -81,7 +82,7 @@ class Receiver:
                 summary = self._write(reader, request.report, out, compress=compress)
             except HeaderError as error:
                 # With a header missing, a row of data can be in its place.
-                message = error.problem if self.settings.privacy.is_set else str(error)
+                message = error.problem if self.settings.hides_people else str(error)
                 raise MalformedReportError(message) from error
             return Received(summary, reader.replaced)
 
@@ -97,11 +98,19 @@ class Receiver:
     def _write(
         self, source: CsvSource, report: Report, out: IO[bytes], *, compress: bool
     ) -> CsvSummary:
-        """Write a report as strict CSV, without the values that ``PrivacyColumns`` names."""
+        """Write a report as strict CSV, without the values that must not be published.
+
+        The rows of people whose rows are to be removed are there, without what identifies them,
+        so that everything that compares or counts rows sees those that Kaltura sent.
+        """
         privacy, neutralise = self.settings.privacy, self.settings.neutralise_formulas
+        suppression = self.settings.suppression
+        if suppression is not None:
+            source = ErasedTable(source, report, suppression)
         if not privacy.of(report):
             return normalise(source, report, out, neutralise=neutralise, compress=compress)
-        table = ProtectedTable(source, report, privacy)
+        tokens = suppression.tokens if suppression else frozenset[str]()
+        table = ProtectedTable(source, report, privacy, tokens)
         return write_csv(table.header, table, report, out, neutralise=neutralise, compress=compress)
 
 

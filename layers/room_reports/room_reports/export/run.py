@@ -97,7 +97,7 @@ class Run:
         due = sum(map(len, plan.values()))
         skipped = sum(planned.skipped for planned in plan.values())
         logger.info("Planned", due=due, skipped=skipped, trigger=scope.trigger)
-        mask = self.settings.privacy.is_set
+        mask = self.settings.hides_people
         progress = Progress(self.run_id, self.bucket, started, mask)
         notifier = Notifier(self.send, self.bucket, self.settings, self.run_id, self.deadline)
         if not scope.dry_run:

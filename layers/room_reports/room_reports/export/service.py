@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from room_reports.aws.init_phase import prepare
 from room_reports.deadline import Deadline
@@ -14,6 +14,7 @@ from room_reports.export.notifications import Send
 from room_reports.export.run import Run
 from room_reports.export.scope import Scope
 from room_reports.export.state import STATE_PREFIX
+from room_reports.export.suppressed import read_suppression
 from room_reports.kaltura.client import KalturaRegion, RetryPolicy, open_region
 from room_reports.kaltura.credentials import (
     Credentials,
@@ -22,6 +23,7 @@ from room_reports.kaltura.credentials import (
 )
 from room_reports.kaltura.transport import HttpPolicy
 from room_reports.model.regions import Region
+from room_reports.model.suppression import Suppression
 from room_reports.runtime import Runtime, ThreadRuntime
 from room_reports.settings import Settings, SettingsReader, read_settings
 from room_reports.storage.bucket import Bucket
@@ -30,13 +32,24 @@ _KEPT = 8
 """How many regions to stay connected to. With other credentials, a region counts as another one."""
 
 
+class ReadSecret(Protocol):
+    """Returns the text of a secret."""
+
+    def __call__(self, secret_id: str, /, *, fresh: bool = False) -> str:
+        """Return the text; raise ConfigurationError if it cannot be read.
+
+        Args:
+            fresh: Read it again, and use nothing that was kept.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Dependencies:
     """Everything outside the exporter that it uses."""
 
     environment: Mapping[str, str]
-    secret: Callable[[str], str]
-    """Returns the text of the secret with an id; raises ConfigurationError."""
+    secret: ReadSecret
     bucket: Callable[[str], Bucket]
     """Returns the bucket with a name."""
     clock: Callable[[], datetime]
@@ -132,12 +145,14 @@ class ExporterService:
 
         Raises:
             ConfigurationError: Naming everything that is wrong with any of them.
+            StorageError: If the suppression list cannot be read.
         """
         reader = SettingsReader(self._dependencies.environment)
         settings = read_settings(reader)
         problems = [f"{name}: {problem}" for name, problem in reader.problems.items()]
         scope, event_problems = parse_event(event, settings, now)
         problems += event_problems
+        secret = ""
         credentials: Mapping[str, Credentials] = {}
         needed = tuple(each for each in settings.regions if regions is None or each.name in regions)
         # Without its id there is no secret, and without regions nothing to check it against.
@@ -151,7 +166,18 @@ class ExporterService:
                 problems += secret_problems
         if problems or scope is None:
             raise ConfigurationError(problems)
+        if needed:
+            settings = replace(settings, suppression=self._suppression(settings, secret))
         return Checked(settings, scope, credentials)
+
+    def _suppression(self, settings: Settings, secret: str) -> Suppression | None:
+        bucket = self._dependencies.bucket(settings.bucket)
+        try:
+            return read_suppression(bucket, secret)
+        except ConfigurationError:
+            # The first erasure puts the key into the secret just before it writes the list.
+            newest = self._dependencies.secret(settings.secret_id, fresh=True)
+            return read_suppression(bucket, newest)
 
     def _regions(
         self, settings: Settings, credentials: Mapping[str, Credentials]

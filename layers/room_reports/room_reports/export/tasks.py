@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import IO
 
 from room_reports.deadline import Deadline
+from room_reports.export.erasure import leave_out
 from room_reports.export.errors import FewerRowsError, RowCapError, TooLateError
 from room_reports.export.fetch import FetchedReport, ReportFetcher
 from room_reports.export.piece_store import BucketPieceStore
@@ -88,6 +89,11 @@ class TaskFetcher:
             store = self._piece_store(task, region, request)
             fetcher = ReportFetcher(receiver, store, lambda: self.clock().timestamp())
             fetched, accepted = self._fetch(task, fetcher, request, file, found)
+            if suppression := self.settings.suppression:
+                summary = leave_out(
+                    file, fetched.summary, task.report, suppression.removed, compress=task.gzip
+                )
+                fetched = replace(fetched, summary=summary)
         except BaseException:
             file.close()
             raise
@@ -139,6 +145,8 @@ class TaskFetcher:
         name = task.series.file_name(task.window.label).removesuffix(".csv")
         privacy = self.settings.privacy.digest(task.report.slug)
         origin = [region.base_url, request.params(), self.settings.neutralise_formulas, privacy]
+        if self.settings.suppression:
+            origin.append(self.settings.suppression.digest)
         return BucketPieceStore(
             bucket=self.bucket,
             window=name,

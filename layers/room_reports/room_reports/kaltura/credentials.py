@@ -1,4 +1,4 @@
-"""The secret: one entry for each region, in one of three forms, and the key of the pseudonyms."""
+"""The secret: one entry for each region, in one of three forms, and the keys of hashes."""
 
 import base64
 import json
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from room_reports.kaltura.errors import SecretError
-from room_reports.model.pseudonyms import KEY_BYTES
-from room_reports.model.regions import PSEUDONYMS_ENTRY, Region
+from room_reports.model.keyed_hash import KEY_BYTES
+from room_reports.model.regions import PSEUDONYMS_ENTRY, SUPPRESSION_ENTRY, Region
 
 _FORMS = (
     '{"ks": "…"}',
@@ -84,19 +84,29 @@ def parse_pseudonym_key(text: str) -> bytes:
     Raises:
         SecretError: If it is missing or is not a key.
     """
+    advice = "PRIVACY_COLUMNS needs it; run room-reports secret pseudonym-key"
+    dependent = "restore it if it was there before, because every pseudonym depends on it"
+    return _key(text, PSEUDONYMS_ENTRY, advice, f", or {dependent}")
+
+
+def parse_suppression_key(text: str) -> bytes:
+    """Return the key of the suppression list from the text of the secret.
+
+    Raises:
+        SecretError: If it is missing or is not a key.
+    """
+    advice = "the people in the suppression list are recognised with it; restore it"
+    return _key(text, SUPPRESSION_ENTRY, advice)
+
+
+def _key(text: str, name: str, advice: str, otherwise: str = "") -> bytes:
     try:
         entries = json.loads(text)
     except (ValueError, RecursionError):
         entries = None
-    entry = entries.get(PSEUDONYMS_ENTRY) if isinstance(entries, dict) else None
-    advice = "PRIVACY_COLUMNS needs it; run room-reports secret pseudonym-key"
+    entry = entries.get(name) if isinstance(entries, dict) else None
     if entry is None:
-        raise SecretError(
-            [
-                f"the secret has no entry {PSEUDONYMS_ENTRY!r}; {advice}, or restore it if it was "
-                "there before, because every pseudonym depends on it"
-            ]
-        )
+        raise SecretError([f"the secret has no entry {name!r}; {advice}{otherwise}"])
     encoded = entry.get("key") if isinstance(entry, dict) and set(entry) == {"key"} else None
     try:
         key = base64.b64decode(encoded, validate=True) if isinstance(encoded, str) else b""
@@ -105,7 +115,7 @@ def parse_pseudonym_key(text: str) -> bytes:
     if len(key) != KEY_BYTES:
         raise SecretError(
             [
-                f'the secret\'s entry {PSEUDONYMS_ENTRY!r} is not {{"key": …}} with {KEY_BYTES} '
+                f'the secret\'s entry {name!r} is not {{"key": …}} with {KEY_BYTES} '
                 f"bytes in base64; {advice}"
             ]
         )

@@ -1,11 +1,10 @@
 """Pseudonyms: keyed hashes in the place of values that identify a person."""
 
-import hashlib
 import re
 from functools import lru_cache
 
-KEY_BYTES = 32
-"""The length of the key."""
+from room_reports.model.keyed_hash import KeyedHash
+
 DIGITS = 20
 """Hexadecimal digits of a pseudonym, which are 80 bits: among ten million different values, the
 probability that any two have the same pseudonym is 4 in 100 thousand million."""
@@ -13,14 +12,11 @@ PLACEHOLDERS = frozenset({"", "0", "Unknown", "Error"})
 """What Kaltura sends for a user that it does not know. These values stay as they are."""
 
 _PREFIX = "p_"
-_BLOCK = 64
-"""Bytes that SHA-256 hashes at a time."""
 _KEPT = 16_384
 """The most pseudonyms that are kept to be used again; a few MB."""
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _SIGNS = frozenset("=+-@\t ")
 """What can follow the apostrophe that a published file has before a formula."""
-_KEY_ID = b"the id of the key"
 
 
 class Pseudonyms:
@@ -38,12 +34,8 @@ class Pseudonyms:
         Args:
             key: ``KEY_BYTES`` random bytes.
         """
-        # HMAC as RFC 2104 defines it. The module hmac looks the hash up again for each value,
-        # which takes longer than the hash.
-        padded = key.ljust(_BLOCK, b"\0")
-        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
-        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
-        self.key_id = self._hmac(_KEY_ID)[:16]
+        self._hash = KeyedHash(key)
+        self.key_id = self._hash.key_id
         """Tells one key from another and says nothing about either."""
         self.of = lru_cache(_KEPT)(self._of)
 
@@ -54,14 +46,7 @@ class Pseudonyms:
         value = as_shown(value)
         if value in PLACEHOLDERS:
             return value
-        return _PREFIX + self._hmac(value.encode())[:DIGITS]
-
-    def _hmac(self, message: bytes) -> str:
-        """Return the HMAC-SHA-256 in hexadecimal."""
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(message)
-        outer.update(inner.digest())
-        return outer.hexdigest()
+        return _PREFIX + self._hash.of(value.encode())[:DIGITS]
 
 
 def as_shown(value: str) -> str:

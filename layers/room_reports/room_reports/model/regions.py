@@ -6,7 +6,9 @@ from dataclasses import dataclass
 REGION_NAME = re.compile(r"[a-z][a-z0-9-]{0,15}", re.ASCII)
 
 PSEUDONYMS_ENTRY = "pseudonyms"
-"""The entry of the secret that is not a region's."""
+"""The entry of the secret with the key of the pseudonyms."""
+SUPPRESSION_ENTRY = "suppression"
+"""The entry of the secret with the key of the suppression list."""
 
 _BASE_URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII
@@ -34,7 +36,7 @@ def parse_region(text: str) -> Region:
     name, _, url = text.partition("=")
     if not REGION_NAME.fullmatch(name):
         raise ValueError(f"{text!r} does not begin with a region's name and '='; {_EXAMPLE}")
-    if name == PSEUDONYMS_ENTRY:
+    if name in (PSEUDONYMS_ENTRY, SUPPRESSION_ENTRY):
         raise ValueError(
             f"a region cannot be called {name!r}, which the secret has another use for"
         )

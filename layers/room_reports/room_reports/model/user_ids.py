@@ -3,6 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import filterfalse
+
+from room_reports.model.suppression import TOKEN
 
 UNKNOWN_USERS = ("", "0", "Unknown", "Error")
 """What Kaltura writes as the id of every user that it does not know."""
@@ -33,8 +36,11 @@ def form_of(user_id: str) -> str:
 
 
 def form_shares(user_ids: Iterable[str]) -> dict[str, int]:
-    """Return the share of each form among some ids, in percent; forms below 1 % are left out."""
-    counts = Counter(map(form_of, user_ids))
+    """Return the share of each form among some ids, in percent; forms below 1 % are left out.
+
+    What stands for a person whose data was erased is no id.
+    """
+    counts = Counter(map(form_of, filterfalse(TOKEN.fullmatch, user_ids)))
     total = counts.total()
     shares = {form: round(100 * counts[form] / total) for form in FORMS if counts[form]}
     return {form: share for form, share in shares.items() if share}

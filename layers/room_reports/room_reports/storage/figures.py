@@ -33,6 +33,8 @@ _STRIDE = 64
 _UNKNOWN = tuple(each.encode() for each in UNKNOWN_USERS)
 _UNKNOWN_SET = frozenset(_UNKNOWN)
 _UNKNOWN_HASHES = frozenset(map(hash, _UNKNOWN))
+_ERASED = b"erased_"
+"""What begins the token of a person whose data was erased."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Figures:
     unknown_rows: int | None = None
     """Rows of users whom Kaltura does not know."""
     duplicates: int | None = None
-    """Rows with the primary key of an earlier row, those of unknown users left out."""
+    """Rows with the primary key of an earlier row, those of unknown and erased users left out."""
     user_forms: Mapping[str, int] = field(default_factory=dict)
     """The share of each form of user ids, in percent."""
     session_bits: int | None = None
@@ -229,7 +231,8 @@ class FigureCounter:
             # The values keep the hashes that they have just got.
             keys = _hashes([columns[place] for place in self._key])
         if self._user is not None:
-            keys = self._add_users(columns[self._user], keys)
+            has_erased = _ERASED in piece
+            keys = self._add_users(columns[self._user], keys, has_erased=has_erased)
         self._keys.add(keys)
         if self._minute is not None:
             self._minutes += _total(columns[self._minute])
@@ -258,13 +261,15 @@ class FigureCounter:
             rows = dict(zip(sessions, zip(*ids, strict=True), strict=True))
             self._bits = toggled(self._bits, map(rows.__getitem__, new))
 
-    def _add_users(self, column: list[bytes], keys: list[int]) -> list[int]:
-        """Add the users of some rows; return the keys of the rows whose user Kaltura knows."""
+    def _add_users(self, column: list[bytes], keys: list[int], *, has_erased: bool) -> list[int]:
+        """Add the users of some rows; return the keys of the rows of one known user each."""
         self._users.add(list(map(hash, column)))
         if not _UNKNOWN_SET.isdisjoint(column):
             is_known = [user not in _UNKNOWN_SET for user in column]
-            keys = list(compress(keys, is_known))
-            self._unknown += len(column) - len(keys)
+            keys, column = list(compress(keys, is_known)), list(compress(column, is_known))
+            self._unknown += len(is_known) - len(keys)
+        if has_erased:  # one token stands for all ids of a person
+            keys = list(compress(keys, [not user.startswith(_ERASED) for user in column]))
         if len(self._sample) < _SAMPLE:
             self._sample.update(column)
         elif len(self._sample) < 2 * _SAMPLE:

@@ -4,7 +4,7 @@ Every row passes through here between Kaltura and the first file that it is writ
 plain value of a column in ``PrivacyColumns`` is stored anywhere.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from room_reports.model.privacy import Action, Privacy
 from room_reports.model.reports import Report
@@ -19,12 +19,19 @@ class ProtectedTable:
     columns that the catalogue does not know are emptied as well: they may identify people.
     """
 
-    def __init__(self, source: CsvSource, report: Report, privacy: Privacy) -> None:
+    def __init__(
+        self,
+        source: CsvSource,
+        report: Report,
+        privacy: Privacy,
+        tokens: Collection[str] = (),
+    ) -> None:
         """Protect a table.
 
         Args:
             source: The table; its rows are changed in place.
             privacy: With the key, if it has a column with pseudonyms.
+            tokens: What stands for people already, and gets no pseudonym.
 
         Raises:
             HeaderError: If a column that should have pseudonyms is missing.
@@ -39,7 +46,8 @@ class ProtectedTable:
         self._added = [""] * len(missing)
         known = {column.name for column in report.columns}
         unknown = {name for name in sent if known and name not in known}
-        pseudonym = privacy.pseudonyms.of if privacy.pseudonyms else _empty
+        plain = privacy.pseudonyms.of if privacy.pseudonyms else _empty
+        pseudonym = _except(tokens, plain) if tokens else plain
         self._changes: list[tuple[int, Callable[[str], str]]] = []
         for place, name in enumerate(sent):
             if name in actions:
@@ -55,6 +63,10 @@ class ProtectedTable:
                 row[place] = change(row[place])
             row.extend(added)
             yield row
+
+
+def _except(tokens: Collection[str], change: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda value: value if value in tokens else change(value)
 
 
 def _empty(_: str) -> str:

@@ -1,0 +1,1 @@
+"""Erasure of one person's data, and a copy of it for that person."""

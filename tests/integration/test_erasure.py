@@ -1,0 +1,248 @@
+"""room-reports forget on a small world: what is left, and that it ends the same after any stop."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from room_reports.errors import RoomReportsError
+from room_reports.model.suppression import SUPPRESSION_KEY, Rows, ValueHash, parse_list
+from room_reports_command.erasure.copy import copy_of, write_copy
+from room_reports_command.erasure.places import Kind
+from room_reports_command.erasure.record import record_json, record_of, record_text
+from room_reports_command.errors import StackError
+from tests.support.erasure import (
+    FORCED,
+    TOKEN,
+    ErasureWorld,
+    expected_lines,
+    latest,
+    lines_of,
+)
+from tests.support.privacy import found
+
+PSEUDONYM_KEY = bytes(range(32))
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(params=["none", "gzip"])
+def made(request: pytest.FixtureRequest) -> Iterator[ErasureWorld]:
+    with ErasureWorld({"COMPRESSION": request.param}) as world:
+        yield world
+
+
+@pytest.mark.parametrize("rows", list(Rows))
+def test_the_person_is_nowhere_and_other_rows_stay_byte_for_byte(
+    made: ErasureWorld, rows: Rows
+) -> None:
+    before = made.snapshot()
+    assert found(made.victim.values, made.stored()) == made.victim.values
+    outcome = made.forget(rows)
+    after = made.snapshot()
+    assert found(made.victim.values, made.stored()) == set()
+    old, new = latest(before[0]), latest(after[0])
+    assert old.keys() == new.keys()
+    changed = 0
+    for key, item in old.items():
+        expected = expected_lines(key, lines_of(item), made.victim, rows)
+        assert lines_of(new[key]) == expected, key
+        changed += expected != lines_of(item)
+        if expected == lines_of(item):
+            assert new[key] == item
+    reports = [each for each in outcome.survey.found if each.place.kind is Kind.REPORT]
+    assert changed == sum(each.version.is_latest for each in reports) > 0
+    assert outcome.verify_after is None
+    assert [each.found for each in outcome.sweeps][-1] == 0
+    assert set(after[1]) == {"c.csv"}
+    assert "quarantine/dt=2026-09-19/run/attendees_us_x.json" in after[0]
+    assert "pieces/attendees_us_2026-09-19/4567" in after[0]
+    assert b"other" in after[0]["reference/rosters/a.csv"][-1].body
+    assert parse_list(after[0][SUPPRESSION_KEY][-1].body).people == (outcome.person,)
+
+
+@pytest.mark.parametrize("rows", list(Rows))
+def test_the_exporter_publishes_the_same_from_then_on(made: ErasureWorld, rows: Rows) -> None:
+    made.forget(rows)
+    erased = latest(made.snapshot()[0])
+    made.world.now += 10 * MINUTE
+    result = made.world.run(FORCED)
+    assert not result["failed"]
+    exported = latest(made.snapshot()[0])
+    for key, item in exported.items():
+        assert lines_of(item) == lines_of(erased[key]), key
+        left = {"exported-at", "run-id", "state"}
+        assert {name: value for name, value in item.metadata.items() if name not in left} == {
+            name: value for name, value in erased[key].metadata.items() if name not in left
+        }, key
+    for _ in range(3):
+        made.world.now += timedelta(days=1)
+        made.world.run_scheduled()
+    assert found(made.victim.values, made.stored()) == set()
+    assert made.procedure().find().found == []
+
+
+def contents(world: ErasureWorld) -> list[dict[str, list[tuple[bytes, dict[str, str]]]]]:
+    return [
+        {key: [(item.body, dict(item.metadata)) for item in held] for key, held in versions.items()}
+        for versions in world.snapshot()
+    ]
+
+
+@pytest.mark.parametrize("rows", list(Rows))
+def test_stopped_at_any_write_it_ends_the_same(rows: Rows) -> None:
+    with ErasureWorld() as made:
+        start, now = made.snapshot(), made.world.now
+        writes: list[str] = []
+        servers = (made.world.s3, made.results)
+
+        def stop_at(number: int, fault: str) -> None:
+            writes.clear()
+
+            def judge(method: str, key: str) -> str | None:
+                if len(writes) > number:
+                    return "AccessDenied"
+                if method not in ("PUT", "DELETE"):
+                    return None
+                writes.append(key)
+                return fault if len(writes) > number else None
+
+            for server in servers:
+                server.fault = judge
+
+        def carry_out() -> None:
+            made.forget(rows, made.procedure(attempts=1, threads=1))
+
+        stop_at(10**6, "lost")
+        carry_out()
+        expected, total = contents(made), len(writes)
+        assert total > 20
+        for number in range(total):
+            for fault in ("AccessDenied", "lost"):
+                made.restore(start)
+                made.world.now = now
+                stop_at(number, fault)
+                with pytest.raises((RoomReportsError, ClientError, BotoCoreError, StackError)):
+                    carry_out()
+                assert len(writes) == number + 1
+                stop_at(10**6, fault)
+                made.world.now = now
+                carry_out()
+                assert contents(made) == expected, (number, fault)
+
+
+def test_a_run_that_began_before_is_waited_for(made: ErasureWorld) -> None:
+    before = made.snapshot()[0]
+    key, item = next(
+        (key, item) for key, item in latest(before).items() if found({made.victim.id}, [item.body])
+    )
+    published: list[timedelta] = []
+    began = made.world.now
+
+    def sleep(seconds: float) -> None:
+        made.sleep(seconds)
+        if not published and made.world.now > began + 14 * MINUTE:
+            published.append(made.world.now - began)
+            made.world.s3.store.put(key, item.body, item.metadata, item.headers)
+
+    outcome = made.forget(procedure=made.procedure(sleep))
+    assert published
+    assert [bool(each.found) for each in outcome.sweeps] == [True, False]
+    assert outcome.sweeps[0].began >= outcome.person.since + 15 * MINUTE
+    assert found(made.victim.values, made.stored()) == set()
+
+
+def test_without_waiting_it_says_when_to_verify(made: ErasureWorld) -> None:
+    outcome = made.forget(wait=False)
+    assert outcome.verify_after == outcome.person.since + 15 * MINUTE
+    record = record_of(outcome, made.subject(), "stack", "arn:operator")
+    assert record["status"] == "to be verified"
+    assert "forget --verify" in record_text(record)
+
+
+def test_a_file_that_is_exported_meanwhile_is_read_again(made: ErasureWorld) -> None:
+    store = made.world.s3.store
+    raced: set[str] = set()
+
+    def race(method: str, key: str) -> str | None:
+        if method == "PUT" and "granularity" in key and key not in raced:
+            raced.add(key)
+            item = store.get(key)
+            assert item
+            store.put(key, item.body + b"", {**item.metadata, "run-id": "another"}, item.headers)
+            if not key.endswith(".gz"):
+                store.put(key, item.body + item.body.split(b"\n")[1] + b"\n", {}, {})
+        return None
+
+    made.world.s3.fault = race
+    outcome = made.forget()
+    assert raced
+    assert outcome.erased.rewritten >= len(raced)
+    assert found(made.victim.values, made.stored()) == set()
+
+
+def test_pseudonyms_of_the_person_are_found() -> None:
+    privacy = ",".join(
+        f"attendees.{name}=pseudonym" for name in ("user_id", "user_name", "user_email")
+    )
+    with ErasureWorld({"PRIVACY_COLUMNS": privacy}, PSEUDONYM_KEY) as made:
+        assert made.pseudonyms
+        victim = made.victim
+        values = {made.pseudonyms.of(value) for value in victim.values}
+        before = latest(made.snapshot()[0])
+        assert found(values, made.stored()) == values
+        made.forget(Rows.REMOVE)
+        assert found(values, made.stored()) == set()
+        for key, item in latest(made.snapshot()[0]).items():
+            lines = lines_of(before[key])
+            assert lines_of(item) == expected_lines(key, lines, victim, Rows.REMOVE, values)
+        erased = latest(made.snapshot()[0])
+        made.world.run(FORCED)
+        for key, item in latest(made.snapshot()[0]).items():
+            assert lines_of(item) == lines_of(erased[key]), key
+
+
+def test_the_report_has_no_name(made: ErasureWorld) -> None:
+    outcome = made.forget()
+    record = record_of(outcome, made.subject(), "stack", "arn:operator")
+    texts = [record_json(record).encode(), record_text(record).encode()]
+    assert found(made.victim.values, texts) == set()
+    assert record["status"] == "done"
+    assert record["token"] == TOKEN
+    assert json.loads(texts[0])["done"]["files_rewritten"] > 2
+    kinds = {each["kind"] for each in record["found"]}
+    assert kinds == {"report", "piece", "quarantine", "roster", "query result"}
+
+
+def test_forgetting_again_changes_nothing(made: ErasureWorld) -> None:
+    first = made.forget()
+    before = contents(made)
+    made.world.now += timedelta(days=1)
+    again = made.forget()
+    assert again.was_listed
+    assert (again.person, again.survey.found, again.sweeps) == (first.person, [], [])
+    assert contents(made) == before
+
+
+def test_a_list_of_another_key_is_refused(made: ErasureWorld) -> None:
+    made.forget()
+    with pytest.raises(StackError, match="was made with the key"):
+        made.procedure().store.find(made.subject(), ValueHash(bytes(32)))
+
+
+def test_a_copy_has_the_rows_of_the_person_alone(made: ErasureWorld, tmp_path: Path) -> None:
+    copy = copy_of(made.buckets()[0], made.subject(), lambda *_: None)
+    before = latest(made.snapshot()[0])
+    expected = sum(
+        len(lines_of(item)) - len(expected_lines(key, lines_of(item), made.victim, Rows.REMOVE))
+        for key, item in before.items()
+        if key.startswith("attendees/")
+    )
+    assert len(copy.tables["attendees"]) == expected > 1
+    assert {row["user_id"] for row in copy.tables["attendees"]} == {made.victim.id}
+    assert [row["course_id"] for row in copy.tables["rosters"]] == ["C"]
+    paths = write_copy(copy, tmp_path)
+    assert [path.name for path in paths][-1] == "README.txt"
+    assert "attendees.csv" in paths[-1].read_text(encoding="utf-8")

@@ -1,0 +1,127 @@
+"""A file without one person: the rows of others keep their bytes."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from room_reports.model.pseudonyms import Pseudonyms
+from room_reports.model.reports import ATTENDEES, ROOM_DATA
+from room_reports.model.suppression import Rows, ValueHash
+from room_reports.storage.csv_file import write_csv
+from room_reports.storage.errors import UnreadableCsvError
+from room_reports_command.erasure.csv_rows import changed_row, raw_rows
+from room_reports_command.erasure.rewrite import (
+    person_in,
+    roster_without_person,
+    rows_of,
+    without_person,
+)
+from room_reports_command.erasure.subject import subject_of
+from room_reports_command.errors import InputError
+
+TOKEN = "erased_0123456789ab"
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=12)
+IDS = st.sampled_from(["jane", "JANE", " jane ", "jane2", "jan", "=jane", "Unknown", "0", 'j"a,n'])
+NAMES = [column.name for column in ATTENDEES.columns]
+ROWS = st.lists(
+    st.tuples(TEXTS, TEXTS, IDS, TEXTS, st.sampled_from(["j@x.edu", "J@X.EDU", "k@x.edu", "0"]))
+)
+
+
+def file_of(rows: list[tuple[str, ...]]) -> str:
+    out = io.BytesIO()
+    write_csv(NAMES, ([*row, "host", "1.5", "0.5"] for row in rows), ATTENDEES, out)
+    return out.getvalue().decode()
+
+
+def is_janes(row: list[str]) -> bool:
+    unknown = row[2] in ("", "0", "Unknown", "Error")
+    return (row[2].strip().lower() == "jane" and not unknown) or row[4].lower() == "j@x.edu"
+
+
+@given(ROWS, st.sampled_from(Rows))
+def test_other_rows_stay_as_they_are(rows: list[tuple[str, ...]], mode: Rows) -> None:
+    text = file_of(rows)
+    subject = subject_of(("jane", "j@x.edu"), None)
+    without, found = without_person(text, ATTENDEES.slug, subject, TOKEN, mode)
+    old = list(csv.reader(text.split("\n")[:-1]))
+    expected = [text.split("\n")[0]]
+    count = 0
+    for line, row in zip(text.split("\n")[1:-1], old[1:], strict=True):
+        if not is_janes(row):
+            expected.append(line)
+            continue
+        count += 1
+        known = row[2] not in ("", "0", "Unknown", "Error")
+        if mode is Rows.REMOVE and known:
+            continue
+        kept = [*row[:2], TOKEN if known else row[2], "", "", *row[5:]]
+        out = io.StringIO()
+        csv.writer(out, lineterminator="").writerow(kept)
+        expected.append(out.getvalue())
+    assert without == "\n".join([*expected, ""])
+    assert found.rows == count
+    assert person_in(text, ATTENDEES.slug, subject).rows == count
+    assert len(list(rows_of(text, ATTENDEES.slug, subject))) == count
+    again = without_person(without, ATTENDEES.slug, subject, TOKEN, mode)
+    assert (again[0], again[1].rows) == (without, 0)
+
+
+def test_a_row_of_a_session_stays_without_its_host() -> None:
+    names = [column.name for column in ROOM_DATA.columns]
+    values = ["jane" if name == "session_host_user_id" else "1" for name in names]
+    text = f"{','.join(names)}\n{','.join(values)}\n"
+    subject = subject_of(("Jane",), None)
+    without, found = without_person(text, ROOM_DATA.slug, subject, TOKEN, Rows.REMOVE)
+    assert without == text.replace("jane", TOKEN)
+    assert found.rows == 1
+
+
+@given(st.lists(st.lists(TEXTS, min_size=2, max_size=4), min_size=1))
+def test_rows_keep_their_bytes(rows: list[list[str]]) -> None:
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows(rows)
+    found = list(raw_rows(out.getvalue()))
+    assert "".join(raw for raw, _ in found) == out.getvalue()
+    assert [row for _, row in found] == rows
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=4))
+def test_a_changed_row_is_read_back(row: list[str]) -> None:
+    text = changed_row("x\r\n", row)
+    assert text.endswith("\r\n")
+    assert list(csv.reader(io.StringIO(text, newline=""))) == [row]
+
+
+def test_a_roster_loses_the_person_only() -> None:
+    text = '\ufeffcourse_id,user_id,role\r\nB,"jane",S\r\nB,other,"S ""x"""\r\nC, JANE,S\r\n'
+    without, removed = roster_without_person(text, subject_of(("jane",), None))
+    assert without == '\ufeffcourse_id,user_id,role\r\nB,other,"S ""x"""\r\n'
+    assert [row[0] for row in removed] == ["B", "C"]
+    assert roster_without_person("a,b\njane,x\n", subject_of(("jane",), None))[1] == []
+
+
+def test_what_is_no_csv_is_refused() -> None:
+    subject = subject_of(("jane",), None)
+    for text in ('a,b\n"jane\n', "a,b\njane\n"):
+        with pytest.raises(UnreadableCsvError):
+            person_in(text, ATTENDEES.slug, subject)
+
+
+@pytest.mark.parametrize("value", ["", " ", "0", "unknown", "Error", "a\nb"])
+def test_a_value_that_means_others_is_refused(value: str) -> None:
+    with pytest.raises(InputError):
+        subject_of(("jane", value), None)
+
+
+def test_pseudonyms_stand_for_the_person_and_are_not_hashed() -> None:
+    pseudonyms, value_hash = Pseudonyms(bytes(32)), ValueHash(bytes(range(32)))
+    subject = subject_of(("Jane", "j@x.edu"), pseudonyms)
+    assert subject.is_meant_by(pseudonyms.of("Jane"))
+    assert subject.is_meant_by(pseudonyms.of("jane"))
+    assert not subject.is_meant_by(pseudonyms.of("john"))
+    assert set(subject.hashes(value_hash)) == {value_hash.of("jane"), value_hash.of("J@X.edu")}
+    assert "jane" not in repr(subject).lower()
