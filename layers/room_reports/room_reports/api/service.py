@@ -74,11 +74,14 @@ class DownloadsService:
         if not described:
             raise _not_exported(series, window)
         (export,) = described
-        link = self.presigner.link(export.version, request.method)
+        link = self.presigner.link(
+            export.version, request.method, request.api_key_id or request.user_arn
+        )
         logger.info(
             "Download",
             object_key=export.version.key,
             version_id=export.version.version_id,
+            link_id=link.id,
             api_key_id=request.api_key_id,
             user_arn=request.user_arn,
             source_ip=request.source_ip,
