@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from room_reports.api.presign import Presigner
+from room_reports.api.readers import ReaderKeys
 from room_reports.api.request import Request
 from room_reports.api.service import DownloadsService
 from room_reports.api.settings import read_api_settings
@@ -38,8 +39,10 @@ def test_a_report_that_a_region_does_not_have_is_not_missing_there(
 ) -> None:
     with listing_server([KEPT]) as server:
         presigner = Presigner(refuse, timedelta(minutes=15), lambda: NOW)
+        bucket = Bucket(server.client, "bucket")
+        readers = ReaderKeys(bucket, lambda: NOW)
         service = DownloadsService(
-            SETTINGS, Bucket(server.client, "bucket"), presigner, lambda: NOW, "https://links/"
+            SETTINGS, bucket, presigner, readers, lambda: NOW, "https://links/"
         )
         request = Request("GET", {**ASKED, "region": [region]}, "", "127.0.0.1")
         windows = json.loads(service.coverage(request).body)["windows"]
