@@ -27,7 +27,7 @@ def _router() -> Router:
         "/exports/<report>/<region>/<granularity>/<start>": service.export,
         "/coverage": service.coverage,
     }
-    return Router(routes, service.settings.cors_origin)
+    return Router(routes, service.settings.cors_origin, service.readers.check)
 
 
 def _prepare() -> None:

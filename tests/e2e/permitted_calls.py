@@ -7,7 +7,7 @@ from typing import Any
 from local.stack.stack import Stack
 from room_reports.model.acknowledgements import PREFIX as ACKNOWLEDGED_PREFIX
 from room_reports.model.suppression import SUPPRESSION_KEY
-from room_reports.storage.keys import DAY_INDEX_PREFIX, day_index_key
+from room_reports.storage.keys import DAY_INDEX_PREFIX, READERS_KEY, day_index_key
 from tests.support.world import SLUGS
 
 Call = tuple[str, str, dict[str, Any]]
@@ -90,7 +90,8 @@ def calls_of_the_downloads(stack: Stack) -> list[Call]:
     presigner = {"RoleArn": presigner_arn(stack), "RoleSessionName": "downloads"}
     return [
         *listings(stack, *(f"{export(slug).partition('dt=')[0]}dt=" for slug in REPORTS)),
-        *s3(stack, "get_object", DAY_INDEX),
+        *listings(stack, READERS_KEY),
+        *s3(stack, "get_object", DAY_INDEX, READERS_KEY),
         ("sts", "assume_role", presigner),
         *logs(stack, "downloads"),
     ]

@@ -1,10 +1,15 @@
 """room-reports secret and key: tried before they are saved, never shown."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
 
+from room_reports.model.readers import Reader, parse_readers
+from room_reports.storage.keys import READERS_KEY
 from tests.e2e.deployed import simulation
 from tests.e2e.operator import Operator
 
@@ -139,6 +144,72 @@ def test_a_key_works_until_it_is_revoked(operator: Operator) -> None:
     assert operator.run("key", "revoke", "jane@example.edu").code == 0
     assert requests.get(address, headers={"x-api-key": value}, timeout=30).status_code == 403
     assert operator.run("key", "revoke", "jane@example.edu").code == 2
+
+
+def listed_readers(operator: Operator) -> dict[str, Reader]:
+    """Return the readers in the bucket by the id of their key."""
+    stack = operator.stack
+    found = stack.aws.s3.get_object(Bucket=stack.bucket, Key=READERS_KEY)
+    return parse_readers(found["Body"].read().decode())
+
+
+def test_a_key_has_a_name_and_an_expiry_that_outlive_it(operator: Operator) -> None:
+    day = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}"
+    ran = operator.run("key", "create", "guest@example.edu", "--expires", day, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.document["expires_at"] == f"{day}T00:00:00Z"
+    key_id = ran.document["id"]
+    (shown,) = [
+        each for each in operator.run("key", "list", "--json").document if each["id"] == key_id
+    ]
+    assert (shown["expires_at"], shown["expired"]) == (f"{day}T00:00:00Z", False)
+    assert day in operator.run("key", "list").out
+    reader = listed_readers(operator)[key_id]
+    assert (reader.name, reader.revoked_at) == ("guest@example.edu", "")
+    # The list has the names of keys that were made before it as well.
+    assert operator.stack.outputs["ApiKeyId"] in listed_readers(operator)
+    assert operator.run("key", "revoke", "guest@example.edu").code == 0
+    revoked = listed_readers(operator)[key_id]
+    assert (revoked.name, revoked.expires_at) == ("guest@example.edu", f"{day}T00:00:00Z")
+    assert revoked.revoked_at
+    again = operator.run("key", "create", "guest@example.edu", "--json")
+    assert again.code == 0
+    assert listed_readers(operator)[key_id] == revoked
+    assert operator.run("key", "revoke", again.document["id"]).code == 0
+
+
+@pytest.mark.parametrize("text", ["2020-01-01", "2027-02-30", "soon", "20270131"])
+def test_an_expiry_that_is_none_makes_no_key(operator: Operator, text: str) -> None:
+    ran = operator.run("key", "create", "late@example.edu", "--expires", text)
+    assert (ran.code, ran.out) == (2, "")
+    assert "date" in ran.err
+    assert "late@example.edu" not in operator.run("key", "list").out
+
+
+@contextmanager
+def damaged_list(operator: Operator) -> Iterator[None]:
+    """Damage the list of readers, and restore it."""
+    s3, bucket = operator.stack.aws.s3, operator.stack.bucket
+    before = s3.get_object(Bucket=bucket, Key=READERS_KEY)["Body"].read()
+    s3.put_object(Bucket=bucket, Key=READERS_KEY, Body=b"damaged")
+    try:
+        yield
+    finally:
+        s3.put_object(Bucket=bucket, Key=READERS_KEY, Body=before)
+
+
+def test_a_damaged_list_lets_a_key_end_and_none_begin(operator: Operator) -> None:
+    made = operator.run("key", "create", "amy@example.edu")
+    address = f"{operator.stack.api_url}/exports"
+    with damaged_list(operator):
+        for arguments in (("create", "new@example.edu"), ("list",), ("revoke", "amy@example.edu")):
+            ran = operator.run("key", *arguments)
+            assert (ran.code, ran.out) == (3, ""), ran.err
+            assert READERS_KEY in ran.err
+    key = {"x-api-key": made.out.strip()}
+    assert requests.get(address, headers=key, timeout=30).status_code == 403
+    names = {each["name"] for each in operator.run("key", "list", "--json").document}
+    assert not names & {"amy@example.edu", "new@example.edu"}
 
 
 def test_the_key_of_the_stack_stays(operator: Operator) -> None:

@@ -16,7 +16,9 @@ import requests
 
 from functions.downloads import build_page
 from local.stack.stack import Stack
-from room_reports.storage.keys import parse_key
+from room_reports.model.readers import Reader, format_readers
+from room_reports.model.windows import iso
+from room_reports.storage.keys import READERS_KEY, parse_key
 from tests.e2e.deployed import watched_stack
 from tests.e2e.hostile import event, hostile_requests
 
@@ -302,6 +304,51 @@ def test_downloads_are_logged_without_link_or_key(get: Get, probe: Probe, stack:
         assert query["X-Amz-Signature"] not in text
         assert query["X-Amz-Security-Token"] not in text
     assert stack.api_key not in text
+
+
+def test_keys_are_refused_from_their_expiry_on(stack: Stack, probe: Probe) -> None:
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=20)
+    readers = [
+        Reader("limited", "ann@example.edu", expires_at=iso(soon)),
+        Reader("expired", "ben@example.edu", expires_at="2026-01-01T00:00:00Z"),
+        Reader("revoked", "cy@example.edu", revoked_at="2026-01-01T00:00:00Z"),
+    ]
+    s3 = stack.aws.s3
+    s3.put_object(Bucket=stack.bucket, Key=READERS_KEY, Body=format_readers(readers))
+    anew(stack)
+    asked = [
+        {**event(path, {}), "requestContext": {"identity": {"sourceIp": "::1", "apiKeyId": key}}}
+        for path in (f"{ONE}.csv", ONE, "/openapi.json")
+        for key in ("limited", "unknown", "expired", "revoked")
+    ]
+    statuses = [status for status, *_ in probe(requests=asked)]
+    assert datetime.now(UTC) < soon, "the function took too long to begin"
+    assert statuses == [302, 302, 403, 403, *[200, 200, 403, 403] * 2]
+    time.sleep(max(0, (soon - datetime.now(UTC)).total_seconds()))
+    responses = probe(requests=asked)
+    assert [status for status, *_ in responses] == [403, 302, 403, 403, *[403, 200, 403, 403] * 2]
+    assert json.loads(responses[0][1])["error"]["code"] == "forbidden"
+    ((status, _, location),) = probe(requests=asked[1:2])
+    assert status == 302
+    assert "x-reader=unknown" in location[0]
+    s3.put_object(Bucket=stack.bucket, Key=READERS_KEY, Body=b"damaged")
+    anew(stack)
+    # The page needs no key, so that API Gateway names none.
+    page = {**event("/", {}), "requestContext": {"identity": {"sourceIp": "::1"}}}
+    assert [status for status, *_ in probe(requests=[*asked[:4], page])] == [503] * 4 + [200]
+    s3.delete_object(Bucket=stack.bucket, Key=READERS_KEY)
+    anew(stack)
+    assert [status for status, *_ in probe(requests=asked[:4])] == [302] * 4
+
+
+def anew(stack: Stack) -> None:
+    """Make the function of the probe start anew, so that it reads the list of readers again."""
+    name = "downloads-probe"
+    configuration = stack.aws.functions.get_function_configuration(FunctionName=name)
+    variables = {**configuration["Environment"]["Variables"], "STARTED": str(time.monotonic_ns())}
+    stack.aws.functions.update_function_configuration(
+        FunctionName=name, Environment={"Variables": variables}
+    )
 
 
 def test_ten_thousand_hostile_requests_get_nothing(probe: Probe) -> None:

@@ -19,6 +19,7 @@ from itertools import count
 import pytest
 
 from local.stack.stack import Stack
+from room_reports.storage.keys import READERS_KEY
 from tests.e2e.deployed import simulation
 from tests.e2e.permitted_calls import (
     ACKNOWLEDGED,
@@ -72,7 +73,7 @@ def objects(stack: Stack) -> Iterator[Stack]:
     """Put an object where each call reads one; remove everything that the calls leave."""
     keys = [*map(export, REPORTS), "runs/dt=2020-02-03/probe.json"]
     keys += ["pieces/attendees_us_2020-02-03/probe", "quarantine/dt=2020-02-03/run/probe.json"]
-    keys += [PORTIONS, DAY_INDEX, ACKNOWLEDGED]
+    keys += [PORTIONS, DAY_INDEX, ACKNOWLEDGED, READERS_KEY]
     had_settings = "state/settings.json" in stack.versions("state/")
     if not had_settings:
         stack.aws.s3.put_object(Bucket=stack.bucket, Key="state/settings.json", Body=b"")
@@ -259,10 +260,13 @@ def test_only_the_downloads_role_may_become_the_presigner(stack: Stack) -> None:
     assert administrator.is_denied("sts", "assume_role", **arguments)
 
 
-def test_the_downloads_read_the_index_and_no_other_object(objects: Stack) -> None:
+def test_the_downloads_read_the_index_and_the_readers_and_no_other_object(objects: Stack) -> None:
     principal = with_role_of(objects, downloads(objects))
     read = {"Bucket": objects.bucket}
     assert principal.call("s3", "get_object", **read, Key=DAY_INDEX) == "allowed"
+    assert principal.call("s3", "get_object", **read, Key=READERS_KEY) == "allowed"
+    assert principal.is_denied("s3", "put_object", **read, Key=READERS_KEY)
+    assert principal.is_denied("s3", "list_objects_v2", **read, Prefix="readers/")
     for key in (export("attendees"), "runs/dt=2020-02-03/probe.json", PORTIONS):
         assert principal.is_denied("s3", "get_object", **read, Key=key)
     assert principal.is_denied("s3", "put_object", **read, Key=DAY_INDEX)
@@ -313,9 +317,9 @@ NOT_SEEN = re.compile(
     # missing, and none is fetched in pieces. A direct event is no backfill, and counts nothing in
     # quarantine. The index is part of the coverage, and not of a download; another test tries it.
     # No column has pseudonyms. A run that cannot read what is acknowledged has more findings, and
-    # is the same otherwise.
-    r" logs:|report_\*|^LearnThat|^ReadSettings|pieces/|backfill/|/index/|s3:prefix quarantine/"
-    r"|acknowledged"
+    # is the same otherwise. The local API Gateway does not say which key a request has.
+    r" logs:|report_\*|^LearnThat|^ReadSettings|^(List|Read)Readers|pieces/|backfill/|/index/"
+    r"|s3:prefix quarantine/|acknowledged"
 )
 NUMBERS = count(1)
 GARBAGE = {"kind": "garbage_text", "times": None, "report": 6002}

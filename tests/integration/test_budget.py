@@ -12,6 +12,7 @@ from typing import cast
 import pytest
 
 from room_reports.api.presign import Link, ObjectVersion, Presigner
+from room_reports.api.readers import ReaderKeys
 from room_reports.api.request import Request
 from room_reports.api.service import DownloadsService
 from room_reports.api.settings import read_api_settings
@@ -79,8 +80,8 @@ class Signer:
     def client(self) -> object:
         return self.server.client
 
-    def link(self, version: ObjectVersion, method: str) -> Link:
-        return Link(f"https://example.com/{method}/{version.key}", NOW)
+    def link(self, version: ObjectVersion, method: str, reader: str | None) -> Link:
+        return Link(f"https://example.com/{method}/{version.key}?x-reader={reader}", NOW, "id")
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,7 @@ def downloads_of(server: ListingServer) -> DownloadsService:
         read_api_settings(environment),
         Bucket(server.client, "bucket"),
         cast("Presigner", Signer(server)),
+        ReaderKeys(Bucket(server.client, "bucket"), lambda: NOW),
         lambda: NOW,
         links_source="https://bucket.example/",
     )

@@ -291,7 +291,7 @@ def test_a_report_outside_the_catalogue() -> None:
 
 
 def test_tokens_in_another_list_are_ids_again() -> None:
-    """Whoever is taken off the list is published again with the next export."""
+    """A person who is taken off the list is published again with the next export."""
     with World(size=SMALL) as world:
         persons = chosen(world)
         world.suppress(*persons)

@@ -92,7 +92,7 @@ def test_a_link_for_head_does_not_allow_get(presigner: Presigner, versions: dict
 def test_a_modified_link_is_refused(presigner: Presigner, versions: dict[str, str]) -> None:
     url = link(presigner, versions)
     names = [name for name, _ in parse_qsl(urlsplit(url).query)]
-    assert len(names) == 9
+    assert len(names) == 10
     for name in names:
         response = requests.get(changed(url, name, "9"), timeout=10)
         assert response.status_code in {400, 403}, name
@@ -123,3 +123,16 @@ def test_a_link_reaches_only_what_its_role_allows(
     presigner: Presigner, versions: dict[str, str]
 ) -> None:
     assert requests.get(link(presigner, versions, FOREIGN), timeout=10).status_code == 403
+
+
+def test_a_link_with_its_reader_works_and_the_reader_cannot_be_changed(
+    presigner: Presigner, versions: dict[str, str]
+) -> None:
+    version = ObjectVersion(BUCKET, KEY, versions[KEY], NAME)
+    caller = "arn:aws:sts::123456789012:assumed-role/readers/ann@example.edu"
+    url = presigner.link(version, "GET", caller).url
+    assert requests.get(url, timeout=10).content == CSV
+    for name in ("x-reader", "x-link"):
+        assert requests.get(changed(url, name, "another"), timeout=10).status_code == 403
+    # The client that signs also reads objects. Those requests carry no mark.
+    assert presigner.client().get_object(Bucket=BUCKET, Key=KEY)["Body"].read()

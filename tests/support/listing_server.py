@@ -156,6 +156,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, body: bytes, status: int = 200) -> None:
         self.send_response(status)
+        self.send_header("Last-Modified", "Mon, 23 Nov 2026 00:00:00 GMT")
+        self.send_header("ETag", '"x"')
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -7,6 +7,7 @@ import pytest
 
 from room_reports.api.errors import ExportNotFoundError
 from room_reports.api.presign import Presigner
+from room_reports.api.readers import ReaderKeys
 from room_reports.api.request import Request
 from room_reports.api.service import DownloadsService
 from room_reports.api.settings import read_api_settings
@@ -39,8 +40,10 @@ def test_a_report_that_a_region_does_not_have_is_not_missing_there(
 ) -> None:
     with listing_server([KEPT]) as server:
         presigner = Presigner(refuse, timedelta(minutes=15), lambda: NOW)
+        bucket = Bucket(server.client, "bucket")
+        readers = ReaderKeys(bucket, lambda: NOW)
         service = DownloadsService(
-            SETTINGS, Bucket(server.client, "bucket"), presigner, lambda: NOW, "https://links/"
+            SETTINGS, bucket, presigner, readers, lambda: NOW, "https://links/"
         )
         request = Request("GET", {**ASKED, "region": [region]}, "", "127.0.0.1")
         windows = json.loads(service.coverage(request).body)["windows"]
@@ -61,7 +64,10 @@ def test_what_has_expired_is_not_missing_and_not_offered() -> None:
     with listing_server([old, KEPT]) as server:
         presigner = Presigner(refuse, timedelta(minutes=15), lambda: NOW)
         bucket = Bucket(server.client, "bucket")
-        service = DownloadsService(settings, bucket, presigner, lambda: NOW, "https://links/")
+        readers = ReaderKeys(bucket, lambda: NOW)
+        service = DownloadsService(
+            settings, bucket, presigner, readers, lambda: NOW, "https://links/"
+        )
         asked = {"report": ["room_data"], "region": ["us"], "from": ["2026-11-18"]}
         request = Request("GET", asked, "", "127.0.0.1")
         windows = json.loads(service.coverage(request).body)["windows"]

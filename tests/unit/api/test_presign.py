@@ -1,7 +1,9 @@
 """Presigned links stay valid for the stated time, at any age of the credentials."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
@@ -63,6 +65,25 @@ def test_a_link_expires_no_later_than_its_credentials(role: Role) -> None:
     link = presigner.link(TARGET, "GET")
     assert link.expires_at <= role.now + timedelta(hours=1)
     assert "X-Amz-Expires=3600" in link.url
+
+
+def test_a_link_says_who_asked_for_it_and_which_it_is(role: Role) -> None:
+    presigner = Presigner(role.assume, timedelta(minutes=1), role.clock)
+    caller = "arn:aws:sts::123456789012:assumed-role/readers/ann@example.edu"
+    links = [presigner.link(TARGET, "GET", reader) for reader in ("a1b2c3", caller, None)]
+    queries = [parse_qs(urlsplit(link.url).query) for link in links]
+    assert [query.get("x-reader") for query in queries] == [["a1b2c3"], [caller], None]
+    assert [query["x-link"] for query in queries] == [[link.id] for link in links]
+    assert len({link.id for link in links}) == 3
+
+
+def test_threads_do_not_mix_up_who_asked(role: Role) -> None:
+    presigner = Presigner(role.assume, timedelta(minutes=1), role.clock)
+    readers = [f"key{number}" for number in range(200)]
+    with ThreadPoolExecutor(8) as pool:
+        links = list(pool.map(lambda reader: presigner.link(TARGET, "GET", reader), readers))
+    found = [parse_qs(urlsplit(link.url).query)["x-reader"] for link in links]
+    assert found == [[reader] for reader in readers]
 
 
 def test_links_use_the_regional_endpoint(role: Role) -> None:

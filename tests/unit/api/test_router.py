@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.api.errors import UnknownNameError
+from room_reports.api.errors import KeyRefusedError, UnknownNameError
 from room_reports.api.request import Request
 from room_reports.api.responses import HttpResponse, json_response
 from room_reports.api.router import Router
@@ -87,3 +87,30 @@ def test_names_are_passed_on_unchanged_or_not_at_all(first: str, second: str) ->
         assert not {"/", "\n", "\x00"} & set("".join(names.values()))
     else:
         assert response["statusCode"] == 404
+
+
+def refuse(request: Request) -> None:
+    if request.api_key_id == "expired":
+        raise KeyRefusedError
+
+
+def test_a_key_that_is_refused_reaches_no_route() -> None:
+    router = Router({"/items.json": item, "/broken": broken}, "https://reports.example.edu", refuse)
+    identity = {"sourceIp": "", "apiKeyId": "expired"}
+    for path in ("/items.json", "/broken"):
+        for method in ("GET", "HEAD"):
+            event = {
+                "path": path,
+                "httpMethod": method,
+                "requestContext": {"identity": identity},
+                "headers": {"Origin": "https://reports.example.edu"},
+            }
+            response = router.respond(event)
+            assert response["statusCode"] == 403
+            assert "Access-Control-Allow-Origin" in response["multiValueHeaders"]
+            if method == "GET":
+                error = json.loads(response["body"])["error"]
+                assert error["code"] == "forbidden"
+                assert "expired" in error["message"]
+    event["requestContext"] = {"identity": {"sourceIp": "", "apiKeyId": "other"}}
+    assert router.respond({**event, "path": "/items.json"})["statusCode"] == 200

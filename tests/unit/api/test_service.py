@@ -6,6 +6,7 @@ import pytest
 
 from room_reports.api.errors import PresignError
 from room_reports.api.presign import Presigner
+from room_reports.api.readers import ReaderKeys
 from room_reports.api.service import DownloadsService
 from room_reports.api.settings import read_api_settings
 from room_reports.aws.clients import StsCredentials
@@ -34,8 +35,9 @@ def test_the_role_is_assumed_and_s3_reached_before_the_first_request(
     with listing_server([]) as server:
         presigner = Presigner(assume, timedelta(minutes=15), lambda: NOW)
         bucket = Bucket(server.client, "bucket")
+        readers = ReaderKeys(bucket, lambda: NOW)
         DownloadsService(
-            SETTINGS, bucket, presigner, lambda: NOW, "https://bucket.example/"
+            SETTINGS, bucket, presigner, readers, lambda: NOW, "https://bucket.example/"
         ).prepare()
         assert server.requests == ["LIST"]
         assert assumed == [refused]

@@ -5,6 +5,8 @@ ApiError
 ├── NoSuchRouteError        there is nothing under a path, or not for this method
 ├── UnknownNameError        a path names a report, region or granularity that does not exist
 ├── ExportNotFoundError     there is no such export
+├── KeyRefusedError         the API key has expired, or was revoked
+├── ReadersUnknownError     the list of readers cannot be understood
 └── PresignError            the presigner role cannot be assumed
 """
 
@@ -52,6 +54,17 @@ class ExportNotFoundError(ApiError):
     def __init__(self, code: str, message: str) -> None:
         self.code = code
         super().__init__(message)
+
+
+class KeyRefusedError(ApiError):
+    """Raised when the API key of a request has expired, or was revoked."""
+
+    def __init__(self) -> None:
+        super().__init__("This API key has expired or was revoked. Ask for a new one.")
+
+
+class ReadersUnknownError(ApiError):
+    """Raised when the list of readers cannot be understood, so that no key can be accepted."""
 
 
 class PresignError(ApiError):

@@ -188,7 +188,7 @@ def _of_a_day() -> dict[str, Any]:
 def _responses() -> dict[str, Any]:
     meanings = {
         "400": "A parameter is wrong; the message says which and what would be right",
-        "403": "The API key is missing or wrong",
+        "403": "The API key is missing, wrong or expired",
         "404": "Unknown report, region or granularity; or window too new, not exported or expired",
         "429": "Too many requests, or the quota is used up",
         "503": "The files cannot be reached at the moment",

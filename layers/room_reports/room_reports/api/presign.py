@@ -5,11 +5,13 @@ Lambda function can expire at any moment, so that links are signed with credenti
 lifetime. See docs/decisions/ in the repository.
 """
 
+import secrets
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from botocore.config import Config
@@ -37,6 +39,12 @@ STS_CONFIG = Config(
 )
 _CREDENTIALS_LIFETIME = timedelta(hours=1)
 """The longest that AWS allows for credentials of one role that assumes another."""
+_MARKS: ContextVar[dict[str, str] | None] = ContextVar("marks", default=None)
+"""What is added to the query of the link that is being signed.
+
+S3 ignores parameters that begin with ``x-`` and writes them to its server access log: see "Custom
+access log information" on AWS's page on the log's format. The signature covers them.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,8 @@ class Link:
 
     url: str
     expires_at: datetime
+    id: str
+    """Random; the parameter ``x-link`` of the URL."""
 
 
 class Presigner:
@@ -80,11 +90,28 @@ class Presigner:
         """Return an S3 client with credentials that outlive every link that is signed now."""
         return self._client()[0]
 
-    def link(self, version: ObjectVersion, method: str) -> Link:
-        """Return a link to ``version`` for GET, or for HEAD."""
+    def link(self, version: ObjectVersion, method: str, reader: str | None = None) -> Link:
+        """Return a link to ``version`` for GET, or for HEAD.
+
+        Args:
+            reader: Who asked for it: the id of an API key, or an ARN. No secret, because it becomes
+                part of the URL, as ``x-reader``.
+        """
         client, credentials_expire = self._client()
+        link_id = secrets.token_hex(8)
+        marks = {"x-link": link_id, **({"x-reader": reader} if reader else {})}
+        token = _MARKS.set(marks)
+        try:
+            url = self._signed(client, credentials_expire, version, method)
+        finally:
+            _MARKS.reset(token)
+        return Link(url, min(_signed_expiry(url), credentials_expire), link_id)
+
+    def _signed(
+        self, client: "S3Client", credentials_expire: datetime, version: ObjectVersion, method: str
+    ) -> str:
         version_id = {"VersionId": version.version_id} if version.version_id else {}
-        url = client.generate_presigned_url(
+        return client.generate_presigned_url(
             "head_object" if method == "HEAD" else "get_object",
             Params={
                 "Bucket": version.bucket,
@@ -95,13 +122,14 @@ class Presigner:
             },
             ExpiresIn=int(min(self._ttl, credentials_expire - self._clock()).total_seconds()),
         )
-        return Link(url, min(_signed_expiry(url), credentials_expire))
 
     def _client(self) -> "tuple[S3Client, datetime]":
         with self._lock:
             if self._current is None or self._current[1] - self._clock() < self._ttl:
                 credentials = self._assume()
-                self._current = aws_client("s3", S3_CONFIG, credentials), credentials.expires_at
+                client = aws_client("s3", S3_CONFIG, credentials)
+                client.meta.events.register("before-sign.s3", _mark)
+                self._current = client, credentials.expires_at
             return self._current
 
 
@@ -138,6 +166,11 @@ def assume_role(sts: "STSClient", role: str) -> StsCredentials:
         given["SessionToken"],
         given["Expiration"].astimezone(UTC),
     )
+
+
+def _mark(request: Any, **_: Any) -> None:
+    """Add the marks of the link that is being signed; other requests have none."""
+    request.params.update(_MARKS.get() or {})
 
 
 def _signed_expiry(url: str) -> datetime:

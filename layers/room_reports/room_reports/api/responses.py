@@ -10,6 +10,7 @@ from room_reports.api.errors import (
     ApiError,
     BadParameterError,
     ExportNotFoundError,
+    KeyRefusedError,
     NoSuchRouteError,
     UnknownNameError,
 )
@@ -75,6 +76,8 @@ def error_response(error: Exception) -> HttpResponse:
     match error:
         case BadParameterError():
             return _error(400, "bad_parameter", str(error))
+        case KeyRefusedError():
+            return _error(403, "forbidden", str(error))
         case UnknownNameError():
             return _error(404, f"unknown_{error.what}", str(error))
         case ExportNotFoundError():

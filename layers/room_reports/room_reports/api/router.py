@@ -23,15 +23,22 @@ _ALLOWED_HEADERS = "Authorization,Content-Type,X-Amz-Date,X-Amz-Security-Token,X
 class Router:
     """Responds to the events of a REST API's proxy integration."""
 
-    def __init__(self, routes: Mapping[str, Route], cors_origin: str | None) -> None:
+    def __init__(
+        self,
+        routes: Mapping[str, Route],
+        cors_origin: str | None,
+        check: Callable[[Request], None] = lambda _: None,
+    ) -> None:
         """Serve these routes.
 
         Args:
             routes: By path, such as ``/exports/<report>``.
             cors_origin: The origin whose pages may read responses; ``*`` for any, None for none.
+            check: Called before each route; refuses the request with one of ``EXPECTED_ERRORS``.
         """
         self._routes = [(_pattern(path), route) for path, route in routes.items()]
         self._cors_origin = cors_origin
+        self._check = check
 
     def respond(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Return the response to an event, in the form that API Gateway expects."""
@@ -46,6 +53,7 @@ class Router:
         if request.method in _METHODS:
             for pattern, route in self._routes:
                 if match := pattern.fullmatch(path):
+                    self._check(request)
                     return route(**match.groupdict(), request=request)
         if request.method == "OPTIONS" and self._cors_origin:
             headers = {"Access-Control-Allow-Methods": _PREFLIGHT_METHODS}

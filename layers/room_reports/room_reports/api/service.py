@@ -16,6 +16,7 @@ from room_reports.api.listing import newest, result_page
 from room_reports.api.openapi import openapi
 from room_reports.api.params import coverage_query, exports_query, series_of
 from room_reports.api.presign import S3_CONFIG, STS_CONFIG, Presigner, assume_role, links_source
+from room_reports.api.readers import ReaderKeys
 from room_reports.api.request import Request
 from room_reports.api.responses import HttpResponse
 from room_reports.api.settings import ApiSettings, read_api_settings
@@ -39,19 +40,17 @@ class DownloadsService:
     bucket: Bucket
     """With the function's own credentials, which may list but not read objects."""
     presigner: Presigner
+    readers: ReaderKeys
     clock: Callable[[], datetime]
     links_source: str
     """What every link begins with."""
 
     def prepare(self) -> None:
-        """Assume the presigner role and connect to S3, before the first request needs them.
+        """Assume the presigner role and read the list of readers, before a request needs them.
 
         Nothing is raised: the request reports what is wrong.
         """
-        settings = self.settings.exporter
-        region, granularity = settings.regions[0].name, settings.granularities[0]
-        series = Series(settings.reports_by_region[region][0].slug, region, granularity)
-        prepare(self.presigner.client, lambda: self.bucket.connect(series.prefix))
+        prepare(self.presigner.client, self.readers.readers)
 
     def exports(self, request: Request) -> HttpResponse:
         """Return a result page of the listing."""
@@ -74,11 +73,14 @@ class DownloadsService:
         if not described:
             raise _not_exported(series, window)
         (export,) = described
-        link = self.presigner.link(export.version, request.method)
+        link = self.presigner.link(
+            export.version, request.method, request.api_key_id or request.user_arn
+        )
         logger.info(
             "Download",
             object_key=export.version.key,
             version_id=export.version.version_id,
+            link_id=link.id,
             api_key_id=request.api_key_id,
             user_arn=request.user_arn,
             source_ip=request.source_ip,
@@ -169,7 +171,8 @@ def downloads_service() -> DownloadsService:
     assume = partial(assume_role, aws_client("sts", STS_CONFIG), settings.presigner_role)
     presigner = Presigner(assume, settings.link_ttl, _utc_now)
     source = links_source(s3, bucket.name)
-    return DownloadsService(settings, bucket, presigner, _utc_now, source)
+    readers = ReaderKeys(bucket, _utc_now)
+    return DownloadsService(settings, bucket, presigner, readers, _utc_now, source)
 
 
 def _utc_now() -> datetime:

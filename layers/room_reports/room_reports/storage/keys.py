@@ -11,6 +11,8 @@ from room_reports.model.windows import Granularity, Window, parse_date
 SLUG = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 QUARANTINE_PREFIX = "quarantine/"
 DAY_INDEX_PREFIX = "index/day_files/"
+READERS_KEY = "readers/readers.csv"
+"""The list of readers: see ``model/readers.py``."""
 _KEY = re.compile(
     rf"(?P<slug>{SLUG.pattern})/granularity=(?P<granularity>day|hour)"
     rf"/region=(?P<region>{REGION_NAME.pattern})/dt=(?P<dt>\d{{4}}-\d{{2}}-\d{{2}})"
