@@ -242,7 +242,7 @@ neighbours AS (
     count(*) = 2 AS complete,
     bool_and(state = 'settled') AS settled
   FROM day_files
-  WHERE report IN ('room_data', 'attendees')
+  WHERE report IN ('room_data', 'attendees') AND state <> 'expired'
   GROUP BY region, dt
 ),
 classes AS (

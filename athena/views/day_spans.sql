@@ -10,7 +10,7 @@ WITH files AS (
     min(from_iso8601_timestamp(nullif(exported_at, ''))) AS exported_at,
     max(nullif(findings, '')) AS findings
   FROM day_files
-  WHERE report IN ('room_data', 'attendees', 'breakout_sessions')
+  WHERE report IN ('room_data', 'attendees', 'breakout_sessions') AND state <> 'expired'
   GROUP BY region, dt, report
 ),
 spans AS (

@@ -14,6 +14,7 @@ from room_reports_command.erasure.copy import copy_of, write_copy
 from room_reports_command.erasure.places import Kind
 from room_reports_command.erasure.record import record_json, record_of, record_text
 from room_reports_command.errors import StackError
+from tests.support.backfill import Backfill
 from tests.support.erasure import (
     FORCED,
     TOKEN,
@@ -82,6 +83,39 @@ def test_the_exporter_publishes_the_same_from_then_on(made: ErasureWorld, rows: 
         made.world.run_scheduled()
     assert found(made.victim.values, made.stored()) == set()
     assert made.procedure().find().found == []
+
+
+@pytest.mark.parametrize(("rows", "compression"), [(Rows.KEEP, "gzip"), (Rows.REMOVE, "none")])
+def test_after_a_month_of_runs_the_person_is_nowhere_and_others_are_untouched(
+    rows: Rows, compression: str
+) -> None:
+    """Another world with the same month, and without the erasure, says what others must have."""
+    variables = {"COMPRESSION": compression, "SAMPLE_DAYS": "2"}
+    with ErasureWorld(variables) as made, ErasureWorld(variables) as other:
+        made.forget(rows)
+        other.world.now = made.world.now
+        began = made.world.now
+        month = {"from": f"{began:%Y-%m-%d}", "to": f"{began + timedelta(days=30):%Y-%m-%d}"}
+        past = {"from": f"{began - timedelta(days=30):%Y-%m-%d}", "to": f"{began:%Y-%m-%d}"}
+        for each in (made, other):
+            for _ in range(30):
+                each.world.now += timedelta(days=1)
+                assert not each.world.run_scheduled()["failed"]
+            each.world.run({**month, "force": True})
+            assert Backfill(each.world).run(past)["failures"] == []
+            each.world.run({**past, "force": True})
+        assert found(made.victim.values, made.stored()) == set()
+        assert made.procedure().find().found == []
+        plain, erased = latest(other.snapshot()[0]), latest(made.snapshot()[0])
+        assert plain.keys() == erased.keys()
+        lines = {key: lines_of(item) for key, item in plain.items()}
+        expected = {
+            key: expected_lines(key, each, made.victim, rows) for key, each in lines.items()
+        }
+        assert {key: lines_of(item) for key, item in erased.items()} == expected
+        assert sum(expected[key] != lines[key] for key in lines) > 10
+        # The search finds people: it does where they were not erased.
+        assert found(other.victim.values, other.stored()) == made.victim.values
 
 
 def contents(world: ErasureWorld) -> list[dict[str, list[tuple[bytes, dict[str, str]]]]]:

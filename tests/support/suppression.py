@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from room_reports.model.suppression import Suppression, ValueHash, parse_list
 from tests.support.privacy import UNKNOWN
 
 SUPPRESSION_KEY = "suppression/list.json"
@@ -60,6 +61,11 @@ def list_text(people: Sequence[Erased], key: bytes = KEY) -> str:
     ]
     key_id = hmac.digest(key, b"the id of the key", "sha256").hex()[:16]
     return json.dumps({"key_id": key_id, "people": entries})
+
+
+def suppression_of(people: Sequence[Erased]) -> Suppression:
+    """Return what the exporter makes of a list."""
+    return Suppression(parse_list(list_text(people)).people, ValueHash(KEY))
 
 
 def with_suppression_key(secret: str, key: bytes = KEY) -> str:

@@ -4,7 +4,7 @@ Days are those of New York, so that the term has a day of 25 hours. Some days ar
 while their last sessions are still running, and again under the same key when all data is known.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -17,11 +17,14 @@ from local.kaltura.university import University
 from room_reports.kaltura.csv_reader import KalturaCsvReader
 from room_reports.model.privacy import Privacy, parse_privacy
 from room_reports.model.reports import REPORTS, Kind, Report
+from room_reports.model.suppression import Suppression
 from room_reports.model.windows import Calendar, Granularity, Window
-from room_reports.storage.csv_file import write_csv
+from room_reports.storage.csv_file import CsvSource, write_csv
+from room_reports.storage.erased import ErasedTable
 from room_reports.storage.keys import Series
 from room_reports.storage.protected import ProtectedTable
 from tests.support.privacy import KEY
+from tests.support.suppression import Erased, suppression_of
 
 ZONE = ZoneInfo("America/New_York")
 
@@ -63,13 +66,15 @@ class Term:
         rows = self.truth(region).rows(report.id, int(start.timestamp()), int(end.timestamp()))
         return [dict(zip(HEADERS[report.id], row, strict=True)) for row in rows]
 
-    def publish(self, root: Path, privacy: str = "") -> None:
+    def publish(self, root: Path, privacy: str = "", erased: Sequence[Erased] = ()) -> None:
         """Write every export under ``root``, by its key.
 
         Args:
             privacy: A value of PrivacyColumns.
+            erased: The people in the suppression list, whose rows are kept.
         """
         treated = parse_privacy(privacy, ()).with_key(KEY)
+        suppression = suppression_of(erased) if erased else None
         for region in self.regions:
             truth = self.truth(region)
             for report in REPORTS:
@@ -82,12 +87,17 @@ class Term:
                     for as_of in (early, None) if window.start.day % 10 == 1 else (None,):
                         start, end = int(window.start.timestamp()), int(window.end.timestamp())
                         rows = truth.rows(report.id, start, end, as_of=as_of)
-                        _export(path, report, rows, treated)
+                        _export(path, report, rows, treated, suppression)
 
 
-def _export(path: Path, report: Report, rows: list[Row], privacy: Privacy) -> None:
-    source = KalturaCsvReader([render(HEADERS[report.id], rows)])
-    table = ProtectedTable(source, report, privacy) if privacy.is_set else source
+def _export(
+    path: Path, report: Report, rows: list[Row], privacy: Privacy, suppression: Suppression | None
+) -> None:
+    source: CsvSource = KalturaCsvReader([render(HEADERS[report.id], rows)])
+    if suppression:
+        source = ErasedTable(source, report, suppression)
+    tokens = suppression.tokens if suppression else frozenset[str]()
+    table = ProtectedTable(source, report, privacy, tokens) if privacy.is_set else source
     with path.open("wb") as file:
         write_csv(table.header, table, report, file, compress=path.suffix == ".gz")
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from itertools import groupby
 
+from room_reports.model.retention import EXPIRED
 from room_reports_command.athena import QueryResult, literal
 
 _REPORTS = ("room_data", "attendees")
@@ -18,7 +19,7 @@ _BEFORE = ""
 
 @dataclass(frozen=True)
 class OpenDay:
-    """A day of which a file is missing or not settled."""
+    """A day of which a file is missing, expired or not settled."""
 
     dt: str
     region: str
@@ -64,6 +65,8 @@ def open_days(result: QueryResult, first: str, last: str, today: str) -> list[Op
 
 
 def _why(states: dict[str, str | None]) -> str:
+    if EXPIRED in states.values():
+        return "Expired: its files are no longer kept."
     missing = [report for report, state in states.items() if state is None]
     if missing:
         return f"There is no file of {' and '.join(missing)}."

@@ -20,7 +20,8 @@ TODAY = DAYS[7]
 REPORTS = ("room_data", "attendees")
 places = st.tuples(st.sampled_from(("us", "eu")), st.sampled_from(("", *DAYS)))
 index = st.dictionaries(
-    st.tuples(places, st.sampled_from(REPORTS)), st.sampled_from(("settled", "settling", "open"))
+    st.tuples(places, st.sampled_from(REPORTS)),
+    st.sampled_from(("settled", "settling", "open", "expired")),
 )
 
 
@@ -51,7 +52,9 @@ def test_a_day_is_open_unless_both_files_are_settled(
         if each.dt >= TODAY:
             assert each.why == "The day is not over."
             continue
-        for report in REPORTS:
+        states = {files.get(((each.region, each.dt), report)) for report in REPORTS}
+        assert each.why.startswith("Expired") == ("expired" in states)
+        for report in REPORTS if "expired" not in states else ():
             state = files.get(((each.region, each.dt), report))
             missing = any(files.get(((each.region, each.dt), other)) is None for other in REPORTS)
             assert (report in each.why) == (state is None if missing else state != "settled")
