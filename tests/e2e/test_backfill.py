@@ -143,6 +143,7 @@ def test_a_region_that_fails_for_good_does_not_hold_up_the_other(stack: Stack) -
     assert summary["regions"]["us"] == {
         "exported": 93,
         "remaining": 0,
+        "expired": 0,
         "rounds": 1,
         "ended": "complete",
         "rows": summary["rows"],

@@ -173,7 +173,7 @@ def test_the_policy_is_shown_and_set_by_options_and_from_a_file(operator: Operat
     ("arguments", "message"),
     [
         (("--min-share", "1.5"), "min_share"),
-        (("--drop-domain", "@example.edu"), "without @"),
+        (("--drop-domain", "@example.edu"), "It has an @"),
         (("--unset", "minshare"), "There are: min_minutes"),
         ((), "Give a JSON file"),
         (("missing.json",), "cannot be read"),

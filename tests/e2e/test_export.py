@@ -82,7 +82,7 @@ def test_a_failed_task_fails_the_invocation_after_all_others(stack: Stack) -> No
     failed = key("attendees", "us", "2026-08-03")
     assert result.error is not None
     told = json.loads(result.payload["errorMessage"])
-    assert told.keys() == {"run_id", "exported", "skipped", "deferred", "failed"}
+    assert told.keys() == {"run_id", "exported", "skipped", "deferred", "failed", "expired"}
     (failure,) = told["failed"]
     assert failure["task"] == failed
     assert failure["retryable"] is True

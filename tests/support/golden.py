@@ -29,9 +29,11 @@ _RECORDED_EXPORT = (
     *("task", "report", "region", "granularity", "start", "reason", "state", "rows", "size"),
     *("sha256", "pieces", "unknown_columns", "replaced_bytes", "change", "same"),
 )
+_ADDED_TO_LINKS = ("x-link", "x-reader")
 _ADDED_TO_THE_API = (
     *("filters", "filters_current", "privacy", "privacy_current"),
     *("sessions", "users", "minutes", "findings"),
+    "expired",
 )
 _HEADERS = (
     "Content-Type",
@@ -180,5 +182,9 @@ def _link(url: str) -> list[Any]:
     parts = urlsplit(url)
     query = parse_qs(parts.query)
     kept = ("X-Amz-Algorithm", "X-Amz-Expires", "X-Amz-SignedHeaders")
-    shown = {n: v[0] if n in kept or n.startswith("response-") else "#" for n, v in query.items()}
+    shown = {
+        n: v[0] if n in kept or n.startswith("response-") else "#"
+        for n, v in query.items()
+        if n not in _ADDED_TO_LINKS
+    }
     return [parts.path[parts.path.index("/", 1) :] if "granularity" in parts.path else "", shown]
