@@ -14,6 +14,7 @@ import requests
 from room_reports.api.presign import ObjectVersion, Presigner
 from room_reports.aws.clients import StsCredentials
 from room_reports.model.readers import Reader, format_readers
+from room_reports_command.doctor.access_log_checks import lines_query
 from tests.support.access_log import AccessLog, RecordingProxy
 from tests.support.seaweedfs import s3_client, seaweedfs
 from tests.support.world import export_key
@@ -246,3 +247,16 @@ def test_the_query_of_the_page_shows_what_readers_read(scene: Scene, tmp_path: P
     (unread,) = re.findall(r"`(SELECT count.+?)`", page)
     counted = athena.query(re.sub(r"'\d{4}/\d\d/\d\d'", since, unread))
     assert list(counted[0].values()) == [0]
+
+
+def test_doctor_counts_the_lines(scene: Scene, tmp_path: Path) -> None:
+    since = scene.proxy.recorded[0].at
+    athena = views_over(scene, tmp_path)
+    (counted,) = athena.query(lines_query(since))
+    recorded = len(scene.proxy.recorded)
+    by_link = [each for each in scene.expected.values() if each["how"] == "link"]
+    # The reads of the API's own client have no link, which in its real use are of no report.
+    assert (counted["lines"], counted["understood"]) == (recorded, recorded)
+    assert counted["named"] == len(by_link)
+    assert counted["links"] == len(by_link) + 2
+    assert athena.query(lines_query(since + timedelta(days=1)))[0]["lines"] == 0
