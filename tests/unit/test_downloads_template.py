@@ -8,6 +8,7 @@ import pytest
 from local.stack.template import load_template
 from room_reports.api.settings import read_api_settings
 from room_reports.model.reports import REPORTS
+from room_reports.storage.keys import READERS_KEY
 from room_reports.storage.privacy_state import SETTINGS_KEY
 
 
@@ -47,15 +48,17 @@ def test_only_the_presigner_reads_reports_and_it_does_nothing_else(
 ) -> None:
     (policy,) = resources["DownloadsRole"]["Policies"]
     reads = [each for each in policy["PolicyDocument"]["Statement"] if "GetObject" in str(each)]
-    index = "arn:${AWS::Partition}:s3:::${BucketName.Value}/index/*"
-    expected = {"Action": "s3:GetObject", "Resource": {"Fn::Sub": index}}
-    assert reads == [{"Sid": "ReadIndex", "Effect": "Allow", **expected}]
+    bucket = "arn:${AWS::Partition}:s3:::${BucketName.Value}"
+    allowed = {"Effect": "Allow", "Action": "s3:GetObject"}
+    assert reads == [
+        {"Sid": sid, **allowed, "Resource": {"Fn::Sub": f"{bucket}/{key}"}}
+        for sid, key in (("ReadIndex", "index/*"), ("ReadReaders", READERS_KEY))
+    ]
     ((statement, state, listing),) = (
         policy["PolicyDocument"]["Statement"] for policy in resources["PresignerRole"]["Policies"]
     )
     assert statement["Action"] == ["s3:GetObject", "s3:GetObjectVersion"]
     slugs = [report.slug for report in REPORTS]
-    bucket = "arn:${AWS::Partition}:s3:::${BucketName.Value}"
     prefixes = [f"{slug}/granularity=*" for slug in [*slugs, "report_*"]]
     assert statement["Resource"] == [{"Fn::Sub": f"{bucket}/{prefix}"} for prefix in prefixes]
     settings = {"Fn::Sub": f"{bucket}/{SETTINGS_KEY}"}
