@@ -14,8 +14,8 @@ ORIGIN = "https://reports.example.edu"
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """Return the stack that most tests share."""
-    with watched_stack() as deployed:
+    """Return the stack that most tests share. It keeps a log of who read what."""
+    with watched_stack({"AccessLog": "true"}) as deployed:
         yield deployed
 
 

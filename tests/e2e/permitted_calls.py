@@ -206,6 +206,22 @@ def calls_of_an_analyst(stack: Stack) -> list[Call]:
     ]
 
 
+def calls_of_an_auditor(stack: Stack) -> list[Call]:
+    """Return the calls that Athena makes for a query of the access log and the readers."""
+    log = access_log_bucket(stack)
+    return [
+        ("s3", "get_bucket_location", {"Bucket": log}),
+        ("s3", "list_objects_v2", {"Bucket": log}),
+        ("s3", "get_object", {"Bucket": log, "Key": "reports/probe"}),
+        *listings(stack, "readers/"),
+        *s3(stack, "get_object", READERS_KEY),
+    ]
+
+
+def access_log_bucket(stack: Stack) -> str:
+    return stack.outputs["AccessLogBucketName"]
+
+
 def permissions_that_aws_checks(stack: Stack) -> list[tuple[str, str]]:
     """Return what an analyst needs where AWS checks another resource than the local AWS.
 

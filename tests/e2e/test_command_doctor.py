@@ -35,6 +35,7 @@ ONLY_ON_AWS = {
     "modified-time",
     "state-machine",
     "key",
+    "access-log",
 }
 """Checks that a local AWS cannot make."""
 
@@ -492,6 +493,22 @@ def useless_key(operator: Operator) -> Iterator[Mapping[str, str]]:
     keys.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=7)
 
 
+@contextmanager
+def not_logged(operator: Operator) -> Iterator[Mapping[str, str]]:
+    """Configure the log of who read what, and do not log the bucket."""
+    yield {"AccessLog": "true"}
+
+
+@contextmanager
+def logged_elsewhere(operator: Operator) -> Iterator[Mapping[str, str]]:
+    """Log the bucket into itself, where no table reads."""
+    s3, bucket = operator.stack.aws.s3, operator.stack.bucket
+    status: Any = {"LoggingEnabled": {"TargetBucket": bucket, "TargetPrefix": "logs/"}}
+    s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus=status)
+    yield {"AccessLog": "true"}
+    s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={})
+
+
 FAULTS = {
     "deployed": Fault(foreign_stack, "lacks the outputs", stack="incomplete"),
     "settings": Fault(configured(SETTLE_HOURS="soon"), "should be a number"),
@@ -549,6 +566,9 @@ FAULTS = {
     "modified-time": Fault(nothing, "$file_modified_time", local=False),
     "child-workflows": Fault(broken_state_machine, "ended with States.Runtime: no such path"),
     "key": Fault(useless_key, "it is Disabled", local=False),
+    "access-log": Fault(not_logged, "does not log the requests", local=False),
+    "access-log/elsewhere": Fault(logged_elsewhere, "another place: TargetB", local=False),
+    "access-log/no table": Fault(not_logged, "does not exist", local=False),
     "key/policy": Fault(useless_key, "does not let IAM policies", local=False),
     "key/alarms": Fault(useless_key, "does not let CloudWatch", local=False),
     "key/roles": Fault(useless_key, "may not kms:Decrypt, kms:GenerateDataKey", local=False),

@@ -27,7 +27,9 @@ from tests.e2e.permitted_calls import (
     PORTIONS,
     REPORTS,
     Call,
+    access_log_bucket,
     calls_of_an_analyst,
+    calls_of_an_auditor,
     calls_of_the_backfill,
     calls_of_the_downloads,
     calls_of_the_eraser,
@@ -197,6 +199,42 @@ def test_without_any_one_permission_a_call_of_an_analyst_is_denied(objects: Stac
 
     with user_with(objects, policy) as analyst:
         check(policy, put, analyst, calls_of_an_analyst(objects))
+
+
+def test_without_any_one_permission_a_call_of_an_auditor_is_denied(objects: Stack) -> None:
+    policy = managed_policy(objects, objects.outputs["AuditorPolicyArn"])
+
+    def put(document: Policy) -> None:
+        objects.aws.iam.put_user_policy(
+            UserName="analyst", PolicyName="policy", PolicyDocument=json.dumps(document)
+        )
+
+    log = access_log_bucket(objects)
+    objects.aws.s3.put_object(Bucket=log, Key="reports/probe", Body=b"")
+    with user_with(objects, policy) as auditor:
+        check(policy, put, auditor, calls_of_an_auditor(objects))
+        for operation in ("put_object", "delete_object"):
+            assert auditor.is_denied("s3", operation, Bucket=log, Key="reports/probe")
+            assert auditor.is_denied("s3", operation, Bucket=objects.bucket, Key=READERS_KEY)
+        assert auditor.is_denied("s3", "get_object", Bucket=log, Key="another")
+    objects.aws.s3.delete_object(Bucket=log, Key="reports/probe")
+
+
+def test_no_role_reads_or_changes_the_access_log(objects: Stack) -> None:
+    log = access_log_bucket(objects)
+    objects.aws.s3.put_object(Bucket=log, Key="reports/probe", Body=b"")
+    roles = [
+        with_role_of(objects, objects.outputs["ExporterFunction"]),
+        with_role_of(objects, downloads(objects)),
+        assumed(with_role_of(objects, downloads(objects)), presigner_arn(objects)),
+    ]
+    analyst = managed_policy(objects, objects.outputs["AnalystPolicyArn"])
+    with user_with(objects, analyst) as reader:
+        for principal in (*roles, reader):
+            assert principal.is_denied("s3", "list_objects_v2", Bucket=log)
+            for operation in ("get_object", "put_object", "delete_object"):
+                assert principal.is_denied("s3", operation, Bucket=log, Key="reports/probe")
+    objects.aws.s3.delete_object(Bucket=log, Key="reports/probe")
 
 
 def test_without_any_one_permission_that_only_aws_checks_an_analyst_lacks_one(stack: Stack) -> None:

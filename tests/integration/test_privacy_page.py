@@ -1,6 +1,8 @@
 """docs/privacy.md, compared with the template: every prefix is in it, and every name exists."""
 
+import json
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,10 +73,24 @@ def test_every_setting_of_days_to_keep_is_on_the_page() -> None:
     kept = {
         name
         for name in TEMPLATE["Parameters"]
-        if re.search(r"(Version|Quarantine|Retention)Days$", name)
+        if re.search(r"(Version|Quarantine|Retention|Log)Days$", name)
     }
     assert len(kept) > 2
     assert kept <= set(re.findall(r"`(\w+)`", PAGE))
+
+
+def test_the_command_for_an_adopted_bucket_sets_the_logging_of_the_template() -> None:
+    (command,) = re.findall(r"^aws s3api put-bucket-logging (?:.+\\\n)*.+$", PAGE, re.M)
+    words = shlex.split(command.replace("\\\n", " "))
+    _, logging, _ = TEMPLATE["Resources"]["Bucket"]["Properties"]["LoggingConfiguration"]["Fn::If"]
+    assert words[:5] == ["aws", "s3api", "put-bucket-logging", "--bucket", "$BUCKET"]
+    assert json.loads(words[-1]) == {
+        "LoggingEnabled": {
+            "TargetBucket": "$ACCESS_LOG_BUCKET",
+            "TargetPrefix": logging["LogFilePrefix"],
+            "TargetObjectKeyFormat": logging["TargetObjectKeyFormat"],
+        }
+    }
 
 
 @pytest.mark.parametrize("letter", "abcdefg")

@@ -369,7 +369,7 @@ def test_invalid_report_ids_are_rejected(template: dict[str, Any], report_ids: s
     assert not re.fullmatch(template["Parameters"]["ReportIds"]["AllowedPattern"], report_ids)
 
 
-@pytest.mark.parametrize("policy", ["BucketPolicy", "QueryResultsPolicy"])
+@pytest.mark.parametrize("policy", ["BucketPolicy", "QueryResultsPolicy", "AccessLogPolicy"])
 def test_buckets_are_private_and_encrypted_and_deny_plain_http(
     template: dict[str, Any], policy: str
 ) -> None:
@@ -379,6 +379,29 @@ def test_buckets_are_private_and_encrypted_and_deny_plain_http(
     statement, *_ = template["Resources"][policy]["Properties"]["PolicyDocument"]["Statement"]
     assert statement["Effect"] == "Deny"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_access_log_is_delivered_by_s3_of_this_account_to_the_prefix_that_is_read(
+    template: dict[str, Any],
+) -> None:
+    found = template["Resources"]
+    condition, logging, otherwise = found["Bucket"]["Properties"]["LoggingConfiguration"]["Fn::If"]
+    assert (condition, otherwise) == ("KeepsAccessLog", {"Ref": "AWS::NoValue"})
+    assert logging["DestinationBucketName"] == {"Ref": "AccessLogBucket"}
+    key_format = logging["TargetObjectKeyFormat"]
+    assert key_format == {"PartitionedPrefix": {"PartitionDateSource": "EventTime"}}
+    policy = found["AccessLogPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    (allowed,) = [each for each in policy if each["Effect"] == "Allow"]
+    assert allowed["Principal"] == {"Service": "logging.s3.amazonaws.com"}
+    assert allowed["Action"] == "s3:PutObject"
+    objects = f"${{AccessLogBucket.Arn}}/{logging['LogFilePrefix']}*"
+    assert allowed["Resource"] == {"Fn::Sub": objects}
+    account = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert allowed["Condition"] == {"StringEquals": account}
+    (expiry,) = found["AccessLogBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert expiry["ExpirationInDays"] == {"Ref": "AccessLogDays"}
+    conditional = {name for name, each in found.items() if each.get("Condition") == condition}
+    assert conditional == {"AccessLogBucket", "AccessLogPolicy", "AuditorPolicy"}
 
 
 def test_locks_contain_no_registry_and_no_local_path() -> None:

@@ -39,6 +39,7 @@ def text_of(resource: Any) -> str:
     for pattern, short in (
         (r"arn:\$\{AWS::Partition\}:s3:::\$\{BucketName\.Value\}", "bucket"),
         (r"\$\{QueryResults\.Arn\}", "query results"),
+        (r"\$\{AccessLogBucket\.Arn\}", "access log"),
         (r"arn:\$\{AWS::Partition\}:(\w+):\$\{AWS::Region\}:\$\{AWS::AccountId\}:", r"\1:"),
     ):
         text = re.sub(pattern, short, text)

@@ -17,7 +17,16 @@ from tools.athena.__main__ import DICTIONARY, main
 from tools.athena.dictionary import dictionary as made_dictionary
 from tools.athena.facts import FACTS
 from tools.athena.sources import queries, views
-from tools.athena.tables import CHANGE, EXPORTED, FAILED, PARTITIONS, QUALITY, RUNS, TEXT_TABLES
+from tools.athena.tables import (
+    ACCESS_LOG_LINE,
+    CHANGE,
+    EXPORTED,
+    FAILED,
+    PARTITIONS,
+    QUALITY,
+    RUNS,
+    TEXT_TABLES,
+)
 from tools.athena.template import athena_template, view_columns
 
 
@@ -116,7 +125,13 @@ def test_the_types_of_the_views() -> None:
     assert types["exports"]["exported_at"] == moment
     assert types["sessions"]["final"] == types["sessions"]["missing_day"] == "boolean"
     assert types["policy"]["roles"] == "array(varchar)"
-    without_days = {"last_attendance", "policy", "roster_entries", "settled_stretches"}
+    without_days = {
+        "last_attendance",
+        "policy",
+        "roster_entries",
+        "settled_stretches",
+        "who_read_what",
+    }
     assert {name for name in types if "dt" not in types[name]} == without_days
     assert all(types[name]["dt"] == "varchar" for name in types if name not in without_days)
 
@@ -147,6 +162,31 @@ def test_projections_begin_at_the_start_date(tables: dict[str, Any]) -> None:
     assert (text, month["projection.month.format"]) == ("${Year}-${Month},NOW+1MONTHS", "yyyy-MM")
     split = {"Fn::Split": ["-", {"Ref": "StartDate"}]}
     assert parts == {"Year": {"Fn::Select": [0, split]}, "Month": {"Fn::Select": [1, split]}}
+
+
+def test_the_access_log_is_where_s3_delivers_it(tables: dict[str, Any]) -> None:
+    """S3 writes ``[prefix][account]/[region]/[bucket]/[YYYY]/[MM]/[DD]/`` before the name."""
+    parent = load_template()["Resources"]
+    _, logging, _ = parent["Bucket"]["Properties"]["LoggingConfiguration"]["Fn::If"]
+    account, region, day = "${AWS::AccountId}", "${AWS::Region}", "${!log_day}"
+    folder = f"{logging['LogFilePrefix']}{account}/{region}/${{BucketName}}/"
+    log = tables["access_log"]
+    location = f"s3://${{AccessLogBucketName}}/{folder}"
+    assert log["StorageDescriptor"]["Location"] == {"Fn::Sub": location}
+    parameters = log["Parameters"]
+    assert parameters["storage.location.template"] == {"Fn::Sub": f"{location}{day}/"}
+    assert parameters["projection.log_day.type"] == "date"
+    assert parameters["projection.log_day.format"] == "yyyy/MM/dd"
+    kept = {"Fn::Sub": "NOW-${AccessLogDays}DAYS,NOW+1DAYS"}
+    assert parameters["projection.log_day.range"] == kept
+    serde = log["StorageDescriptor"]["SerdeInfo"]
+    assert serde["Parameters"] == {"input.regex": ACCESS_LOG_LINE}
+    assert len(log["StorageDescriptor"]["Columns"]) == re.compile(ACCESS_LOG_LINE).groups
+
+
+def test_what_needs_the_access_log_exists_only_with_it(template: dict[str, Any]) -> None:
+    conditional = {name for name, each in template.items() if each.get("Condition")}
+    assert conditional == {"ReadersTable", "AccessLogTable", "WhoReadWhatView"}
 
 
 def test_the_dictionary_names_every_column_with_a_meaning() -> None:

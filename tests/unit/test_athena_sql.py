@@ -12,6 +12,7 @@ from tools.athena.sources import Source, deployed, queries, views
 from tools.athena.tables import TEXT_TABLES, TextTable, create_table
 
 SMALL = {
+    "readers",
     *("policy", "policy_file", "rooms", "rosters", "roster_entries", "day_files", "day_spans"),
     "settled_stretches",
 }

@@ -49,13 +49,9 @@ def test_only_the_presigner_reads_reports_and_it_does_nothing_else(
     (policy,) = resources["DownloadsRole"]["Policies"]
     reads = [each for each in policy["PolicyDocument"]["Statement"] if "GetObject" in str(each)]
     bucket = "arn:${AWS::Partition}:s3:::${BucketName.Value}"
+    allowed = {"Effect": "Allow", "Action": "s3:GetObject"}
     assert reads == [
-        {
-            "Sid": sid,
-            "Effect": "Allow",
-            "Action": "s3:GetObject",
-            "Resource": {"Fn::Sub": f"{bucket}/{key}"},
-        }
+        {"Sid": sid, **allowed, "Resource": {"Fn::Sub": f"{bucket}/{key}"}}
         for sid, key in (("ReadIndex", "index/*"), ("ReadReaders", READERS_KEY))
     ]
     ((statement, state, listing),) = (

@@ -15,7 +15,14 @@ from sqlglot import exp
 
 from room_reports.model.reports import REPORTS
 from tools.athena.sources import MOST_SESSION_DAYS, SESSION_DAYS, Source, deployed, views
-from tools.athena.tables import JSON_SERDE, PARTITIONS, TEXT_TABLES, Field
+from tools.athena.tables import (
+    JSON_SERDE,
+    PARTITIONS,
+    REGEX_SERDE,
+    TEXT_TABLES,
+    Field,
+    TextTable,
+)
 
 _DAYS_BEFORE = re.compile(
     r"date_format\(date_add\('day', -(\d+), CAST\(dt AS date\)\), '%Y-%m-%d'\)"
@@ -78,6 +85,9 @@ class DuckAthena:
             self._create_table(report.slug, fields, PARTITIONS, root and root / report.slug)
         for table in TEXT_TABLES:
             folder = root and root / table.prefix
+            if table.serde == REGEX_SERDE:
+                self._create_log_table(table, folder)
+                continue
             kind = "json" if table.serde == JSON_SERDE else "csv"
             self._create_table(table.name, table.fields, table.partitions, folder, kind)
         self._create_macros()
@@ -114,6 +124,25 @@ class DuckAthena:
         self._connection.execute(
             f"CREATE {self._kind} {name} AS FROM read_{kind}({files!r}, columns = {in_file!r}, "
             f"{options if kind == 'csv' else ''}{folders or 'hive_partitioning = false'})"
+        )
+
+    def _create_log_table(self, table: TextTable, folder: Path | None) -> None:
+        """Create a table of lines that match an expression; another line is a row of NULL."""
+        names = [field.name for field in table.fields]
+        (partition,) = table.partitions
+        files = sorted(str(file) for file in folder.rglob("*") if file.is_file()) if folder else []
+        if not files:
+            columns = ", ".join(f'"{name}" VARCHAR' for name in (*names, partition.name))
+            self._connection.execute(f"CREATE TABLE {table.name} ({columns})")
+            return
+        line = table.line.replace("'", "''")
+        self._connection.execute(
+            f"CREATE {self._kind} {table.name} AS "
+            f"SELECT unnest(CASE WHEN regexp_full_match(line, '{line}') "
+            f"THEN regexp_extract(line, '{line}', {names!r}) END), {partition.name} FROM ("
+            "SELECT unnest(string_split(rtrim(content, chr(10)), chr(10))) AS line, "
+            f"regexp_extract(filename, '/(\\d+/\\d+/\\d+)/[^/]*$', 1) AS {partition.name} "
+            f"FROM read_text({files!r}))"
         )
 
     def _create_macros(self) -> None:

@@ -7,8 +7,12 @@ from room_reports.storage.csv_file import HIVE_ESCAPE
 
 OPEN_CSV_SERDE = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
 JSON_SERDE = "org.openx.data.jsonserde.JsonSerDe"
+REGEX_SERDE = "org.apache.hadoop.hive.serde2.RegexSerDe"
 TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
 TEXT_OUTPUT = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
+
+
+ACCESS_LOG_CONDITION = "KeepsAccessLog"
 
 
 @dataclass(frozen=True)
@@ -238,6 +242,46 @@ POLICY_FILE = (
 """The settings in reference/policy/policy.json; the view policy adds the defaults."""
 
 
+READERS = (
+    Field("key_id", "string", "Id of the API key, which is no secret."),
+    Field("name", "string", "Name that the key was made with."),
+    Field("created_at", "string", "When the key was made, ISO 8601 in UTC."),
+    Field("expires_at", "string", "From when on the key is refused; empty for no expiry."),
+    Field("revoked_at", "string", "When the key was revoked; empty if it was not."),
+)
+"""The columns of readers/readers.csv, in their order."""
+
+ACCESS_LOG = (
+    Field("bucket_owner", "string", "Canonical user id of the owner of the bucket."),
+    Field("bucket", "string", "Bucket; NULL in a row means that its line was not understood."),
+    Field("request_time", "string", "Time of the request, as [22/Nov/2026:13:05:00 +0000]."),
+    Field("remote_ip", "string", "Address that the request came from."),
+    Field("requester", "string", "ARN or canonical user id of the principal."),
+    Field("request_id", "string", "Id of the request."),
+    Field("operation", "string", "Operation, such as REST.GET.OBJECT."),
+    Field("key", "string", "Key of the object, URL-encoded."),
+    Field("request_uri", "string", "First line of the request, in quotation marks."),
+    Field("http_status", "string", "Status of the response."),
+    Field("error_code", "string", "Error code of S3."),
+    Field("bytes_sent", "string", "Bytes of the response."),
+    Field("object_size", "string", "Bytes of the object."),
+    Field("total_time", "string", "Milliseconds until the response was sent."),
+    Field("turn_around_time", "string", "Milliseconds until S3 began to respond."),
+    Field("rest", "string", "All that follows, beginning with referrer and user agent."),
+)
+"""The fields of a line of S3's server access log. A field without a value is ``-``.
+
+The client chooses referrer and user agent, and S3 does not say that it escapes quotation marks in
+them. So nothing that follows is told apart: a name that does not match would hide a read.
+"""
+ACCESS_LOG_LINE = (
+    r"([^ ]*) ([^ ]*) \[([^\]]*)\] ([^ ]*) ([^ ]*) ([^ ]*) ([^ ]*) ([^ ]*) "
+    r"""(".*?"|-) (-|[0-9]{3}) ([^ ]*) (-|[0-9]+) (-|[0-9]+) (-|[0-9]+) (-|[0-9]+) (.*)"""
+)
+"""What a whole line matches, with a group for each field."""
+ACCESS_LOG_PARTITIONS = (Field("log_day", "string", "Day of the requests in UTC, YYYY/MM/DD."),)
+
+
 @dataclass(frozen=True)
 class TextTable:
     """A table over text files that is no report."""
@@ -249,6 +293,12 @@ class TextTable:
     """Where its files are in the bucket, without the partitions."""
     serde: str
     description: str
+    location: str = ""
+    """Where its files are, without the partitions, if they are in another bucket; for Fn::Sub."""
+    line: str = ""
+    """What a line matches, for REGEX_SERDE."""
+    condition: str = ""
+    """The condition under which the table exists."""
 
 
 TEXT_TABLES = (
@@ -271,6 +321,20 @@ TEXT_TABLES = (
     TextTable(
         *("policy_file", POLICY_FILE, (), "reference/policy/", JSON_SERDE),
         "The attendance policy as it was set; the view policy adds the defaults",
+    ),
+    TextTable(
+        *("readers", READERS, (), "readers/", OPEN_CSV_SERDE),
+        "One row per API key, from the list of readers",
+        condition=ACCESS_LOG_CONDITION,
+    ),
+    TextTable(
+        *("access_log", ACCESS_LOG, ACCESS_LOG_PARTITIONS, "access_log/", REGEX_SERDE),
+        "One row per request to the bucket, from S3's server access log",
+        location=(
+            "s3://${AccessLogBucketName}/reports/${AWS::AccountId}/${AWS::Region}/${BucketName}/"
+        ),
+        line=ACCESS_LOG_LINE,
+        condition=ACCESS_LOG_CONDITION,
     ),
 )
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from room_reports.model.reports import REPORTS, Report
 from room_reports.storage.csv_file import HIVE_ESCAPE
 from tools.athena.duck_athena import DuckAthena
-from tools.athena.sources import Source, queries, views
+from tools.athena.sources import Source, queries, tables_of, views
 from tools.athena.tables import (
     JSON_SERDE,
     OPEN_CSV_SERDE,
     PARTITIONS,
+    REGEX_SERDE,
     TEXT_INPUT,
     TEXT_OUTPUT,
     TEXT_TABLES,
@@ -63,6 +64,14 @@ Parameters:
   SessionDays:
     Type: String
     Description: Days after its first day up to which a session is put together
+  AccessLogBucketName:
+    Type: String
+    Description: Name of the bucket with the log of who read what; empty for none
+  AccessLogDays:
+    Type: String
+    Description: Days for which that log is kept
+Conditions:
+  KeepsAccessLog: !Not [!Equals [!Ref AccessLogBucketName, ""]]
 Resources:
 """
 _PROJECTIONS = {
@@ -84,6 +93,13 @@ _PROJECTIONS = {
         '  - "${Year}-${Month},NOW+1MONTHS"',
         '  - Year: !Select [0, !Split ["-", !Ref StartDate]]',
         '    Month: !Select [1, !Split ["-", !Ref StartDate]]',
+    ),
+    "log_day": (
+        "projection.log_day.type: date",
+        "projection.log_day.format: yyyy/MM/dd",
+        'projection.log_day.interval: "1"',
+        "projection.log_day.interval.unit: DAYS",
+        'projection.log_day.range: !Sub "NOW-${AccessLogDays}DAYS,NOW+1DAYS"',
     ),
 }
 _CSV_PARAMETERS = f"""\
@@ -172,13 +188,17 @@ def _report_table(report: Report) -> str:
 
 
 def _text_table(table: TextTable) -> str:
-    folders = "".join(f"{f.name}=${{!{f.name}}}/" for f in table.partitions)
+    # S3 writes the value alone into the keys of its log.
+    named = table.serde != REGEX_SERDE
+    folders = "".join(
+        f"{f.name}=${{!{f.name}}}/" if named else f"${{!{f.name}}}/" for f in table.partitions
+    )
     projected = "".join(f"          {line}\n" for line in _projection(table, folders))
     keys = f"\n{_glue_columns(table.partitions, 10)}" if table.partitions else " []"
-    classification = "json" if table.serde == JSON_SERDE else "csv"
     return f"""\
   {_resource_name(table.name)}Table:
     Type: AWS::Glue::Table
+{_condition(table.condition)}\
     Properties:
       CatalogId: !Ref AWS::AccountId
       DatabaseName: !Ref DatabaseName
@@ -187,22 +207,23 @@ def _text_table(table: TextTable) -> str:
         Description: {_quoted(table.description)}
         TableType: EXTERNAL_TABLE
         Parameters:
-          classification: {classification}
 {projected}\
         PartitionKeys:{keys}
         StorageDescriptor:
-          Location: !Sub "s3://${{BucketName}}/{table.prefix}"
+          Location: !Sub "{_location(table)}"
           InputFormat: {TEXT_INPUT}
           OutputFormat: {TEXT_OUTPUT}
           SerdeInfo:
             SerializationLibrary: {table.serde}
-{_CSV_PARAMETERS if table.serde == OPEN_CSV_SERDE else ""}\
+{_serde_parameters(table)}\
           Columns:
 {_glue_columns(table.fields, 12)}
 """
 
 
 def _projection(table: TextTable, folders: str) -> Iterable[str]:
+    if table.serde != REGEX_SERDE:
+        yield f"classification: {'json' if table.serde == JSON_SERDE else 'csv'}"
     if table.serde == OPEN_CSV_SERDE:
         yield 'skip.header.line.count: "1"'
     if not table.partitions:
@@ -210,7 +231,23 @@ def _projection(table: TextTable, folders: str) -> Iterable[str]:
     yield 'projection.enabled: "true"'
     for field in table.partitions:
         yield from _PROJECTIONS[field.name]
-    yield f'storage.location.template: !Sub "s3://${{BucketName}}/{table.prefix}{folders}"'
+    yield f'storage.location.template: !Sub "{_location(table)}{folders}"'
+
+
+def _location(table: TextTable) -> str:
+    return table.location or f"s3://${{BucketName}}/{table.prefix}"
+
+
+def _condition(condition: str) -> str:
+    return f"    Condition: {condition}\n" if condition else ""
+
+
+def _serde_parameters(table: TextTable) -> str:
+    if table.serde == OPEN_CSV_SERDE:
+        return _CSV_PARAMETERS
+    if table.serde == REGEX_SERDE:
+        return f"            Parameters:\n              input.regex: '{table.line}'\n"
+    return ""
 
 
 def _view(view: Source, columns: list[tuple[Field, str]]) -> str:
@@ -220,9 +257,11 @@ def _view(view: Source, columns: list[tuple[Field, str]]) -> str:
         "schema": "${DatabaseName}",
         "columns": [{"name": field.name, "type": presto} for field, presto in columns],
     }
+    conditions = {table.condition for table in TEXT_TABLES if table.name in tables_of(view.sql)}
     return f"""\
   {_resource_name(view.name)}View:
     Type: AWS::Glue::Table
+{_condition(max(conditions, default=""))}\
     Properties:
       CatalogId: !Ref AWS::AccountId
       DatabaseName: !Ref DatabaseName

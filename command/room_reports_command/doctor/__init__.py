@@ -10,6 +10,7 @@ aws_checks       S3 and IAM
 link_checks      the HTTP API and its links
 backfill_checks  the state machine
 key_checks       the operator's own KMS key
+access_log_checks    the log of who read what
 permissions      what the policies of a role allow
 command          the subcommand
 """

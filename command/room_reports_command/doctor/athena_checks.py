@@ -105,8 +105,10 @@ def declared_types(text: str) -> dict[str, str]:
 def _sample(given: Examination, view: Mapping[str, Any]) -> str:
     """Return a query that reads little of a view."""
     names = [column["Name"] for column in view["StorageDescriptor"]["Columns"]]
-    yesterday = (given.now - timedelta(days=1)).date().isoformat()
-    condition = f" WHERE dt = '{yesterday}'" if "dt" in names else ""
+    yesterday = given.now - timedelta(days=1)
+    condition = f" WHERE dt = '{yesterday:%Y-%m-%d}'" if "dt" in names else ""
+    if "log_day" in names:
+        condition = f" WHERE log_day = '{yesterday:%Y/%m/%d}'"
     return f'SELECT * FROM "{view["Name"]}"{condition} LIMIT 1'  # noqa: S608 - names of Glue
 
 

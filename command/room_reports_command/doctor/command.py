@@ -9,6 +9,7 @@ from rich.text import Text
 
 from room_reports_command.context import Context, with_context
 from room_reports_command.doctor import (
+    access_log_checks,
     athena_checks,
     aws_checks,
     backfill_checks,
@@ -32,6 +33,7 @@ CHECKS: tuple[Check, ...] = (
     *link_checks.CHECKS,
     *backfill_checks.CHECKS,
     *key_checks.CHECKS,
+    *access_log_checks.CHECKS,
 )
 """Every check, in the order in which they are carried out."""
 

@@ -14,6 +14,11 @@ from hypothesis import strategies as st
 from local.stack.template import load_template
 from room_reports.settings import SettingsReader, read_settings
 from room_reports_command.doctor import CHECKS
+from room_reports_command.doctor.access_log_checks import (
+    PREFIX,
+    judge_lines,
+    judge_logging,
+)
 from room_reports_command.doctor.athena_checks import (
     declared_types,
     judge_modified,
@@ -249,3 +254,50 @@ def test_a_scan_of_other_days_and_slow_planning_are_found() -> None:
 def test_a_wrong_time_is_found() -> None:
     assert judge_time("UTC", "2023-11-14 22:13", "2023-11-14 22:13").state is State.OK
     assert judge_time("UTC", None, "2023-11-14 22:13").state is State.FINDING
+
+
+def logging_of_the_template(bucket: str) -> dict[str, Any]:
+    """Return the logging of the bucket as S3 describes it."""
+    _, given, _ = load_template()["Resources"]["Bucket"]["Properties"]["LoggingConfiguration"][
+        "Fn::If"
+    ]
+    return {
+        "TargetBucket": bucket,
+        "TargetPrefix": given["LogFilePrefix"],
+        "TargetObjectKeyFormat": given["TargetObjectKeyFormat"],
+    }
+
+
+def test_the_logging_of_the_template_is_right_and_any_other_is_not() -> None:
+    right = logging_of_the_template("logs")
+    assert right["TargetPrefix"] == PREFIX
+    assert judge_logging(right, "logs").state is State.OK
+    assert judge_logging(None, "logs").state is State.FINDING
+    assert judge_logging({}, "logs").state is State.FINDING
+    by_delivery = {"PartitionedPrefix": {"PartitionDateSource": "DeliveryTime"}}
+    for name, value in (
+        ("TargetBucket", "others"),
+        ("TargetPrefix", ""),
+        ("TargetObjectKeyFormat", by_delivery),
+        ("TargetObjectKeyFormat", {"SimplePrefix": {}}),
+    ):
+        outcome = judge_logging({**right, name: value}, "logs")
+        assert outcome.state is State.FINDING
+        assert name in outcome.found
+
+
+@pytest.mark.parametrize(
+    ("counts", "states"),
+    [
+        ((0, 0, 0, 0), ["finding"]),
+        ((9, 9, 0, 0), ["ok", "not checked"]),
+        ((9, 9, 2, 2), ["ok", "ok"]),
+        ((9, 8, 2, 2), ["finding", "ok"]),
+        ((9, 9, 2, 1), ["ok", "finding"]),
+        ((9, 8, 2, 1), ["finding", "finding"]),
+    ],
+)
+def test_lines_that_lack_or_are_not_understood_are_found(
+    counts: tuple[int, int, int, int], states: list[str]
+) -> None:
+    assert [outcome.state for outcome in judge_lines(*counts)] == states
