@@ -1,6 +1,7 @@
 """Reports that Kaltura caps are assembled from pieces, or the task fails."""
 
 import gzip
+import os
 
 import pytest
 
@@ -12,6 +13,8 @@ from tests.support.world import SLUGS, World, export_key
 DAY = "2026-09-08"
 EVENT = {"from": DAY, "to": "2026-09-09"}
 ATTENDEES = export_key("attendees", "us", DAY)
+ATTENDEES_OF_A_DAY = int(os.environ.get("ATTENDEES_OF_A_DAY", "110000"))
+"""Above Kaltura's row cap of 100,000; ``make test-all`` tries a quarter of a million."""
 BUSY = Size(rooms=12, attendees=8, weekly_sessions=3, busy={DAY: 3000})
 
 
@@ -134,10 +137,10 @@ def test_an_indivisible_report_fails_at_the_cap() -> None:
         assert world.export_keys() == []
 
 
-def test_a_quarter_of_a_million_attendees_on_one_day() -> None:
-    crowd = Size(rooms=12, attendees=8, busy={DAY: 250_000})
+def test_more_attendees_on_one_day_than_kaltura_returns_at_once() -> None:
+    crowd = Size(rooms=12, attendees=8, busy={DAY: ATTENDEES_OF_A_DAY})
     with World(size=crowd) as world:
         world.run({**EVENT, "reports": ["attendees"]})
         check(world, ATTENDEES)
-        assert len(world.rows(ATTENDEES)) > 250_000
+        assert len(world.rows(ATTENDEES)) > ATTENDEES_OF_A_DAY
         assert calls(world, 6001) < 24, "the survey in shorter windows, and the pieces"
