@@ -73,13 +73,21 @@ def test_errors_are_shown_and_can_be_retried(
     expect(page.locator("table.files tbody tr")).to_have_count(25)
 
 
-def test_a_file_that_was_made_with_other_filters_says_so(browse: Open, year: Year) -> None:
+@pytest.mark.parametrize(
+    ("field", "note"),
+    [
+        ("filters_current", "made with other filters"),
+        ("privacy_current", "made with other privacy settings"),
+    ],
+)
+def test_a_file_that_was_made_with_other_settings_says_so(
+    browse: Open, year: Year, field: str, note: str
+) -> None:
     page = loaded(browse("#/attendees/us"))
-    note = "made with other filters"
 
     def respond(route: Route, _: Request, *, current: bool | None) -> None:
         response = route.fetch()
-        route.fulfill(response=response, json={**response.json(), "filters_current": current})
+        route.fulfill(response=response, json={**response.json(), field: current})
 
     for current in (False, True, None):
         with intercepted(page, partial(respond, current=current)):
@@ -94,23 +102,30 @@ def test_a_file_that_was_made_with_other_filters_says_so(browse: Open, year: Yea
         expect(page).to_have_url(re.compile("#/attendees/us/day$"))
 
 
-def test_a_file_that_was_made_with_other_privacy_settings_says_so(browse: Open, year: Year) -> None:
+def test_a_late_response_does_not_replace_what_is_shown_since(browse: Open, year: Year) -> None:
     page = loaded(browse("#/attendees/us"))
-    note = "made with other privacy settings"
+    held: list[Route] = []
 
-    def respond(route: Route, _: Request, *, current: bool | None) -> None:
-        response = route.fetch()
-        route.fulfill(response=response, json={**response.json(), "privacy_current": current})
+    def hold_the_first(route: Route, request: Request) -> None:
+        if year.ago(3) in request.url:
+            held.append(route)
+        else:
+            route.continue_()
 
-    for current in (False, True, None):
-        with intercepted(page, partial(respond, current=current)):
-            page.goto(f"{page.url.partition('#')[0]}#/attendees/us/day/{year.ago(3)}")
-            dialog = page.get_by_role("dialog")
-            expect(dialog).to_contain_text(f"attendees_us_{year.ago(3)}.csv")
-            expect(dialog.get_by_text(note)).to_have_count(int(current is False))
-            assert accessibility_problems(page) == []
-        page.keyboard.press("Escape")
-        expect(dialog).to_be_hidden()
+    address = f"{page.url.partition('#')[0]}#/attendees/us/day/"
+    with intercepted(page, hold_the_first):
+        page.goto(address + year.ago(3))
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("Loading")
+        page.goto(address + year.ago(4))
+        expect(dialog).to_contain_text(f"attendees_us_{year.ago(4)}.csv")
+        for route in held:
+            route.fulfill(
+                status=403, body='{"error": {"code": "ACCESS_DENIED", "message": "late"}}'
+            )
+        page.wait_for_timeout(500)
+        expect(dialog).to_contain_text(f"attendees_us_{year.ago(4)}.csv")
+    assert held
 
 
 def test_throttled_requests_are_retried(browse: Open) -> None:

@@ -5,6 +5,7 @@
 /* exported dialog, showDetail */
 
 const dialog = byId("detail");
+let loadingDetail = new AbortController();
 
 function detailHeading(file) {
   const close = createElement(
@@ -88,13 +89,18 @@ function errorContent(error, file) {
 }
 
 async function showDetail(file) {
+  loadingDetail.abort();
+  loadingDetail = new AbortController();
+  const { signal } = loadingDetail;
   const heading = detailHeading(file);
   const showContent = (...content) => dialog.replaceChildren(...heading, ...content);
   showContent(createElement("p", { className: "empty", "aria-busy": "true" }, "Loading…"));
   if (!dialog.open) dialog.showModal();
   try {
-    showContent(...fileContent(await requestJson(exportPath(file))));
+    const found = await requestJson(exportPath(file), {}, signal);
+    if (!signal.aborted) showContent(...fileContent(found));
   } catch (error) {
+    if (signal.aborted) return;
     if (error.kind === "key") {
       dialog.close();
       showError(error);
@@ -102,6 +108,10 @@ async function showDetail(file) {
   }
 }
 
+dialog.addEventListener("close", () => {
+  // It comes a task later, when the dialog may show another file already.
+  if (!dialog.open) loadingDetail.abort();
+});
 dialog.addEventListener("click", ({ target }) => {
   if (target === dialog) dialog.close();
 });
