@@ -4,7 +4,7 @@ API Gateway forgets a key that is deleted, and knows no expiry. The downloads fu
 ``who_read_what`` read this list.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,6 +15,8 @@ from room_reports.storage.keys import READERS_KEY
 from room_reports_command.errors import StackError
 from room_reports_command.reference.store import ReferenceStore, Stored
 from room_reports_command.stack import DeployedStack
+
+_ATTEMPTS = 5
 
 
 def read_readers(stack: DeployedStack) -> Readers:
@@ -30,13 +32,10 @@ def add_readers(stack: DeployedStack, readers: Iterable[Reader]) -> None:
     """Add readers to the list. Those that it has already stay as they are.
 
     Raises:
-        StackError: If the object is not a list of readers, or another program changed it meanwhile.
+        StackError: If the object is not a list of readers.
     """
-    store = ReferenceStore(stack)
-    known, seen = _read(store)
-    added = {each.key_id: each for each in readers if each.key_id not in known}
-    if added:
-        _write(store, {**known, **added}, seen)
+    added = {each.key_id: each for each in readers}
+    _change(stack, lambda known: {**added, **known})
 
 
 def mark_revoked(stack: DeployedStack, reader: Reader, now: datetime) -> None:
@@ -46,12 +45,29 @@ def mark_revoked(stack: DeployedStack, reader: Reader, now: datetime) -> None:
         reader: What is added if the list does not have the key.
 
     Raises:
-        StackError: If the object is not a list of readers, or another program changed it meanwhile.
+        StackError: If the object is not a list of readers.
     """
+
+    def revoked(known: Readers) -> Readers:
+        marked = replace(known.get(reader.key_id, reader), revoked_at=iso(now))
+        return {**known, reader.key_id: marked}
+
+    _change(stack, revoked)
+
+
+def _change(stack: DeployedStack, change: Callable[[Readers], Readers]) -> None:
+    """Change the list, and change it again if another program has changed it meanwhile."""
     store = ReferenceStore(stack)
-    known, seen = _read(store)
-    revoked = replace(known.get(reader.key_id, reader), revoked_at=iso(now))
-    _write(store, {**known, reader.key_id: revoked}, seen)
+    for attempt in range(1, _ATTEMPTS + 1):
+        known, seen = _read(store)
+        body = format_readers(change(known).values())
+        try:
+            store.replace(READERS_KEY, body, "text/csv; charset=utf-8", seen)
+        except StackError:
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            return
 
 
 def _read(store: ReferenceStore) -> tuple[Readers, Stored | None]:
@@ -63,7 +79,3 @@ def _read(store: ReferenceStore) -> tuple[Readers, Stored | None]:
             f"{READERS_KEY}: {error} The API refuses every key until it is repaired.",
             "Restore its former version in the bucket: docs/operating.md#the-list-of-readers.",
         ) from error
-
-
-def _write(store: ReferenceStore, readers: Readers, seen: Stored | None) -> None:
-    store.replace(READERS_KEY, format_readers(readers.values()), "text/csv; charset=utf-8", seen)

@@ -1,6 +1,7 @@
 """room-reports doctor: each fault is found, each cure cures, a healthy stack has no finding."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +15,7 @@ import pytest
 from local.stack.ministack_patches import set_api_responses
 from local.stack.template import load_template
 from room_reports_command.doctor import CHECKS
+from room_reports_command.doctor.access_log_checks import judge_logging
 from room_reports_command.doctor.check import Result, State, carry_out
 from room_reports_command.doctor.examination import Examination
 from tests.e2e.deployed import settings, simulation
@@ -662,6 +664,21 @@ def test_a_command_of_the_aws_cli_cures(operator: Operator, name: str) -> None:
             ran = operator.shell(each.cure)
             assert ran.code == 0, ran.err
         assert findings(examine(operator, name, fault)) == []
+
+
+def test_the_command_of_the_page_logs_an_adopted_bucket(operator: Operator) -> None:
+    page = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^aws s3api put-bucket-logging (?:.+\\\n)*.+$", page, re.M)
+    s3, bucket = operator.stack.aws.s3, operator.stack.bucket
+    s3.create_bucket(Bucket="access-log")
+    try:
+        ran = operator.shell(command, {"BUCKET": bucket, "ACCESS_LOG_BUCKET": "access-log"})
+        assert ran.code == 0, ran.err
+        found = s3.get_bucket_logging(Bucket=bucket)["LoggingEnabled"]
+        assert judge_logging(found, "access-log").state is State.OK
+    finally:
+        s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={})
+        s3.delete_bucket(Bucket="access-log")
 
 
 @pytest.mark.parametrize(("added", "taken"), [("", True), (" --no-such-option 1", False)])

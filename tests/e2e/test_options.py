@@ -69,6 +69,8 @@ def optional_parameters(stack: Stack) -> dict[str, str]:
         "ApiDomainName": DOMAIN,
         "ApiCertificateArn": certificate["CertificateArn"],
         "AlarmEmail": "operator@example.edu",
+        "AccessLog": "true",
+        "AccessLogDays": "90",
     }
 
 
@@ -81,6 +83,25 @@ def test_the_key_encrypts_the_secret_and_the_results(stack: Stack, options: dict
     secret = stack.aws.secrets.describe_secret(SecretId=stack.outputs["SecretArn"])
     assert secret["KmsKeyId"] == key
     assert int(configuration["BytesScannedCutoffPerQuery"]) == int(CUTOFF)
+
+
+def test_the_log_of_who_read_what_has_a_bucket_tables_and_a_view(stack: Stack) -> None:
+    bucket = stack.outputs["AccessLogBucketName"]
+    # The policy of this bucket is in force here, and refuses the plain HTTP of the local AWS.
+    with pytest.raises(stack.aws.s3.exceptions.ClientError, match="explicit deny"):
+        stack.aws.s3.list_objects_v2(Bucket=bucket)
+    database = stack.outputs["GlueDatabase"]
+    tables = {
+        table["Name"]: table
+        for table in stack.aws.glue.get_tables(DatabaseName=database)["TableList"]
+    }
+    assert {"readers", "access_log", "who_read_what"} <= tables.keys()
+    account = stack.outputs["BackfillStateMachine"].split(":")[4]
+    folder = f"s3://{bucket}/reports/{account}/{stack.aws.region}/{stack.bucket}/"
+    assert tables["access_log"]["StorageDescriptor"]["Location"] == folder
+    parameters = tables["access_log"]["Parameters"]
+    assert parameters["storage.location.template"] == f"{folder}${{log_day}}/"
+    assert parameters["projection.log_day.range"] == "NOW-90DAYS,NOW+1DAYS"
 
 
 @pytest.mark.parametrize("user", ["exporter", "backfill"])
