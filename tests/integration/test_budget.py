@@ -23,13 +23,13 @@ from tests.support.world import SLUGS, World, export_key
 PER_FILE = {"Kaltura": 1, "LIST": 1, "PUT": 1, "HEAD": 1}
 """Requests for each file that is exported for the first time. The HEAD is for its row in the index
 of day files: only S3 knows which write was the last, and when it was."""
-PER_RUN = {"Kaltura": 1, "LIST": 5 + len(SLUGS), "PUT": 5, "HEAD": 0}
+PER_RUN = {"Kaltura": 1, "LIST": 6 + len(SLUGS), "PUT": 5, "HEAD": 0}
 """Requests for a run beside those for its files: the Kaltura session (KS), a listing for each
-series, the settings in force, what other runs do, the index of day files, what is acknowledged, and
-the run record."""
-PER_IDLE_RUN = {"LIST": 6 + len(SLUGS), "PUT": 3, "GET": 2}
+series, the settings in force, what other runs do, the index of day files, what is acknowledged, the
+suppression list, and the run record."""
+PER_IDLE_RUN = {"LIST": 7 + len(SLUGS), "PUT": 3, "GET": 2}
 """Requests of a scheduled run with nothing to do, which reads the settings and the index and writes
-neither, looks for acknowledgements, and counts what is in quarantine."""
+neither, looks for acknowledgements and the suppression list, and counts what is in quarantine."""
 PER_LINK = Counter(LIST=1, HEAD=1)
 """Requests for a link, whatever its age. Signing needs none."""
 PER_COVERAGE = {"LIST": 1, "GET": 13}

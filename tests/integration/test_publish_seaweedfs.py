@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.session import get_session
 
 from room_reports.storage.bucket import Bucket, open_bucket
 from room_reports.storage.errors import StorageError
@@ -34,6 +35,8 @@ def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "writer")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "writer-secret")
+    # The session keeps the credentials that it has found when another test made a client.
+    monkeypatch.setattr("room_reports.aws.clients._session", get_session)
     return open_bucket(NAME)
 
 

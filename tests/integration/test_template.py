@@ -212,8 +212,11 @@ def test_the_tables_read_the_bucket_that_the_exporter_writes_to(template: dict[s
     assert nested["RegionNames"] == {"Fn::GetAtt": ["RegionNames", "Value"]}
 
 
-def statements(template: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for role in resources(template, "AWS::IAM::Role").values():
+def statements(template: dict[str, Any], *, eraser: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield the statements of the roles, without those of the one that may delete."""
+    for name, role in resources(template, "AWS::IAM::Role").items():
+        if (name == "EraserRole") != eraser:
+            continue
         assert "ManagedPolicyArns" not in role
         for policy in role["Policies"]:
             yield from policy["PolicyDocument"]["Statement"]
@@ -236,6 +239,16 @@ def test_no_permission_is_granted_on_everything_or_to_delete_anything(
                 assert text.endswith(":event-bus/default")
                 continue
             assert text == BUCKET_ARN or re.match(rf"{re.escape(BUCKET_ARN)}/[a-z]", text)
+
+
+def test_only_the_eraser_may_delete_and_only_versions(template: dict[str, Any]) -> None:
+    deleting = [
+        action
+        for statement in statements(template, eraser=True)
+        for action in statement["Action"]
+        if "Delete" in action or "*" in action
+    ]
+    assert set(deleting) == {"s3:DeleteObjectVersion"}
 
 
 def test_the_exporter_may_access_the_objects_of_each_report(template: dict[str, Any]) -> None:
