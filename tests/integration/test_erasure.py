@@ -153,7 +153,8 @@ def test_stopped_at_any_write_it_ends_the_same(rows: Rows) -> None:
         carry_out()
         expected, total = contents(made), len(writes)
         assert total > 20
-        for number in range(total):
+        # Which rows are left out changes nothing about the steps.
+        for number in range(0, total, 1 if rows is Rows.KEEP else 4):
             for fault in ("AccessDenied", "lost"):
                 made.restore(start)
                 made.world.now = now

