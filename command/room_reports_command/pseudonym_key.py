@@ -58,7 +58,11 @@ def pseudonym_key(
         _confirm(stack, context.output)
     key = secrets.token_bytes(KEY_BYTES)
     entry = {"key": base64.b64encode(key).decode()}
-    text = json.dumps({**entries, PSEUDONYMS_ENTRY: entry})
+    # Read again: another operator may have changed the secret since the question.
+    now = secret_entries(stack)
+    if _key_id(now) != in_secret:
+        raise InputError("The key was changed meanwhile. Nothing was changed.", "Try again.")
+    text = json.dumps({**now, PSEUDONYMS_ENTRY: entry})
     stack.secrets.put_secret_value(SecretId=stack.outputs["SecretArn"], SecretString=text)
     key_id = Pseudonyms(key).key_id
     context.output.result(

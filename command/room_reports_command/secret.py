@@ -75,6 +75,8 @@ def set_secret(
     trials = _try(stack, chosen, _parsed(text, chosen), context.output)
     refused = [trial for trial in trials if not trial.works]
     if not refused:
+        # Read again: a key may have been made while the credentials were tried.
+        text = json.dumps({**_current(stack), **entries})
         stack.secrets.put_secret_value(SecretId=stack.outputs["SecretArn"], SecretString=text)
     _show(context.output, _Result(not refused, trials))
     if refused:

@@ -223,7 +223,7 @@ def test_rows_that_kaltura_does_not_send_are_still_missed() -> None:
         assert {each["error"].partition(":")[0] for each in failures} == {"FEWER_ROWS"}
 
 
-@pytest.mark.parametrize("case", ["no key", "another key", "no list", "empty", "refused"])
+@pytest.mark.parametrize("case", ["no key", "another key", "wrong", "empty", "gone", "refused"])
 def test_without_a_readable_list_nothing_is_exported(case: str) -> None:
     with World(size=SMALL) as world:
         persons = chosen(world)
@@ -241,8 +241,11 @@ def test_without_a_readable_list_nothing_is_exported(case: str) -> None:
                 "AccessDenied" if key.startswith("suppression/") else None
             )
             expected, message = StorageError, "AccessDenied"
+        elif case == "gone":
+            world.s3.store.remove(SUPPRESSION_KEY)
+            message = "the secret has the key of a suppression list, and suppression/list.json is"
         else:
-            body = b"[]" if case == "no list" else b""
+            body = b"[]" if case == "wrong" else b""
             world.s3.store.put(SUPPRESSION_KEY, body, {}, {})
             message = "the suppression list is not a JSON object"
         with pytest.raises(expected, match=message) as caught:

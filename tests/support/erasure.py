@@ -18,7 +18,7 @@ from urllib.parse import quote_plus
 
 from local.kaltura.campus import Size
 from room_reports.model.pseudonyms import Pseudonyms
-from room_reports.model.suppression import Rows, ValueHash
+from room_reports.model.suppression import SUPPRESSION_KEY, Rows, SuppressionList, ValueHash
 from room_reports_command.erasure.procedure import Outcome, Procedure
 from room_reports_command.erasure.subject import Subject, subject_of
 from room_reports_command.erasure.suppressed import ListStore
@@ -71,6 +71,7 @@ class ErasureWorld:
         if pseudonyms:
             entries["pseudonyms"] = {"key": base64.b64encode(pseudonyms).decode()}
         self.world.secret = json.dumps(entries)
+        self.world.s3.store.put(SUPPRESSION_KEY, SuppressionList().to_json().encode(), {}, {})
         self.world.run_scheduled()
         self.victim = self._a_victim()
         self._fill()

@@ -8,6 +8,7 @@ import base64
 import hmac
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ def folded(value: str) -> str:
     value = re.sub("\r\n|\r|\n", " ", value).replace("\ue000", "\ufffd").strip()
     if _SHOWN_APOSTROPHE.match(value):
         value = value[1:]
-    return value.replace(",", " ").strip().casefold()
+    return unicodedata.normalize("NFC", value.replace(",", " ").strip().casefold())
 
 
 def list_text(people: Sequence[Erased], key: bytes = KEY) -> str:

@@ -92,7 +92,7 @@ def forget(
         context.output.errors.print(shown)
     if not yes:
         _confirm(stack, context.output)
-    value_hash = value_hash or make_key(stack)
+    value_hash = value_hash or make_key(stack, store)
     report = ReportFiles(stack, subject, bucket)
     with shown_progress(context.output) as progress:
         procedure = Procedure(Searcher(bucket, results, progress), store, subject, progress)

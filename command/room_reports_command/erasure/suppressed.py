@@ -62,6 +62,22 @@ class ListStore:
         """
         return _entry(self.read()[0], subject.hashes(value_hash), value_hash)
 
+    def begin(self, value_hash: ValueHash) -> None:
+        """Write a list without people, whose hashes will be made with this key.
+
+        Raises:
+            StackError: If there is a list with people, or others keep changing it.
+        """
+        for _ in range(_ATTEMPTS):
+            listed, seen = self.read()
+            _check_key(listed, value_hash)
+            try:
+                self._write(SuppressionList(value_hash.key_id), seen)
+            except ConflictError:
+                continue
+            return
+        raise _changed()
+
     def enter(self, subject: Subject, value_hash: ValueHash, rows: Rows) -> Person:
         """Enter a person into the list, and return the entry.
 
@@ -85,13 +101,20 @@ class ListStore:
             else:
                 person = Person(self.token(), hashes, rows, now)
             others = tuple(each for each in listed.people if each is not before)
-            text = SuppressionList(value_hash.key_id, (*others, person)).to_json()
             try:
-                self.bucket.replace(SUPPRESSION_KEY, text.encode(), "application/json", seen)
+                self._write(SuppressionList(value_hash.key_id, (*others, person)), seen)
             except ConflictError:
                 continue
             return person
-        raise StackError(f"{SUPPRESSION_KEY} is changed by others all the time.", "Try again.")
+        raise _changed()
+
+    def _write(self, listed: SuppressionList, seen: str | None) -> None:
+        text = listed.to_json().encode()
+        self.bucket.replace(SUPPRESSION_KEY, text, "application/json", seen)
+
+
+def _changed() -> StackError:
+    return StackError(f"{SUPPRESSION_KEY} is changed by others all the time.", "Try again.")
 
 
 def read_key(stack: DeployedStack, listed: SuppressionList) -> ValueHash | None:
@@ -114,13 +137,27 @@ def read_key(stack: DeployedStack, listed: SuppressionList) -> ValueHash | None:
     return found
 
 
-def make_key(stack: DeployedStack) -> ValueHash:
-    """Make the key of the hashes, and put it into the secret, which must have none."""
+def make_key(stack: DeployedStack, store: ListStore) -> ValueHash:
+    """Make the key of the hashes and put it into the secret, and return it.
+
+    A key that another operator has put there meanwhile is returned. A list without people is
+    written first: a secret with the key and no list stops the exporter, because the list is lost.
+
+    Raises:
+        StackError: If the list has people, or others change it or the secret.
+    """
+    entries = secret_entries(stack)
+    if SUPPRESSION_ENTRY in entries:
+        return ValueHash(parse_suppression_key(json.dumps(entries)))
     key = secrets.token_bytes(KEY_BYTES)
+    value_hash = ValueHash(key)
+    store.begin(value_hash)
     entry = {"key": base64.b64encode(key).decode()}
-    text = json.dumps({**secret_entries(stack), SUPPRESSION_ENTRY: entry})
+    text = json.dumps({**entries, SUPPRESSION_ENTRY: entry})
     stack.secrets.put_secret_value(SecretId=stack.outputs["SecretArn"], SecretString=text)
-    return ValueHash(key)
+    if secret_entries(stack).get(SUPPRESSION_ENTRY) != entry:
+        raise StackError("Another operator changes the secret at the same time.", "Try again.")
+    return value_hash
 
 
 def _check_key(listed: SuppressionList, value_hash: ValueHash) -> None:

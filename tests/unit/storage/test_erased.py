@@ -106,7 +106,14 @@ def test_rows_of_attendees(sent: str, published: str) -> None:
         ("user_id,user_name,user_email,n", "anna,A,a@b.c,3", f"{ANNA.token},,,3"),
         ("user_id,full_name,n", "ben,anna,3", "ben,,3"),
         ("owner,email_of_owner,n", "ben,anna@uni.example,3", "ben,,3"),
-        ("room_name,text,n", "Anna,about anna,3", f"{ANNA.token},about anna,3"),
+        ("room_name,text,n", "Anna,about anna,3", f"{ANNA.token},,3"),
+        (
+            "entry_id,user_id,participant_name,contact,nickname,minutes",
+            "1_abc,anna,Anna A,anna@uni.example,An,1.5",
+            f"1_abc,{ANNA.token},,{ANNA.token},,1.5",
+        ),
+        ("participant,surname,n", "5001,A,3", f"{ANNA.token},,3"),
+        ("participant,surname,n", "5002,B,3", "5002,B,3"),
         ("user_id,n,users", "5001,5001,5001", f"{ANNA.token},5001,5001"),
     ],
 )

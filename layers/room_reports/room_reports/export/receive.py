@@ -81,9 +81,7 @@ class Receiver:
             try:
                 summary = self._write(reader, request.report, out, compress=compress)
             except HeaderError as error:
-                # With a header missing, a row of data can be in its place.
-                message = error.problem if self.settings.hides_people else str(error)
-                raise MalformedReportError(message) from error
+                raise MalformedReportError(str(error)) from error
             return Received(summary, reader.replaced)
 
         request = replace(request, excluded=self.settings.privacy.dropped(request.report))

@@ -1,7 +1,8 @@
 """The people whose data is not published, as a run finds them in the bucket."""
 
 from room_reports.errors import ConfigurationError
-from room_reports.kaltura.credentials import parse_suppression_key
+from room_reports.kaltura.credentials import has_suppression_key, parse_suppression_key
+from room_reports.model.regions import SUPPRESSION_ENTRY
 from room_reports.model.suppression import (
     SUPPRESSION_KEY,
     Suppression,
@@ -18,12 +19,21 @@ def read_suppression(bucket: Bucket, secret: str) -> Suppression | None:
         secret: The text of the secret.
 
     Raises:
-        ConfigurationError: If the list cannot be read, or the secret lacks the key that it was
-            made with. Nothing may be published then.
+        ConfigurationError: If the list cannot be read, the secret lacks the key that it was made
+            with, or the secret has such a key and there is no list. Nothing may be published then.
         StorageError: If S3 refuses or fails.
     """
     found = bucket.read_small(SUPPRESSION_KEY)
     if found is None:
+        if has_suppression_key(secret):
+            raise ConfigurationError(
+                [
+                    f"the secret has the key of a suppression list, and {SUPPRESSION_KEY} is "
+                    "missing; restore a former version of it, so that the people in it are not "
+                    f"published, or remove the entry {SUPPRESSION_ENTRY!r} from the secret if "
+                    "no person was ever erased from this bucket"
+                ]
+            )
         return None
     try:
         listed = parse_list(found.text)

@@ -99,12 +99,21 @@ def parse_suppression_key(text: str) -> bytes:
     return _key(text, SUPPRESSION_ENTRY, advice)
 
 
-def _key(text: str, name: str, advice: str, otherwise: str = "") -> bytes:
+def has_suppression_key(text: str) -> bool:
+    """Return whether the text of the secret has an entry for the key of the suppression list."""
+    return SUPPRESSION_ENTRY in _entries(text)
+
+
+def _entries(text: str) -> Mapping[str, object]:
     try:
         entries = json.loads(text)
     except (ValueError, RecursionError):
-        entries = None
-    entry = entries.get(name) if isinstance(entries, dict) else None
+        return {}
+    return entries if isinstance(entries, dict) else {}
+
+
+def _key(text: str, name: str, advice: str, otherwise: str = "") -> bytes:
+    entry = _entries(text).get(name)
     if entry is None:
         raise SecretError([f"the secret has no entry {name!r}; {advice}{otherwise}"])
     encoded = entry.get("key") if isinstance(entry, dict) and set(entry) == {"key"} else None

@@ -15,6 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
+from unicodedata import normalize
 
 from room_reports.model.keyed_hash import KeyedHash
 from room_reports.model.pseudonyms import PLACEHOLDERS, as_shown
@@ -155,9 +156,11 @@ class ValueHash:
 def comparable(value: str) -> str:
     """Return the form in which two values that stand for the same person are equal.
 
-    A comma is a space, as Kaltura writes it in a report.
+    A comma is a space, as Kaltura writes it in a report. An accented letter is one character,
+    however it was typed.
     """
-    return as_shown(value.strip()).replace(",", " ").strip().casefold()
+    shown = as_shown(value.strip()).replace(",", " ").strip()
+    return shown.casefold() if shown.isascii() else normalize("NFC", shown.casefold())
 
 
 _PLACEHOLDERS = frozenset(map(comparable, PLACEHOLDERS))

@@ -249,12 +249,13 @@ def row_keys(file: IO[bytes], key: tuple[str, ...], *, compressed: bool = False)
 
 def _order(names: list[str], report: Report) -> list[int]:
     """Return the indexes in ``names`` of the catalogue's columns, in its order, then all others."""
-    if len(set(names)) < len(names) or "" in names:
-        raise HeaderError("a column has no name or the name of another", names)
     known = [column.name for column in report.columns]
+    if len(set(names)) < len(names) or "" in names:
+        raise HeaderError("a column has no name or the name of another", names, known)
     missing = [name for name in known if name not in names]
     if missing:
-        raise HeaderError(f"the report {report.slug} lacks the columns {', '.join(missing)}", names)
+        problem = f"the report {report.slug} lacks the columns {', '.join(missing)}"
+        raise HeaderError(problem, names, known)
     return [names.index(name) for name in known] + [
         index for index, name in enumerate(names) if name not in known
     ]

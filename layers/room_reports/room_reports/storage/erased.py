@@ -18,7 +18,11 @@ _PERSONAL_NAME = re.compile(
     re.IGNORECASE,
 )
 """Columns that the catalogue does not know and that seem to have names or addresses of people."""
-_ID_NAME = re.compile(r".*(?:id|user|initiator|owner|creator)", re.IGNORECASE)
+_ID_NAME = re.compile(
+    r".*(?:id|key|login|account|user|initiator|owner|creator|participant|attendee|member|person"
+    r"|student|teacher)",
+    re.IGNORECASE,
+)
 """Such columns in which a number may be the id of a user."""
 
 
@@ -32,7 +36,9 @@ class ErasedRows:
 
     In columns that the catalogue does not know, and in reports that it does not know, every value
     that is one of the person's becomes the token, except for a number in a column that does not
-    seem to have ids; columns that seem to have names and addresses are emptied in such rows.
+    seem to have ids. In such a row, columns that seem to have names and addresses are emptied, and
+    in reports that the catalogue does not know every text that is not in a column of ids: it may be
+    the person's name.
     """
 
     def __init__(self, header: Sequence[str], report: Report, suppression: Suppression) -> None:
@@ -42,7 +48,9 @@ class ErasedRows:
             header: The names of the table's columns.
         """
         self._of = suppression.of
+        self._is_token = suppression.tokens.__contains__
         columns = {column.name: column for column in report.columns}
+        self._knows_columns = bool(columns)
         self._user = self._place(header, report.user_column)
         self._ids: list[int] = []
         self._emails: list[int] = []
@@ -103,10 +111,12 @@ class ErasedRows:
                 continue
             found = True
             row[place] = person.token
-        if found:
-            for place, personal, _ in self._others:
-                if personal:
-                    row[place] = ""
+        if not found:
+            return
+        for place, personal, is_id in self._others:
+            can_stay = self._knows_columns or is_id or _is_number(row[place])
+            if personal or not (can_stay or self._is_token(row[place])):
+                row[place] = ""
 
 
 class ErasedTable:

@@ -7,7 +7,7 @@ RoomReportsError
 └── HeaderError             a report's header does not fit the catalogue
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from room_reports.errors import RoomReportsError
 
@@ -45,10 +45,12 @@ class UnreadableCsvError(RoomReportsError):
 class HeaderError(RoomReportsError):
     """Raised when a report's header does not fit the catalogue.
 
-    Attributes:
-        problem: The message without anything of the header.
+    The message has the names of the columns only if most of them are in the catalogue: with a
+    header missing, a row of data is in its place.
     """
 
-    def __init__(self, problem: str, names: Sequence[str] = ()) -> None:
-        self.problem = problem
-        super().__init__(f"{problem}; its header was: {', '.join(names)}" if names else problem)
+    def __init__(
+        self, problem: str, names: Sequence[str] = (), known: Collection[str] = ()
+    ) -> None:
+        is_header = 2 * sum(name in known for name in names) > len(names)
+        super().__init__(f"{problem}; its header was: {', '.join(names)}" if is_header else problem)
