@@ -73,7 +73,7 @@ def _change(stack: DeployedStack, change: Callable[[Readers], Readers]) -> None:
 def _read(store: ReferenceStore) -> tuple[Readers, Stored | None]:
     found = store.read(READERS_KEY)
     try:
-        return parse_readers(found.body.decode(errors="replace") if found else ""), found
+        return parse_readers(found.body.decode(errors="replace")) if found else {}, found
     except ReadersError as error:
         raise StackError(
             f"{READERS_KEY}: {error} The API refuses every key until it is repaired.",

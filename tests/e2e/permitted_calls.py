@@ -74,6 +74,17 @@ def calls_of_the_eraser(stack: Stack) -> list[Call]:
         for bucket, key in searched
         for operation in ("get_object", "delete_object")
     ]
+    versions.append(
+        (
+            "s3",
+            "get_object",
+            {
+                "Bucket": stack.bucket,
+                "Key": ACKNOWLEDGED,
+                "VersionId": version_of(stack, ACKNOWLEDGED),
+            },
+        )
+    )
     return [
         *(
             ("s3", operation, {"Bucket": bucket})

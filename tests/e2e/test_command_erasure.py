@@ -5,12 +5,16 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
 from local.kaltura.truth import UniversityTruth
 from local.kaltura.university import University
 from local.stack.stack import Stack
+from room_reports_command.erasure.role import eraser_client
+from room_reports_command.erasure.suppressed import ListStore, make_key
+from room_reports_command.erasure.versions import VersionedBucket
 from tests.e2e.deployed import watched_stack
 from tests.e2e.operator import Operator, Ran
 from tests.support.privacy import found
@@ -157,3 +161,12 @@ def test_a_person_who_is_listed_keeps_the_choice(operator: Operator, person: Per
     ran = operator.run("forget", person.id, "--rows", "remove", "--yes")
     assert (ran.code, ran.out) == (2, "")
     assert "--rows keep" in ran.err
+
+
+def test_the_key_of_another_erasure_is_used(operator: Operator, person: Person) -> None:
+    deployed = operator.deployed()
+    bucket = VersionedBucket(eraser_client(deployed), deployed.outputs["BucketName"])
+    store = ListStore(bucket, lambda: datetime.now(UTC))
+    before = store.read()[0]
+    assert make_key(deployed, store).key_id == before.key_id
+    assert store.read()[0] == before

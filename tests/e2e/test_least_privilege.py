@@ -129,6 +129,10 @@ def test_the_eraser_may_do_nothing_else(objects: Stack) -> None:
     for key in ("runs/dt=2020-02-03/probe.json", "state/settings.json", PORTIONS, DAY_INDEX):
         for operation in ("get_object", "put_object", "delete_object"):
             assert principal.is_denied("s3", operation, Bucket=bucket, Key=key), key
+    version = objects.versions(ACKNOWLEDGED)[ACKNOWLEDGED][-1]
+    other = {"Bucket": bucket, "Key": ACKNOWLEDGED}
+    assert principal.is_denied("s3", "put_object", **other)
+    assert principal.is_denied("s3", "delete_object", **other, VersionId=version)
     listed = {"Bucket": bucket, "Key": "suppression/list.json"}
     assert principal.is_denied("s3", "delete_object", **listed)
     assert principal.is_denied("s3", "delete_object", Bucket=bucket, Key=export("attendees"))

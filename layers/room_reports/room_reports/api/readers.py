@@ -59,6 +59,6 @@ class ReaderKeys:
     def _read(self) -> Readers:
         found = self._bucket.read_small(READERS_KEY)
         try:
-            return parse_readers(found.text if found else "")
+            return parse_readers(found.text) if found else {}
         except ReadersError as error:
             raise ReadersUnknownError(f"{READERS_KEY}: {error}") from error

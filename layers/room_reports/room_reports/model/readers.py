@@ -53,7 +53,7 @@ def format_readers(readers: Iterable[Reader]) -> bytes:
 
 
 def parse_readers(text: str) -> dict[str, Reader]:
-    """Return the readers in a list; none in an empty text.
+    """Return the readers in a list.
 
     Raises:
         ReadersError: If it is not such a list. Nothing is left out in silence, because a key that
@@ -61,7 +61,7 @@ def parse_readers(text: str) -> dict[str, Reader]:
     """
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header, *lines = list(rows) or [list(COLUMNS)]
+        header, *lines = list(rows) or [[]]
     except csv.Error as error:
         raise ReadersError(f"The list of readers is not CSV: {error}.") from error
     if tuple(header) != COLUMNS:
