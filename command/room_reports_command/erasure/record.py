@@ -55,7 +55,7 @@ def record_of(outcome: Outcome, subject: Subject, stack: str, by: str) -> dict[s
         "found": found_document(survey),
         "mentions": survey.mentions,
         "done": {
-            "files_rewritten": erased.rewritten,
+            "files_rewritten": len(erased.rewritten),
             "former_versions_deleted": erased.versions,
             "other_versions_deleted": erased.objects,
         },
