@@ -251,6 +251,53 @@ def test_a_version_that_was_the_latest_when_it_was_found_is_deleted(
     assert made.procedure().find().found == []
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_file_that_was_due_is_exported_again_with_late_rows_of_others(
+    made: ErasureWorld, *, stopped: bool
+) -> None:
+    """Files that were due settle all the same, also if the erasure is stopped after its writes."""
+    key, late = settling_file_without_a_row_of_another(made)
+    made.world.now += timedelta(days=2)
+    made.may_invoke = not stopped
+    outcome = made.forget(wait=False)
+    if stopped:
+        record = record_of(outcome, made.subject(), "stack", "arn")
+        assert record["status"] == "incomplete"
+        assert "room-reports backfill --from 2026-09-1" in record_text(record)
+        assert lines_of(latest(made.snapshot()[0])[key]).count(late) == 0
+        made.may_invoke = True
+        made.world.now += MINUTE
+        outcome = made.forget(wait=False)
+    assert outcome.exported_again > 0
+    assert outcome.to_export == []
+    item = latest(made.snapshot()[0])[key]
+    assert item.metadata["state"] == "settled"
+    assert lines_of(item).count(late) == 1
+    assert found(made.victim.values, made.stored()) == set()
+    states = {item.metadata["state"] for item in latest(made.snapshot()[0]).values()}
+    made.world.now += MINUTE
+    made.world.run_scheduled()
+    assert made.forget(wait=False).exported_again == 0
+    assert "settled" in states
+
+
+def settling_file_without_a_row_of_another(made: ErasureWorld) -> tuple[str, str]:
+    """Take a row of another person out of a file that has still to settle, and return both."""
+    key, item = next(
+        (key, item)
+        for key, item in latest(made.snapshot()[0]).items()
+        if "attendees_us_2026-09-19" in key
+    )
+    assert item.metadata["state"] == "settling"
+    lines = lines_of(item)
+    kept = expected_lines(key, lines, made.victim, Rows.REMOVE)
+    late = next(line for line in kept[1:] if line)
+    body = "\n".join(line for line in lines if line != late).encode()
+    body = gzip.compress(body) if key.endswith(".gz") else body
+    made.world.s3.store.put(key, body, item.metadata, item.headers)
+    return key, late
+
+
 def test_pseudonyms_of_the_person_are_found() -> None:
     privacy = ",".join(
         f"attendees.{name}=pseudonym" for name in ("user_id", "user_name", "user_email")

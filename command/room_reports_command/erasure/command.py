@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from room_reports.errors import ConfigurationError
 from room_reports.kaltura.credentials import parse_pseudonym_key
@@ -16,9 +17,10 @@ from room_reports.model.suppression import Rows
 from room_reports_command.context import Context, with_context
 from room_reports_command.erasure.display import shown_progress, survey_lines
 from room_reports_command.erasure.procedure import Procedure
-from room_reports_command.erasure.record import found_document, record_text
+from room_reports_command.erasure.record import backfill_command, found_document, record_text
 from room_reports_command.erasure.report_files import ReportFiles
 from room_reports_command.erasure.role import eraser_client
+from room_reports_command.erasure.settling import Settling
 from room_reports_command.erasure.subject import subject_of
 from room_reports_command.erasure.suppressed import ListStore, make_key, read_key
 from room_reports_command.erasure.survey import Searcher, Survey
@@ -81,9 +83,11 @@ def forget(
             f"The person is in the suppression list with --rows {before.rows.value}.",
             "Leave --rows out.",
         )
+    settling = Settling(stack.settings, lambda event: _invoked(stack, event, context.output))
     began = datetime.now(UTC)
     with shown_progress(context.output) as progress:
-        procedure = Procedure(Searcher(bucket, results, progress), store, subject, progress)
+        searcher = Searcher(bucket, results, progress, is_hidden=settling.is_hidden)
+        procedure = Procedure(searcher, store, subject, progress)
         survey = procedure.find()
     if verify:
         _verified(context.output, survey, is_listed=before is not None)
@@ -95,7 +99,9 @@ def forget(
     value_hash = value_hash or make_key(stack)
     report = ReportFiles(stack, subject, bucket)
     with shown_progress(context.output) as progress:
-        procedure = Procedure(Searcher(bucket, results, progress), store, subject, progress)
+        procedure = Procedure(
+            Searcher(bucket, results, progress), store, subject, progress, settling=settling
+        )
         outcome = procedure.erase(
             survey,
             began,
@@ -137,6 +143,19 @@ def pseudonyms_of(entries: Mapping[str, Any]) -> Pseudonyms | None:
         raise InputError(f"{error}.", "See docs/privacy.md.") from error
 
 
+def _invoked(stack: DeployedStack, event: Mapping[str, Any], output: Output) -> bool:
+    """Invoke the exporter with a direct event, and wait for its end."""
+    output.note(f"Exporting again from {event['from']} to {event['to']}")
+    try:
+        stack.exporter_calls.invoke(
+            FunctionName=stack.outputs["ExporterFunction"], Payload=json.dumps(event)
+        )
+    except (BotoCoreError, ClientError) as error:
+        output.note(f"The exporter cannot be invoked: {error}")
+        return False
+    return True
+
+
 def _confirm(stack: DeployedStack, output: Output) -> None:
     if not output.interactive:
         raise InputError("There is no terminal to confirm on. Nothing was changed.", "Add --yes.")
@@ -171,6 +190,12 @@ def _left(record: Mapping[str, Any]) -> tuple[str, str]:
         return (
             f"{counted(len(record['left']), 'file')} of the person cannot be read as CSV.",
             "Export these windows again with force, then run the same command.",
+        )
+    if record["to_export"]:
+        return (
+            "Files that were due were rewritten, and are not due any more. Their windows have to be "
+            "exported again.",
+            "; ".join(map(backfill_command, record["to_export"])),
         )
     return (
         "A run that began before can still publish the person.",

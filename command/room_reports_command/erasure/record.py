@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -58,8 +58,10 @@ def record_of(outcome: Outcome, subject: Subject, stack: str, by: str) -> dict[s
             "files_rewritten": len(erased.rewritten),
             "former_versions_deleted": erased.versions,
             "other_versions_deleted": erased.objects,
+            "files_exported_again": outcome.exported_again,
         },
         "left": sorted(set(erased.left)),
+        "to_export": outcome.to_export,
         "sweeps": [{"began": iso(each.began), "found": each.found} for each in outcome.sweeps],
         "verify_after": _time(outcome.verify_after),
     }
@@ -94,6 +96,7 @@ def record_text(record: dict[str, Any]) -> str:
         f"  {counted(done['former_versions_deleted'], 'former version')} deleted",
         f"  {counted(done['other_versions_deleted'], 'version')} of pieces, quarantine and query "
         "results deleted",
+        f"  {counted(done['files_exported_again'], 'file')} exported again, because they were due",
         *(f"  searched again at {each['began']}: {each['found']}" for each in record["sweeps"]),
         "",
         *_remaining_lines(record),
@@ -134,15 +137,27 @@ def _remaining_lines(record: dict[str, Any]) -> list[str]:
     if record["left"]:
         lines.append("These files have the person and cannot be read as CSV:")
         lines += [f"  {key}" for key in record["left"]]
+    if record["to_export"]:
+        lines.append("These windows were due when they were rewritten. Export them again:")
+        lines += [f"  {backfill_command(event)}" for event in record["to_export"]]
     if record["verify_after"]:
         lines.append(f"To be verified after {record['verify_after']}: room-reports forget --verify")
     return [*lines, ""] if lines else []
 
 
+def backfill_command(event: Mapping[str, Any]) -> str:
+    """Return the command that exports what a direct event names."""
+    return (
+        f"room-reports backfill --from {event['from']} --to {event['to']} "
+        f"--reports {','.join(event['reports'])} --regions {','.join(event['regions'])} "
+        f"--granularity {event['granularity']} --force"
+    )
+
+
 def _status(outcome: Outcome) -> str:
     if outcome.ended is None:
         return "started"
-    if outcome.erased.left:
+    if outcome.erased.left or outcome.to_export:
         return "incomplete"
     return "to be verified" if outcome.verify_after else "done"
 

@@ -3,7 +3,7 @@
 import gzip
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from room_reports_command.erasure.mentions import Mentions
 from room_reports_command.erasure.places import Kind, Place, place_of
 from room_reports_command.erasure.rewrite import PersonRows, person_in, roster_without_person
 from room_reports_command.erasure.subject import Subject
-from room_reports_command.erasure.versions import Version, VersionedBucket
+from room_reports_command.erasure.versions import Content, Version, VersionedBucket
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done, how much of it is done, and how much there is."""
@@ -49,6 +49,8 @@ class Survey:
     """Versions that were searched."""
     size: int = 0
     """Their bytes."""
+    hidden: set[str] = field(default_factory=set)
+    """Keys of files that an erasure which was stopped has rewritten while they were due."""
 
     def counts(self) -> list[tuple[Place, bool, int, int]]:
         """Return each place, whether its versions are former ones, and the files and rows there."""
@@ -70,6 +72,8 @@ class Searcher:
     """None if the role may not read it, or there is none."""
     progress: Progress
     threads: int = 8
+    is_hidden: Callable[[str, Mapping[str, str], datetime], bool] = lambda *_: False
+    """Whether a file of this key and metadata, which S3 got then, was rewritten while it was due."""
 
     def search(
         self, subject: Subject, since: datetime | None = None, names: Iterable[str] = ()
@@ -142,6 +146,9 @@ class Searcher:
         content = each.bucket.read(each.version.key, each.version.id)
         if content is None:
             return
+        version, is_report = each.version, each.place.kind is Kind.REPORT
+        if version.is_latest and is_report and self._was_due(version, content):
+            survey.hidden.add(version.key)
         readable = True
         try:
             rows = _rows_in(text_of(content.body), each.place, subject)
@@ -151,6 +158,9 @@ class Searcher:
         if rows.rows:
             survey.names |= rows.names
             survey.found.append(Found(each.bucket, each.version, each.place, rows.rows, readable))
+
+    def _was_due(self, version: Version, content: Content) -> bool:
+        return self.is_hidden(version.key, content.metadata, version.last_modified)
 
     def _in_bytes(self, each: "_Candidate", search: EncodedSearch, survey: Survey) -> None:
         content = each.bucket.read(each.version.key, each.version.id)
