@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,11 +11,15 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from room_reports.errors import RoomReportsError
+from room_reports.model.pseudonyms import Pseudonyms
+from room_reports.model.reports import ATTENDEES
 from room_reports.model.suppression import SUPPRESSION_KEY, Rows, ValueHash, parse_list
+from room_reports_command.erasure.command import check_other_ids
 from room_reports_command.erasure.copy import copy_of, write_copy
 from room_reports_command.erasure.places import Kind
 from room_reports_command.erasure.record import record_json, record_of, record_text
-from room_reports_command.errors import StackError
+from room_reports_command.erasure.subject import subject_of
+from room_reports_command.errors import InputError, StackError
 from tests.support.backfill import Backfill
 from tests.support.erasure import (
     FORCED,
@@ -296,6 +301,39 @@ def settling_file_without_a_row_of_another(made: ErasureWorld) -> tuple[str, str
     body = gzip.compress(body) if key.endswith(".gz") else body
     made.world.s3.store.put(key, body, item.metadata, item.headers)
     return key, late
+
+
+def test_another_id_with_the_address_is_named_before_anything_is_erased(
+    made: ErasureWorld,
+) -> None:
+    """The id is learnt from the rows that have both, and these have neither afterwards."""
+    steps = made.procedure()
+    by_address = replace(steps, subject=subject_of((made.victim.email,), None))
+    before = contents(made)
+    survey = by_address.find()
+    assert survey.other_ids == {made.victim.id}
+    with pytest.raises(InputError, match=made.victim.id):
+        check_other_ids(survey, ["another"])
+    check_other_ids(survey, [made.victim.id.upper()])
+    check_other_ids(steps.find(), [])
+    assert contents(made) == before
+
+
+def test_a_pseudonym_of_a_spelling_that_files_have_is_found() -> None:
+    """Files of before have the address as Kaltura had it, and a later one its pseudonym."""
+    with ErasureWorld() as made:
+        made.pseudonyms = Pseudonyms(PSEUDONYM_KEY)
+        local, _, domain = made.victim.email.partition("@")
+        odd = f"{local[:1]}{local[1:].upper()}@{domain[:2].upper()}{domain[2:]}"
+        header = ",".join(column.name for column in ATTENDEES.columns)
+        put = made.world.s3.store.put
+        for day, address in (("01", odd), ("02", made.pseudonyms.of(odd))):
+            key = f"attendees/granularity=day/region=us/dt=2020-01-{day}/attendees_us_2020-01-{day}"
+            put(f"{key}.csv", f"{header}\nr,c,0,,{address},host,1,1\n".encode(), {}, {})
+        steps, survey = made.procedure().find_with(made.pseudonyms)
+        made.forget(procedure=steps)
+        assert found({odd, made.pseudonyms.of(odd)}, made.stored()) == set()
+        assert sum("dt=2020-01-0" in each.version.key for each in survey.found) == 2
 
 
 def test_pseudonyms_of_the_person_are_found() -> None:

@@ -1,7 +1,7 @@
 """``room-reports forget``: erase one person, and search for the person again."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from room_reports.errors import ConfigurationError
 from room_reports.kaltura.credentials import parse_pseudonym_key
 from room_reports.model.pseudonyms import Pseudonyms
 from room_reports.model.regions import PSEUDONYMS_ENTRY
-from room_reports.model.suppression import Rows
+from room_reports.model.suppression import Rows, comparable
 from room_reports_command.context import Context, with_context
 from room_reports_command.erasure.display import shown_progress, survey_lines
 from room_reports_command.erasure.procedure import Procedure
@@ -44,6 +44,13 @@ def forget(
     user_id: UserId,
     *,
     email: Emails = None,
+    not_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--not",
+            help="Id of another person, in rows with an address of this person; repeatable.",
+        ),
+    ] = None,
     rows: Annotated[
         Rows | None,
         typer.Option(
@@ -72,7 +79,8 @@ def forget(
     """
     stack = context.stack
     entries = secret_entries(stack)
-    subject = subject_of((user_id, *(email or ())), pseudonyms_of(entries))
+    pseudonyms = pseudonyms_of(entries)
+    subject = subject_of((user_id, *(email or ())), pseudonyms)
     bucket, results = _buckets(stack)
     store = ListStore(bucket, lambda: datetime.now(UTC))
     listed = store.read()[0]
@@ -88,12 +96,14 @@ def forget(
     with shown_progress(context.output) as progress:
         searcher = Searcher(bucket, results, progress, is_hidden=settling.is_hidden)
         procedure = Procedure(searcher, store, subject, progress)
-        survey = procedure.find()
+        procedure, survey = procedure.find_with(pseudonyms)
+        subject = procedure.subject
     if verify:
         _verified(context.output, survey, is_listed=before is not None)
         return
     for shown in () if context.output.as_json else survey_lines(survey):
         context.output.errors.print(shown)
+    check_other_ids(survey, not_ or ())
     if not yes:
         _confirm(stack, context.output)
     value_hash = value_hash or make_key(stack)
@@ -156,6 +166,25 @@ def _invoked(stack: DeployedStack, event: Mapping[str, Any], output: Output) -> 
     return True
 
 
+def check_other_ids(survey: Survey, others: Iterable[str]) -> None:
+    """Stop if rows with an address of the person have an id that was not given.
+
+    Without the rows that have both, it could not be found any more that the id is the person's.
+
+    Raises:
+        InputError: If so. Only here are these ids named; the report of the erasure has none.
+    """
+    known = frozenset(map(comparable, others))
+    found = sorted(each for each in survey.other_ids if comparable(each) not in known)
+    if found:
+        raise InputError(
+            f"Rows with an address of the person have other user ids: {', '.join(found)}. Nothing "
+            "was changed.",
+            "Add --email ID for each that is the same person's, and --not ID for each that is "
+            "another person's.",
+        )
+
+
 def _confirm(stack: DeployedStack, output: Output) -> None:
     if not output.interactive:
         raise InputError("There is no terminal to confirm on. Nothing was changed.", "Add --yes.")
@@ -193,8 +222,8 @@ def _left(record: Mapping[str, Any]) -> tuple[str, str]:
         )
     if record["to_export"]:
         return (
-            "Files that were due were rewritten, and are not due any more. Their windows have to be "
-            "exported again.",
+            "Files that were due were rewritten, and are not due any more. Their windows have to "
+            "be exported again.",
             "; ".join(map(backfill_command, record["to_export"])),
         )
     return (

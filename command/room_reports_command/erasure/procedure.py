@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from room_reports.model.pseudonyms import Pseudonyms
 from room_reports.model.suppression import Person, Rows, ValueHash
 from room_reports_command.erasure.eraser import LONGEST_RUN, Erased, Eraser
 from room_reports_command.erasure.places import Kind
@@ -65,9 +66,19 @@ class Procedure:
 
     def find(self) -> Survey:
         """Return what there is of the person."""
+        return self.find_with(None)[1]
+
+    def find_with(self, pseudonyms: Pseudonyms | None) -> tuple["Procedure", Survey]:
+        """Return what there is of the person, and the steps that erase it.
+
+        If files have the person in another spelling, its pseudonym is searched for as well.
+        """
         survey = self.searcher.search(self.subject)
+        wider = self.subject.with_spellings(survey.spellings, pseudonyms)
+        if wider.pseudonyms != self.subject.pseudonyms:
+            return replace(self, subject=wider).find_with(pseudonyms)
         self.searcher.count_mentions(self.subject, survey)
-        return survey
+        return self, survey
 
     def erase(
         self,

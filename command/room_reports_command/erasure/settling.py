@@ -62,7 +62,7 @@ class Settling:
         wanted = self._hidden(bucket, keys)
         left = wanted
         for _ in range(_ATTEMPTS):
-            if not left or not all([self.invoke(event) for event in self._events(left)]):
+            if not left or not all(self.invoke(event) for event in self._events(left)):
                 break
             before, left = left, self._hidden(bucket, left)
             if len(left) == len(before):

@@ -43,6 +43,10 @@ class Survey:
     found: list[Found] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     """Names and addresses in the person's rows, in each spelling."""
+    spellings: set[str] = field(default_factory=set)
+    """The person's ids and addresses as files have them."""
+    other_ids: set[str] = field(default_factory=set)
+    """Ids in rows with an address of the person, which were not given as ids of the person."""
     mentions: int = 0
     """Rows of others that have the person's id or name in a text. They are not changed."""
     versions: int = 0
@@ -73,7 +77,7 @@ class Searcher:
     progress: Progress
     threads: int = 8
     is_hidden: Callable[[str, Mapping[str, str], datetime], bool] = lambda *_: False
-    """Whether a file of this key and metadata, which S3 got then, was rewritten while it was due."""
+    """Whether a file of this key and metadata, which S3 got then, was due when it was rewritten."""
 
     def search(
         self, subject: Subject, since: datetime | None = None, names: Iterable[str] = ()
@@ -157,6 +161,8 @@ class Searcher:
             rows, readable = PersonRows(int(has)), False
         if rows.rows:
             survey.names |= rows.names
+            survey.spellings |= rows.spellings
+            survey.other_ids |= rows.other_ids
             survey.found.append(Found(each.bucket, each.version, each.place, rows.rows, readable))
 
     def _was_due(self, version: Version, content: Content) -> bool:
