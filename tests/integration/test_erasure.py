@@ -14,9 +14,12 @@ from room_reports.errors import RoomReportsError
 from room_reports.model.pseudonyms import Pseudonyms
 from room_reports.model.reports import ATTENDEES
 from room_reports.model.suppression import SUPPRESSION_KEY, Rows, ValueHash, parse_list
-from room_reports_command.erasure.command import check_other_ids
+from room_reports.storage.bucket import Bucket
+from room_reports_command.erasure.command import check_key, check_other_ids
 from room_reports_command.erasure.copy import copy_of, write_copy
+from room_reports_command.erasure.limits import limits_document, limits_lines
 from room_reports_command.erasure.places import Kind
+from room_reports_command.erasure.reader_list import keys_of
 from room_reports_command.erasure.record import record_json, record_of, record_text
 from room_reports_command.erasure.subject import subject_of
 from room_reports_command.errors import InputError, StackError
@@ -30,6 +33,7 @@ from tests.support.erasure import (
     latest,
     lines_of,
 )
+from tests.support.exporter import s3_client
 from tests.support.privacy import found
 
 PSEUDONYM_KEY = bytes(range(32))
@@ -355,6 +359,38 @@ def test_pseudonyms_of_the_person_are_found() -> None:
         made.world.run(FORCED)
         for key, item in latest(made.snapshot()[0]).items():
             assert lines_of(item) == lines_of(erased[key]), key
+
+
+def test_pseudonyms_of_another_key_are_counted_as_left() -> None:
+    privacy = ",".join(
+        f"attendees.{name}=pseudonym" for name in ("user_id", "user_name", "user_email")
+    )
+    with ErasureWorld({"PRIVACY_COLUMNS": privacy}, PSEUDONYM_KEY) as made:
+        files = sum(key.startswith("attendees/") for key in latest(made.snapshot()[0]))
+        made.pseudonyms = Pseudonyms(bytes(range(1, 33)))
+        record = record_of(made.forget(), made.subject(), "stack", "arn")
+        assert record["status"] == "incomplete"
+        assert record["other_keys"]["files"] == files > 0
+        assert "other_privacy" in record_text(record)
+    with pytest.raises(InputError, match="lost the key abc"):
+        check_key(None, "abc")
+    check_key(made.pseudonyms, "abc")
+    check_key(None, None)
+
+
+def test_what_is_not_searched_is_said(made: ErasureWorld) -> None:
+    put = made.world.s3.store.put
+    put(f"{made.victim.email}/a.csv", b"x", {}, {})
+    holder = f"key_id,name,created_at,expires_at,revoked_at\nabc,{made.victim.email},,,\n"
+    put("readers/readers.csv", holder.encode(), {}, {})
+    survey = made.procedure().find()
+    assert survey.unsearched["other objects"] == 1
+    assert survey.unsearched["list of readers"] == 1
+    assert survey.unsearched["run records"] > 0
+    survey.reader_keys = keys_of(Bucket(s3_client(made.world.s3.url, 5), "bucket"), made.subject())
+    text = "\n".join(limits_lines(limits_document(survey)))
+    assert "1 API key" in text
+    assert found(made.victim.values, [text.encode()]) == set()
 
 
 def test_the_report_has_no_name(made: ErasureWorld) -> None:

@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -161,8 +161,9 @@ class ErasureWorld:
             assert 0 <= done <= total
 
         settling = Settling(self.settings(), self.invoke)
+        privacy = replace(self.settings().privacy, pseudonyms=self.pseudonyms)
         return Procedure(
-            Searcher(reports, results, progress, threads, settling.is_hidden),
+            Searcher(reports, results, progress, threads, settling.is_hidden, privacy.digest),
             ListStore(reports, lambda: self.world.now, lambda: TOKEN),
             self.subject(),
             progress,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,9 +15,12 @@ from room_reports.kaltura.credentials import parse_pseudonym_key
 from room_reports.model.pseudonyms import Pseudonyms
 from room_reports.model.regions import PSEUDONYMS_ENTRY
 from room_reports.model.suppression import Rows, comparable
+from room_reports.storage.privacy_state import latest_key_id
 from room_reports_command.context import Context, with_context
 from room_reports_command.erasure.display import shown_progress, survey_lines
+from room_reports_command.erasure.limits import limits_document
 from room_reports_command.erasure.procedure import Procedure
+from room_reports_command.erasure.reader_list import keys_of
 from room_reports_command.erasure.record import backfill_command, found_document, record_text
 from room_reports_command.erasure.report_files import ReportFiles
 from room_reports_command.erasure.role import eraser_client
@@ -80,6 +84,7 @@ def forget(
     stack = context.stack
     entries = secret_entries(stack)
     pseudonyms = pseudonyms_of(entries)
+    check_key(pseudonyms, latest_key_id(stack.bucket))
     subject = subject_of((user_id, *(email or ())), pseudonyms)
     bucket, results = _buckets(stack)
     store = ListStore(bucket, lambda: datetime.now(UTC))
@@ -91,13 +96,18 @@ def forget(
             f"The person is in the suppression list with --rows {before.rows.value}.",
             "Leave --rows out.",
         )
-    settling = Settling(stack.settings, lambda event: _invoked(stack, event, context.output))
+    settings = stack.settings
+    settling = Settling(settings, lambda event: _invoked(stack, event, context.output))
     began = datetime.now(UTC)
     with shown_progress(context.output) as progress:
-        searcher = Searcher(bucket, results, progress, is_hidden=settling.is_hidden)
+        privacy = replace(settings.privacy, pseudonyms=pseudonyms)
+        searcher = Searcher(
+            bucket, results, progress, is_hidden=settling.is_hidden, privacy=privacy.digest
+        )
         procedure = Procedure(searcher, store, subject, progress)
         procedure, survey = procedure.find_with(pseudonyms)
         subject = procedure.subject
+    survey.reader_keys = keys_of(stack.bucket, subject)
     if verify:
         _verified(context.output, survey, is_listed=before is not None)
         return
@@ -166,6 +176,23 @@ def _invoked(stack: DeployedStack, event: Mapping[str, Any], output: Output) -> 
     return True
 
 
+def check_key(pseudonyms: Pseudonyms | None, in_use: str | None) -> None:
+    """Stop if there are pseudonyms, and the secret has no key of them.
+
+    Args:
+        in_use: The id of the key that runs had; None if no run had any.
+
+    Raises:
+        InputError: If so.
+    """
+    if in_use and pseudonyms is None:
+        raise InputError(
+            f"The secret has lost the key {in_use}, which files have pseudonyms of. The person's "
+            "would not be found.",
+            "Restore the former value of the secret: see docs/privacy.md.",
+        )
+
+
 def check_other_ids(survey: Survey, others: Iterable[str]) -> None:
     """Stop if rows with an address of the person have an id that was not given.
 
@@ -199,6 +226,7 @@ def _verified(output: Output, survey: Survey, *, is_listed: bool) -> None:
         "mentions": survey.mentions,
         "listed": is_listed,
         "searched": {"versions": survey.versions, "bytes": survey.size},
+        **limits_document(survey),
     }
     output.result(document, lambda: survey_lines(survey))
     if survey.found:
@@ -206,12 +234,21 @@ def _verified(output: Output, survey: Survey, *, is_listed: bool) -> None:
             f"The person is in {counted(len(survey.found), 'version')}.",
             "Run room-reports forget for the person, without --verify.",
         )
+    if survey.other_keys:
+        raise FindingsError(*_OTHER_KEYS)
     if not is_listed:
         raise FindingsError(
             "The person is not in the suppression list, so that the next export can publish the "
             "person again.",
             "Run room-reports forget for the person, without --verify.",
         )
+
+
+_OTHER_KEYS = (
+    "Files have pseudonyms that were made with another setting or another key, under which the "
+    "person is not found.",
+    "Start a backfill with other_privacy, then run the same command: see docs/privacy.md.",
+)
 
 
 def _left(record: Mapping[str, Any]) -> tuple[str, str]:
@@ -226,6 +263,8 @@ def _left(record: Mapping[str, Any]) -> tuple[str, str]:
             "be exported again.",
             "; ".join(map(backfill_command, record["to_export"])),
         )
+    if any(record["other_keys"].values()):
+        return _OTHER_KEYS
     return (
         "A run that began before can still publish the person.",
         f"Run room-reports forget --verify for the person after {record['verify_after']}.",

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from room_reports.model.windows import iso
+from room_reports_command.erasure.limits import limits_document, limits_lines
 from room_reports_command.erasure.places import Place
 from room_reports_command.erasure.procedure import Outcome
 from room_reports_command.erasure.subject import Subject
@@ -60,6 +61,7 @@ def record_of(outcome: Outcome, subject: Subject, stack: str, by: str) -> dict[s
             "other_versions_deleted": erased.objects,
             "files_exported_again": outcome.exported_again,
         },
+        **limits_document(survey),
         "left": sorted(set(erased.left)),
         "to_export": outcome.to_export,
         "sweeps": [{"began": iso(each.began), "found": each.found} for each in outcome.sweeps],
@@ -100,6 +102,8 @@ def record_text(record: dict[str, Any]) -> str:
         *(f"  searched again at {each['began']}: {each['found']}" for each in record["sweeps"]),
         "",
         *_remaining_lines(record),
+        *limits_lines(record),
+        "",
         f"SHA-256 of the report as JSON: {digest}",
         "",
         "Name, date and signature: ____________________________________",
@@ -157,7 +161,7 @@ def backfill_command(event: Mapping[str, Any]) -> str:
 def _status(outcome: Outcome) -> str:
     if outcome.ended is None:
         return "started"
-    if outcome.erased.left or outcome.to_export:
+    if outcome.erased.left or outcome.to_export or outcome.survey.other_keys:
         return "incomplete"
     return "to be verified" if outcome.verify_after else "done"
 
