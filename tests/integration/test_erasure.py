@@ -16,7 +16,7 @@ from room_reports.model.reports import ATTENDEES
 from room_reports.model.suppression import SUPPRESSION_KEY, Rows, ValueHash, parse_list
 from room_reports.storage.bucket import Bucket
 from room_reports_command.erasure.command import check_key, check_other_ids
-from room_reports_command.erasure.copy import copy_of, write_copy
+from room_reports_command.erasure.copy import LEFT_OUT, copy_of, write_copy
 from room_reports_command.erasure.limits import limits_document, limits_lines
 from room_reports_command.erasure.places import Kind
 from room_reports_command.erasure.reader_list import keys_of
@@ -434,4 +434,6 @@ def test_a_copy_has_the_rows_of_the_person_alone(made: ErasureWorld, tmp_path: P
     assert [row["course_id"] for row in copy.tables["rosters"]] == ["C"]
     paths = write_copy(copy, tmp_path)
     assert [path.name for path in paths][-1] == "README.txt"
-    assert "attendees.csv" in paths[-1].read_text(encoding="utf-8")
+    text = paths[-1].read_text(encoding="utf-8")
+    assert "attendees.csv" in text
+    assert all(each in text for each in LEFT_OUT)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 from io import BytesIO
+from threading import Lock
 from typing import TypeVar
 
 from room_reports.model.reports import REPORTS, Report
@@ -40,6 +41,13 @@ class Erased:
     """Versions of pieces, quarantine and query results that were deleted."""
     left: list[str] = field(default_factory=list)
     """Keys of files that have the person and cannot be rewritten."""
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    def count(self, *, versions: int = 0, objects: int = 0) -> None:
+        """Count what one of the threads has deleted."""
+        with self._lock:
+            self.versions += versions
+            self.objects += objects
 
 
 @dataclass(frozen=True)
@@ -86,11 +94,11 @@ class Eraser:
         for version in list(bucket.versions(key)):
             if version.key == key:
                 bucket.delete(version)
-                self.erased.objects += 1
+                self.erased.count(objects=1)
 
     def _delete(self, found: Found) -> None:
         found.bucket.delete(found.version)
-        self.erased.versions += 1
+        self.erased.count(versions=1)
 
     def _rewrite(self, found: Found) -> None:
         """Replace a file by one without the person, and delete the versions that had the person.
@@ -135,7 +143,7 @@ class Eraser:
         ]
         for each in former:
             bucket.delete(each)
-            self.erased.versions += 1
+            self.erased.count(versions=1)
         return bool(former)
 
     def _replace(self, found: Found, content: Content) -> bool:
