@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 DEFAULT_NAME = "kaltura-room-reports"
 _DEFAULT_BACKFILL_CONCURRENCY = 8
+_LONGEST_CALL = 910
+"""Seconds; longer than a function of AWS can run."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _OURS = {"ExporterFunction", "BucketName", "SecretArn"}
 """Outputs by which a stack of this project is recognised."""
@@ -92,6 +94,12 @@ class DeployedStack:
     def functions(self) -> "LambdaClient":
         """Lambda."""
         return self._session.client("lambda", endpoint_url=self.endpoint_url)
+
+    @cached_property
+    def exporter_calls(self) -> "LambdaClient":
+        """Lambda, for a call of the exporter that is waited for, and is not repeated."""
+        config = Config(read_timeout=_LONGEST_CALL, retries={"total_max_attempts": 1})
+        return self._session.client("lambda", endpoint_url=self.endpoint_url, config=config)
 
     @cached_property
     def secrets(self) -> "SecretsManagerClient":

@@ -1,7 +1,9 @@
 """room-reports forget on a small world: what is left, and that it ends the same after any stop."""
 
+import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,20 +11,29 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from room_reports.errors import RoomReportsError
+from room_reports.model.pseudonyms import Pseudonyms
+from room_reports.model.reports import ATTENDEES
 from room_reports.model.suppression import SUPPRESSION_KEY, Rows, ValueHash, parse_list
-from room_reports_command.erasure.copy import copy_of, write_copy
+from room_reports.storage.bucket import Bucket
+from room_reports_command.erasure.command import check_key, check_other_ids
+from room_reports_command.erasure.copy import LEFT_OUT, copy_of, write_copy
+from room_reports_command.erasure.limits import limits_document, limits_lines
 from room_reports_command.erasure.places import Kind
+from room_reports_command.erasure.reader_list import keys_of
 from room_reports_command.erasure.record import record_json, record_of, record_text
-from room_reports_command.errors import StackError
+from room_reports_command.erasure.subject import subject_of
+from room_reports_command.errors import InputError, StackError
 from tests.support.backfill import Backfill
 from tests.support.erasure import (
     FORCED,
+    KEY,
     TOKEN,
     ErasureWorld,
     expected_lines,
     latest,
     lines_of,
 )
+from tests.support.exporter import s3_client
 from tests.support.privacy import found
 
 PSEUDONYM_KEY = bytes(range(32))
@@ -214,8 +225,119 @@ def test_a_file_that_is_exported_meanwhile_is_read_again(made: ErasureWorld) -> 
     made.world.s3.fault = race
     outcome = made.forget()
     assert raced
-    assert outcome.erased.rewritten >= len(raced)
+    assert len(outcome.erased.rewritten) >= len(raced)
     assert found(made.victim.values, made.stored()) == set()
+
+
+@pytest.mark.parametrize("written", ["copy", "clean", "empty", "removed"])
+def test_a_version_that_was_the_latest_when_it_was_found_is_deleted(
+    made: ErasureWorld, written: str
+) -> None:
+    """Another program writes the key between the search and the rewriting, hours after the file."""
+    store = made.world.s3.store
+    made.world.now += timedelta(hours=3)
+    steps, began = made.procedure(), made.world.now
+    survey = steps.find()
+    key, item = next(
+        (key, item)
+        for key, item in latest(made.snapshot()[0]).items()
+        if key.startswith("attendees/") and found({made.victim.id}, [item.body])
+    )
+    made.world.now += MINUTE
+    if written == "removed":
+        store.add_marker(key)
+    else:
+        clean = "\n".join(expected_lines(key, lines_of(item), made.victim, Rows.REMOVE)).encode()
+        bodies = {
+            "copy": item.body,
+            "empty": b"",
+            "clean": gzip.compress(clean) if key.endswith(".gz") else clean,
+        }
+        store.put(key, bodies[written], item.metadata, item.headers)
+    outcome = steps.erase(survey, began, ValueHash(KEY), Rows.KEEP, wait=True)
+    assert found(made.victim.values, made.stored()) == set()
+    assert record_of(outcome, made.subject(), "stack", "arn")["status"] == "done"
+    assert made.procedure().find().found == []
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_file_that_was_due_is_exported_again_with_late_rows_of_others(
+    made: ErasureWorld, *, stopped: bool
+) -> None:
+    """Files that were due settle all the same, also if the erasure is stopped after its writes."""
+    key, late = settling_file_without_a_row_of_another(made)
+    made.world.now += timedelta(days=2)
+    made.may_invoke = not stopped
+    outcome = made.forget(wait=False)
+    if stopped:
+        record = record_of(outcome, made.subject(), "stack", "arn")
+        assert record["status"] == "incomplete"
+        assert "room-reports backfill --from 2026-09-1" in record_text(record)
+        assert lines_of(latest(made.snapshot()[0])[key]).count(late) == 0
+        made.may_invoke = True
+        made.world.now += MINUTE
+        outcome = made.forget(wait=False)
+    assert outcome.exported_again > 0
+    assert outcome.to_export == []
+    item = latest(made.snapshot()[0])[key]
+    assert item.metadata["state"] == "settled"
+    assert lines_of(item).count(late) == 1
+    assert found(made.victim.values, made.stored()) == set()
+    states = {item.metadata["state"] for item in latest(made.snapshot()[0]).values()}
+    made.world.now += MINUTE
+    made.world.run_scheduled()
+    assert made.forget(wait=False).exported_again == 0
+    assert "settled" in states
+
+
+def settling_file_without_a_row_of_another(made: ErasureWorld) -> tuple[str, str]:
+    """Take a row of another person out of a file that has still to settle, and return both."""
+    key, item = next(
+        (key, item)
+        for key, item in latest(made.snapshot()[0]).items()
+        if "attendees_us_2026-09-19" in key
+    )
+    assert item.metadata["state"] == "settling"
+    lines = lines_of(item)
+    kept = expected_lines(key, lines, made.victim, Rows.REMOVE)
+    late = next(line for line in kept[1:] if line)
+    body = "\n".join(line for line in lines if line != late).encode()
+    body = gzip.compress(body) if key.endswith(".gz") else body
+    made.world.s3.store.put(key, body, item.metadata, item.headers)
+    return key, late
+
+
+def test_another_id_with_the_address_is_named_before_anything_is_erased(
+    made: ErasureWorld,
+) -> None:
+    """The id is learnt from the rows that have both, and these have neither afterwards."""
+    steps = made.procedure()
+    by_address = replace(steps, subject=subject_of((made.victim.email,), None))
+    before = contents(made)
+    survey = by_address.find()
+    assert survey.other_ids == {made.victim.id}
+    with pytest.raises(InputError, match=made.victim.id):
+        check_other_ids(survey, ["another"])
+    check_other_ids(survey, [made.victim.id.upper()])
+    check_other_ids(steps.find(), [])
+    assert contents(made) == before
+
+
+def test_a_pseudonym_of_a_spelling_that_files_have_is_found() -> None:
+    """Files of before have the address as Kaltura had it, and a later one its pseudonym."""
+    with ErasureWorld() as made:
+        made.pseudonyms = Pseudonyms(PSEUDONYM_KEY)
+        local, _, domain = made.victim.email.partition("@")
+        odd = f"{local[:1]}{local[1:].upper()}@{domain[:2].upper()}{domain[2:]}"
+        header = ",".join(column.name for column in ATTENDEES.columns)
+        put = made.world.s3.store.put
+        for day, address in (("01", odd), ("02", made.pseudonyms.of(odd))):
+            key = f"attendees/granularity=day/region=us/dt=2020-01-{day}/attendees_us_2020-01-{day}"
+            put(f"{key}.csv", f"{header}\nr,c,0,,{address},host,1,1\n".encode(), {}, {})
+        steps, survey = made.procedure().find_with(made.pseudonyms)
+        made.forget(procedure=steps)
+        assert found({odd, made.pseudonyms.of(odd)}, made.stored()) == set()
+        assert sum("dt=2020-01-0" in each.version.key for each in survey.found) == 2
 
 
 def test_pseudonyms_of_the_person_are_found() -> None:
@@ -237,6 +359,38 @@ def test_pseudonyms_of_the_person_are_found() -> None:
         made.world.run(FORCED)
         for key, item in latest(made.snapshot()[0]).items():
             assert lines_of(item) == lines_of(erased[key]), key
+
+
+def test_pseudonyms_of_another_key_are_counted_as_left() -> None:
+    privacy = ",".join(
+        f"attendees.{name}=pseudonym" for name in ("user_id", "user_name", "user_email")
+    )
+    with ErasureWorld({"PRIVACY_COLUMNS": privacy}, PSEUDONYM_KEY) as made:
+        files = sum(key.startswith("attendees/") for key in latest(made.snapshot()[0]))
+        made.pseudonyms = Pseudonyms(bytes(range(1, 33)))
+        record = record_of(made.forget(), made.subject(), "stack", "arn")
+        assert record["status"] == "incomplete"
+        assert record["other_keys"]["files"] == files > 0
+        assert "other_privacy" in record_text(record)
+    with pytest.raises(InputError, match="lost the key abc"):
+        check_key(None, "abc")
+    check_key(made.pseudonyms, "abc")
+    check_key(None, None)
+
+
+def test_what_is_not_searched_is_said(made: ErasureWorld) -> None:
+    put = made.world.s3.store.put
+    put(f"{made.victim.email}/a.csv", b"x", {}, {})
+    holder = f"key_id,name,created_at,expires_at,revoked_at\nabc,{made.victim.email},,,\n"
+    put("readers/readers.csv", holder.encode(), {}, {})
+    survey = made.procedure().find()
+    assert survey.unsearched["other objects"] == 1
+    assert survey.unsearched["list of readers"] == 1
+    assert survey.unsearched["run records"] > 0
+    survey.reader_keys = keys_of(Bucket(s3_client(made.world.s3.url, 5), "bucket"), made.subject())
+    text = "\n".join(limits_lines(limits_document(survey)))
+    assert "1 API key" in text
+    assert found(made.victim.values, [text.encode()]) == set()
 
 
 def test_the_report_has_no_name(made: ErasureWorld) -> None:
@@ -280,4 +434,6 @@ def test_a_copy_has_the_rows_of_the_person_alone(made: ErasureWorld, tmp_path: P
     assert [row["course_id"] for row in copy.tables["rosters"]] == ["C"]
     paths = write_copy(copy, tmp_path)
     assert [path.name for path in paths][-1] == "README.txt"
-    assert "attendees.csv" in paths[-1].read_text(encoding="utf-8")
+    text = paths[-1].read_text(encoding="utf-8")
+    assert "attendees.csv" in text
+    assert all(each in text for each in LEFT_OUT)

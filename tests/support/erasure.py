@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +19,9 @@ from urllib.parse import quote_plus
 from local.kaltura.campus import Size
 from room_reports.model.pseudonyms import Pseudonyms
 from room_reports.model.suppression import SUPPRESSION_KEY, Rows, SuppressionList, ValueHash
+from room_reports.settings import Settings, SettingsReader, read_settings
 from room_reports_command.erasure.procedure import Outcome, Procedure
+from room_reports_command.erasure.settling import Settling
 from room_reports_command.erasure.subject import Subject, subject_of
 from room_reports_command.erasure.suppressed import ListStore
 from room_reports_command.erasure.survey import Searcher
@@ -58,6 +60,7 @@ class ErasureWorld:
 
     def __init__(self, variables: Mapping[str, str] | None = None, pseudonyms: bytes = b"") -> None:
         self._running = ExitStack()
+        self.may_invoke = True
         settings = {"CATCH_UP_DAYS": "4", **(variables or {})}
         self.world = self._running.enter_context(
             World(regions=("us",), size=SIZE, variables=settings)
@@ -158,15 +161,28 @@ class ErasureWorld:
             assert what
             assert 0 <= done <= total
 
+        settling = Settling(self.settings(), self.invoke)
+        privacy = replace(self.settings().privacy, pseudonyms=self.pseudonyms)
         return Procedure(
-            Searcher(reports, results, progress, threads),
+            Searcher(reports, results, progress, threads, settling.is_hidden, privacy.digest),
             ListStore(reports, lambda: self.world.now, lambda: TOKEN),
             self.subject(),
             progress,
             lambda: self.world.now,
             sleep or self.sleep,
             threads,
+            settling,
         )
+
+    def settings(self) -> Settings:
+        """Return the exporter's settings."""
+        return read_settings(SettingsReader(self.world.environment))
+
+    def invoke(self, event: Mapping[str, Any]) -> bool:
+        """Run the exporter, if the world lets the command do so."""
+        if self.may_invoke:
+            self.world.run(event)
+        return self.may_invoke
 
     def sleep(self, seconds: float) -> None:
         """Let time pass."""

@@ -1,24 +1,30 @@
 """``room-reports forget``: erase one person, and search for the person again."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from room_reports.errors import ConfigurationError
 from room_reports.kaltura.credentials import parse_pseudonym_key
 from room_reports.model.pseudonyms import Pseudonyms
 from room_reports.model.regions import PSEUDONYMS_ENTRY
-from room_reports.model.suppression import Rows
+from room_reports.model.suppression import Rows, comparable
+from room_reports.storage.privacy_state import latest_key_id
 from room_reports_command.context import Context, with_context
 from room_reports_command.erasure.display import shown_progress, survey_lines
+from room_reports_command.erasure.limits import limits_document
 from room_reports_command.erasure.procedure import Procedure
-from room_reports_command.erasure.record import found_document, record_text
+from room_reports_command.erasure.reader_list import keys_of
+from room_reports_command.erasure.record import backfill_command, found_document, record_text
 from room_reports_command.erasure.report_files import ReportFiles
 from room_reports_command.erasure.role import eraser_client
+from room_reports_command.erasure.settling import Settling
 from room_reports_command.erasure.subject import subject_of
 from room_reports_command.erasure.suppressed import ListStore, make_key, read_key
 from room_reports_command.erasure.survey import Searcher, Survey
@@ -42,6 +48,13 @@ def forget(
     user_id: UserId,
     *,
     email: Emails = None,
+    not_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--not",
+            help="Id of another person, in rows with an address of this person; repeatable.",
+        ),
+    ] = None,
     rows: Annotated[
         Rows | None,
         typer.Option(
@@ -70,7 +83,9 @@ def forget(
     """
     stack = context.stack
     entries = secret_entries(stack)
-    subject = subject_of((user_id, *(email or ())), pseudonyms_of(entries))
+    pseudonyms = pseudonyms_of(entries)
+    check_key(pseudonyms, latest_key_id(stack.bucket))
+    subject = subject_of((user_id, *(email or ())), pseudonyms)
     bucket, results = _buckets(stack)
     store = ListStore(bucket, lambda: datetime.now(UTC))
     listed = store.read()[0]
@@ -81,21 +96,32 @@ def forget(
             f"The person is in the suppression list with --rows {before.rows.value}.",
             "Leave --rows out.",
         )
+    settings = stack.settings
+    settling = Settling(settings, lambda event: _invoked(stack, event, context.output))
     began = datetime.now(UTC)
     with shown_progress(context.output) as progress:
-        procedure = Procedure(Searcher(bucket, results, progress), store, subject, progress)
-        survey = procedure.find()
+        privacy = replace(settings.privacy, pseudonyms=pseudonyms)
+        searcher = Searcher(
+            bucket, results, progress, is_hidden=settling.is_hidden, privacy=privacy.digest
+        )
+        procedure = Procedure(searcher, store, subject, progress)
+        procedure, survey = procedure.find_with(pseudonyms)
+        subject = procedure.subject
+    survey.reader_keys = keys_of(stack.bucket, subject)
     if verify:
         _verified(context.output, survey, is_listed=before is not None)
         return
     for shown in () if context.output.as_json else survey_lines(survey):
         context.output.errors.print(shown)
+    check_other_ids(survey, not_ or ())
     if not yes:
         _confirm(stack, context.output)
     value_hash = value_hash or make_key(stack, store)
     report = ReportFiles(stack, subject, bucket)
     with shown_progress(context.output) as progress:
-        procedure = Procedure(Searcher(bucket, results, progress), store, subject, progress)
+        procedure = Procedure(
+            Searcher(bucket, results, progress), store, subject, progress, settling=settling
+        )
         outcome = procedure.erase(
             survey,
             began,
@@ -137,6 +163,55 @@ def pseudonyms_of(entries: Mapping[str, Any]) -> Pseudonyms | None:
         raise InputError(f"{error}.", "See docs/privacy.md.") from error
 
 
+def _invoked(stack: DeployedStack, event: Mapping[str, Any], output: Output) -> bool:
+    """Invoke the exporter with a direct event, and wait for its end."""
+    output.note(f"Exporting again from {event['from']} to {event['to']}")
+    try:
+        stack.exporter_calls.invoke(
+            FunctionName=stack.outputs["ExporterFunction"], Payload=json.dumps(event)
+        )
+    except (BotoCoreError, ClientError) as error:
+        output.note(f"The exporter cannot be invoked: {error}")
+        return False
+    return True
+
+
+def check_key(pseudonyms: Pseudonyms | None, in_use: str | None) -> None:
+    """Stop if there are pseudonyms, and the secret has no key of them.
+
+    Args:
+        in_use: The id of the key that runs had; None if no run had any.
+
+    Raises:
+        InputError: If so.
+    """
+    if in_use and pseudonyms is None:
+        raise InputError(
+            f"The secret has lost the key {in_use}, which files have pseudonyms of. The person's "
+            "would not be found.",
+            "Restore the former value of the secret: see docs/privacy.md.",
+        )
+
+
+def check_other_ids(survey: Survey, others: Iterable[str]) -> None:
+    """Stop if rows with an address of the person have an id that was not given.
+
+    Without the rows that have both, it could not be found any more that the id is the person's.
+
+    Raises:
+        InputError: If so. Only here are these ids named; the report of the erasure has none.
+    """
+    known = frozenset(map(comparable, others))
+    found = sorted(each for each in survey.other_ids if comparable(each) not in known)
+    if found:
+        raise InputError(
+            f"Rows with an address of the person have other user ids: {', '.join(found)}. Nothing "
+            "was changed.",
+            "Add --email ID for each that is the same person's, and --not ID for each that is "
+            "another person's.",
+        )
+
+
 def _confirm(stack: DeployedStack, output: Output) -> None:
     if not output.interactive:
         raise InputError("There is no terminal to confirm on. Nothing was changed.", "Add --yes.")
@@ -151,6 +226,7 @@ def _verified(output: Output, survey: Survey, *, is_listed: bool) -> None:
         "mentions": survey.mentions,
         "listed": is_listed,
         "searched": {"versions": survey.versions, "bytes": survey.size},
+        **limits_document(survey),
     }
     output.result(document, lambda: survey_lines(survey))
     if survey.found:
@@ -158,6 +234,8 @@ def _verified(output: Output, survey: Survey, *, is_listed: bool) -> None:
             f"The person is in {counted(len(survey.found), 'version')}.",
             "Run room-reports forget for the person, without --verify.",
         )
+    if survey.other_keys:
+        raise FindingsError(*_OTHER_KEYS)
     if not is_listed:
         raise FindingsError(
             "The person is not in the suppression list, so that the next export can publish the "
@@ -166,12 +244,27 @@ def _verified(output: Output, survey: Survey, *, is_listed: bool) -> None:
         )
 
 
+_OTHER_KEYS = (
+    "Files have pseudonyms that were made with another setting or another key, under which the "
+    "person is not found.",
+    "Start a backfill with other_privacy, then run the same command: see docs/privacy.md.",
+)
+
+
 def _left(record: Mapping[str, Any]) -> tuple[str, str]:
     if record["left"]:
         return (
             f"{counted(len(record['left']), 'file')} of the person cannot be read as CSV.",
             "Export these windows again with force, then run the same command.",
         )
+    if record["to_export"]:
+        return (
+            "Files that were due were rewritten, and are not due any more. Their windows have to "
+            "be exported again.",
+            "; ".join(map(backfill_command, record["to_export"])),
+        )
+    if any(record["other_keys"].values()):
+        return _OTHER_KEYS
     return (
         "A run that began before can still publish the person.",
         f"Run room-reports forget --verify for the person after {record['verify_after']}.",

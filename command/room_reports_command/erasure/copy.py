@@ -121,11 +121,25 @@ def _text(copy: PersonCopy) -> Iterator[str]:
         for column in dict.fromkeys(each for row in rows for each in row):
             meaning = _COLUMNS.get(column) or (columns[column].meaning if column in columns else "")
             yield f"  {column}: {meaning}" if meaning else f"  {column}"
+    yield ""
+    yield "Not in here, although they can have data about the person:"
+    yield from (f"  {each}" for each in LEFT_OUT)
     if copy.unreadable:
         yield ""
         yield f"{len(copy.unreadable):,} files could not be read as CSV, and are not in here."
 
 
+LEFT_OUT = (
+    "former versions of these files, and other reference data than rosters",
+    "pieces of reports, and parts of responses that could not be read (quarantine)",
+    "results of queries in Athena, and the history of queries",
+    "the list of readers, which names the holders of API keys",
+    "the access log, and the logs of the API: who read what",
+    "run records, and documents of backfills",
+    "texts of others, such as the name of a room with the person's name",
+    "rows with pseudonyms of a former key",
+)
+"""What a copy does not have."""
 _MEANINGS: Mapping[str, str] = {
     "attendees": "Sessions that the person was in, a row for each user, session and window.",
     "room_data": "Sessions that the person hosted.",

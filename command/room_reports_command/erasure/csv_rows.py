@@ -13,13 +13,17 @@ def raw_rows(text: str) -> Iterator[tuple[str, list[str]]]:
     Raises:
         UnreadableCsvError: If it is not CSV.
     """
-    lines = list(io.StringIO(text, newline=""))
-    reader = csv.reader(iter(lines), strict=True)
-    place = 0
+    lines: list[str] = []
+
+    def read() -> Iterator[str]:
+        for line in io.StringIO(text, newline=""):
+            lines.append(line)
+            yield line
+
     try:
-        for row in reader:
-            yield "".join(lines[place : reader.line_num]), row
-            place = reader.line_num
+        for row in csv.reader(read(), strict=True):
+            yield "".join(lines), row
+            lines.clear()
     except csv.Error as error:
         # The reader's message names no value.
         raise UnreadableCsvError(str(error)) from error

@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from room_reports_command.erasure.limits import limits_document, limits_lines
 from room_reports_command.erasure.record import found_document
 from room_reports_command.erasure.survey import Progress, Survey
 from room_reports_command.output import Output, counted, table
@@ -66,6 +67,7 @@ def survey_lines(survey: Survey) -> Iterator[RenderableType]:
         yield table(names, rows, numbers="versions,rows")
     searched = f"{counted(survey.versions, 'version')} searched, {survey.size:,} bytes"
     yield f"{searched}." if found else f"Nothing was found. {searched}."
+    yield from limits_lines(limits_document(survey))
     if survey.mentions:
         yield (
             f"{counted(survey.mentions, 'row')} of others have the person's id or name in a text, "

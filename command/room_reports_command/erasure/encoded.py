@@ -8,58 +8,114 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from io import BytesIO
 from urllib.parse import quote, quote_plus
 
-_DISTINCTIVE = 5
-"""Characters. A shorter value is searched for as a word only, because it is in any text."""
 _BASE64 = 6
 """Characters of base64 that are sure to depend on a value alone; fewer occur by chance."""
-_START = rb"(?:(?<![a-z0-9])|(?<=%[0-9a-f]{2})|(?<=\\[nrt]))"
+_HEX = 10
+"""Hexadecimal digits, likewise."""
+_WORD = b"abcdefghijklmnopqrstuvwxyz0123456789"
+_ESCAPES = (
+    *(rb"(?<=%[0-9a-f]{2})", rb"(?<=%25[0-9a-f]{2})", rb"(?<=\\[nrtbfv])"),
+    *(rb"(?<=\\x[0-9a-f]{2})", rb"(?<=\\u[0-9a-f]{4})"),
+)
+"""What can be before a word although it ends in a letter or a digit: an encoded sign."""
+_START = rb"(?:(?<![a-z0-9])|" + b"|".join(_ESCAPES) + b")"
 _END = rb"(?![a-z0-9])"
 _OPAQUE = (b"PAR1", b"ORC", b"Obj\x01", b"PK\x03\x04", b"BZh", b"\x28\xb5\x2f\xfd", b"\xff\x06\x00")
 """How files begin that cannot be searched: Parquet, ORC, Avro, ZIP, bzip2, zstd and snappy."""
+_CHUNK = 2**20
+"""Bytes that are searched at a time, so that a large file takes little memory."""
+_AROUND = 16
+"""More bytes than any encoded sign has."""
 
 
 class EncodedSearch:
-    """Finds values in bytes, whatever their upper and lower case; safe to share between threads."""
+    """Finds values in bytes, whatever their upper and lower case; safe to share between threads.
 
-    def __init__(self, values: Iterable[str]) -> None:
-        """Search for some values. One that is empty is left out."""
+    A value is found as a whole word only: ``12345`` is not in ``1712345678``, nor ``ann@x.edu`` in
+    ``joann@x.edu``. In base64, where words have no borders, it is found in any place.
+    """
+
+    def __init__(self, values: Iterable[str], chunk: int = _CHUNK) -> None:
+        """Search for some values. One that is empty is left out.
+
+        Args:
+            chunk: Bytes to search at a time.
+        """
         self._values = sorted({value for value in values if value.strip()})
+        self._chunk = chunk
 
     def is_in(self, body: bytes) -> bool:
         """Return whether any of the values is in some bytes, encoded or not, compressed or not."""
-        return any(self._is_in(text) for text in unpacked(body))
+        return bool(self._values) and any(map(self._is_in_file, unpacked(body)))
 
-    def _is_in(self, text: bytes) -> bool:
-        folded = text.lower() + b"\n" + _folded(text)
-        return (
-            any(form in folded for form in self._distinctive)
-            or bool(self._words and self._words.search(folded))
-            or any(form in text for form in self._in_base64)
-        )
+    def _is_in_file(self, file: BytesIO | gzip.GzipFile) -> bool:
+        """Return whether a value is in a file, which may end early if it is broken."""
+        before, is_first = b"", True
+        while True:
+            try:
+                read = file.read(self._chunk)
+            except (OSError, EOFError, zlib.error):
+                read = b""
+            text = before + read
+            if self._is_in(text, is_first=is_first, is_last=not read):
+                return True
+            if not read:
+                return False
+            is_first = is_first and len(text) <= self._overlap
+            before = text[-self._overlap :]
+
+    def _is_in(self, text: bytes, *, is_first: bool, is_last: bool) -> bool:
+        return any(
+            _has_word(self._words, folded, is_first=is_first, is_last=is_last)
+            for folded in (text.lower(), _folded(text))
+            if any(form in folded for form in self._forms)
+        ) or any(form in text for form in self._anywhere)
 
     @cached_property
-    def _distinctive(self) -> frozenset[bytes]:
-        long = (value for value in self._values if len(value.strip()) >= _DISTINCTIVE)
-        return frozenset(form for value in long for form in forms(value))
+    def _forms(self) -> frozenset[bytes]:
+        return frozenset(form for value in self._values for form in forms(value))
 
     @cached_property
-    def _words(self) -> "re.Pattern[bytes] | None":
-        short = (value for value in self._values if len(value.strip()) < _DISTINCTIVE)
-        found = sorted({form for value in short for form in forms(value)})
-        if not found:
-            return None
-        return re.compile(_START + b"(?:" + b"|".join(map(re.escape, found)) + b")" + _END)
+    def _words(self) -> "re.Pattern[bytes]":
+        return re.compile(b"|".join(map(_word, sorted(self._forms))))
 
     @cached_property
-    def _in_base64(self) -> frozenset[bytes]:
+    def _anywhere(self) -> frozenset[bytes]:
+        """What is found in any place: base64 and hexadecimal."""
         spellings = {
-            spelling
+            spelling.encode("utf-8", "surrogatepass")
             for value in self._values
             for spelling in (value, value.lower(), value.upper(), value.title(), value.casefold())
         }
-        return frozenset(part for each in spellings for part in _in_base64(each.encode()))
+        in_hex = {each.hex() for each in spellings}
+        written = {digits for each in in_hex for digits in (each, each.upper())}
+        return frozenset(part for each in spellings for part in _in_base64(each)) | frozenset(
+            each.encode() for each in written if len(each) >= _HEX
+        )
+
+    @cached_property
+    def _overlap(self) -> int:
+        return 2 * (max(map(len, self._forms | self._anywhere)) + _AROUND)
+
+
+def _has_word(pattern: "re.Pattern[bytes]", text: bytes, *, is_first: bool, is_last: bool) -> bool:
+    """Return whether a part of a file has a word.
+
+    What is at a border of the part has its neighbours in another one, which overlaps.
+    """
+    return any(
+        (is_first or match.start() >= _AROUND) and (is_last or match.end() < len(text))
+        for match in pattern.finditer(text)
+    )
+
+
+def _word(form: bytes) -> bytes:
+    """Return a pattern of a form, with no letter or digit before or after its own."""
+    start = _START if form[:1] in _WORD else b""
+    return start + re.escape(form) + (_END if form[-1:] in _WORD else b"")
 
 
 def forms(value: str) -> frozenset[bytes]:
@@ -81,22 +137,28 @@ def forms(value: str) -> frozenset[bytes]:
     return frozenset(each.lower() for each in found) | {value.casefold().encode()}
 
 
-def unpacked(body: bytes) -> Iterator[bytes]:
-    """Yield some bytes, and what they are without gzip."""
-    yield body
+def unpacked(body: bytes) -> Iterator[BytesIO | gzip.GzipFile]:
+    """Yield some bytes as a file, and what they are without gzip."""
+    yield BytesIO(body)
     if body[:2] == b"\x1f\x8b":
-        try:
-            yield gzip.decompress(body)
-        except (OSError, EOFError, zlib.error):
-            return
+        with gzip.GzipFile(fileobj=BytesIO(body)) as file:
+            yield file
 
 
 def is_opaque(body: bytes) -> bool:
     """Return whether some bytes are in a format that cannot be searched."""
     if body.startswith(_OPAQUE):
         return True
-    parts = list(unpacked(body))
-    return body[:2] == b"\x1f\x8b" and (len(parts) == 1 or parts[1].startswith(_OPAQUE))
+    if body[:2] != b"\x1f\x8b":
+        return False
+    try:
+        with gzip.open(BytesIO(body)) as file:
+            first = file.read(_AROUND)
+            while file.read(_CHUNK):
+                pass
+    except (OSError, EOFError, zlib.error):
+        return True
+    return first.startswith(_OPAQUE)
 
 
 def _folded(text: bytes) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 from io import BytesIO
+from threading import Lock
 from typing import TypeVar
 
 from room_reports.model.reports import REPORTS, Report
@@ -32,14 +33,21 @@ _FIGURES = Figures(0, 0, 0.0, 0, 0, {"word": 100}).metadata().keys()
 class Erased:
     """What was done."""
 
-    rewritten: int = 0
-    """Files of reports, and rosters, from which the person was taken."""
+    rewritten: set[str] = field(default_factory=set)
+    """Keys of files of reports, and of rosters, from which the person was taken."""
     versions: int = 0
     """Former versions that were deleted."""
     objects: int = 0
     """Versions of pieces, quarantine and query results that were deleted."""
     left: list[str] = field(default_factory=list)
     """Keys of files that have the person and cannot be rewritten."""
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    def count(self, *, versions: int = 0, objects: int = 0) -> None:
+        """Count what one of the threads has deleted."""
+        with self._lock:
+            self.versions += versions
+            self.objects += objects
 
 
 @dataclass(frozen=True)
@@ -86,41 +94,57 @@ class Eraser:
         for version in list(bucket.versions(key)):
             if version.key == key:
                 bucket.delete(version)
-                self.erased.objects += 1
+                self.erased.count(objects=1)
 
     def _delete(self, found: Found) -> None:
         found.bucket.delete(found.version)
-        self.erased.versions += 1
+        self.erased.count(versions=1)
 
     def _rewrite(self, found: Found) -> None:
-        """Replace a file by one without the person, and delete the version that it replaced."""
-        if not found.is_readable:
-            self.erased.left.append(found.version.key)
-            return
+        """Replace a file by one without the person, and delete the versions that had the person.
+
+        The version that was found is a former one if any program has written the key since then,
+        whatever it wrote. No other step would delete it.
+        """
+        key = found.version.key
+        replaced = self._replaced(found) if found.is_readable else None
+        former = {found.version.id} | ({replaced} if replaced else set())
+        is_left = not self._delete_former(found.bucket, key, former)
+        if replaced:
+            self.erased.rewritten.add(key)
+        elif not found.is_readable and is_left:
+            self.erased.left.append(key)
+
+    def _replaced(self, found: Found) -> str | None:
+        """Return the version that was replaced by one without the person; None if none was."""
         bucket, key = found.bucket, found.version.key
         for _ in range(_ATTEMPTS):
             content = bucket.read(key)
             if content is None:
-                return
+                return None
             try:
-                changed = self._replace(found, content)
+                return content.version if self._replace(found, content) else None
             except ConflictError:
                 continue
             except UnreadableCsvError:
                 self.erased.left.append(key)
-                return
-            if changed:
-                self.erased.rewritten += 1
-                self._delete_former(bucket, key, content.version)
-            return
+                return None
         raise StackError(f"{key} is changed by other programs all the time.", "Try again later.")
 
-    def _delete_former(self, bucket: VersionedBucket, key: str, version: str) -> None:
-        """Delete a version that was replaced. A bucket without versions has lost it already."""
-        for each in list(bucket.versions(key)):
-            if each.key == key and each.id == version and not each.is_latest:
-                bucket.delete(each)
-                self.erased.versions += 1
+    def _delete_former(self, bucket: VersionedBucket, key: str, ids: set[str]) -> bool:
+        """Delete versions that are former ones, and return whether any was.
+
+        A bucket without versions has lost them already.
+        """
+        former = [
+            each
+            for each in list(bucket.versions(key))
+            if each.key == key and each.id in ids and not each.is_latest
+        ]
+        for each in former:
+            bucket.delete(each)
+            self.erased.count(versions=1)
+        return bool(former)
 
     def _replace(self, found: Found, content: Content) -> bool:
         """Write a file without the person; return whether it had the person."""

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from room_reports.storage.privacy_state import latest_key_id
 from room_reports_command.context import Context, with_context
-from room_reports_command.erasure.command import Emails, UserId, pseudonyms_of
+from room_reports_command.erasure.command import Emails, UserId, check_key, pseudonyms_of
 from room_reports_command.erasure.copy import copy_of, write_copy
 from room_reports_command.erasure.display import shown_progress
 from room_reports_command.erasure.subject import subject_of
@@ -29,7 +30,9 @@ def export_person(
     For a request for access. Former versions are left out: they say what was exported before.
     """
     stack = context.stack
-    subject = subject_of((user_id, *(email or ())), pseudonyms_of(secret_entries(stack)))
+    pseudonyms = pseudonyms_of(secret_entries(stack))
+    check_key(pseudonyms, latest_key_id(stack.bucket))
+    subject = subject_of((user_id, *(email or ())), pseudonyms)
     bucket = VersionedBucket(stack.s3, stack.outputs["BucketName"])
     with shown_progress(context.output) as progress:
         copy = copy_of(bucket, subject, progress)

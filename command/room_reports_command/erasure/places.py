@@ -55,6 +55,23 @@ def place_of(key: str) -> Place | None:
     return None
 
 
+_OTHER_KINDS = {
+    "runs": "run records",
+    "backfill": "documents of backfills",
+    "state": "state",
+    "index": "index of day files",
+    "readers": "list of readers",
+    "suppression": "suppression list and reports of erasures",
+}
+UNKNOWN = "other objects"
+"""What is said of objects under prefixes that this project does not know."""
+
+
+def unsearched_kind(key: str) -> str:
+    """Return what an object is that is not searched. An unknown prefix is not named."""
+    return _OTHER_KINDS.get(key.partition("/")[0], UNKNOWN)
+
+
 def _named(kind: Kind, name: str) -> Place:
     """Return a place by a name such as ``attendees_us_2026-11-22``."""
     parts = name.rsplit("_", 2)

@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from room_reports.model.pseudonyms import Pseudonyms
 from room_reports.model.suppression import Person, Rows, ValueHash
 from room_reports_command.erasure.eraser import LONGEST_RUN, Erased, Eraser
 from room_reports_command.erasure.places import Kind
+from room_reports_command.erasure.settling import Settling
 from room_reports_command.erasure.subject import Subject
 from room_reports_command.erasure.suppressed import ListStore
 from room_reports_command.erasure.survey import Progress, Searcher, Survey
@@ -37,6 +40,10 @@ class Outcome:
     """Whether the person was in the suppression list before."""
     erased: Erased = field(default_factory=Erased)
     sweeps: list[Sweep] = field(default_factory=list)
+    exported_again: int = 0
+    """Files that were due when they were rewritten, and were exported again."""
+    to_export: list[dict[str, Any]] = field(default_factory=list)
+    """Direct events that export those again for which that has not been done."""
     ended: datetime | None = None
     """None while it is going on."""
     verify_after: datetime | None = None
@@ -54,12 +61,24 @@ class Procedure:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], None] = time.sleep
     threads: int = 8
+    settling: Settling | None = None
+    """Has the files exported again that were due when they were rewritten; None: nothing does."""
 
     def find(self) -> Survey:
         """Return what there is of the person."""
+        return self.find_with(None)[1]
+
+    def find_with(self, pseudonyms: Pseudonyms | None) -> tuple["Procedure", Survey]:
+        """Return what there is of the person, and the steps that erase it.
+
+        If files have the person in another spelling, its pseudonym is searched for as well.
+        """
         survey = self.searcher.search(self.subject)
+        wider = self.subject.with_spellings(survey.spellings, pseudonyms)
+        if wider.pseudonyms != self.subject.pseudonyms:
+            return replace(self, subject=wider).find_with(pseudonyms)
         self.searcher.count_mentions(self.subject, survey)
-        return survey
+        return self, survey
 
     def erase(
         self,
@@ -90,6 +109,7 @@ class Procedure:
         settled = self._settled(person.since + LONGEST_RUN, survey)
         if began < settled or _erasable(survey):
             self._sweep(outcome, eraser, settled, wait=wait)
+        self._export_again(outcome)
         outcome.ended = self.clock()
         return outcome
 
@@ -109,6 +129,14 @@ class Procedure:
         last = outcome.sweeps[-1]
         if last.found or last.began < settled:
             outcome.verify_after = max(settled, last.began)
+
+    def _export_again(self, outcome: Outcome) -> None:
+        """Have what was due when it was rewritten exported again, now that the person is listed."""
+        if self.settling:
+            keys = outcome.survey.hidden | outcome.erased.rewritten
+            outcome.exported_again, outcome.to_export = self.settling.export_again(
+                self.searcher.reports, keys
+            )
 
     def _settled(self, settled: datetime, survey: Survey) -> datetime:
         """Return when no run can publish what was found any more.

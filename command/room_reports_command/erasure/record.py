@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from room_reports.model.windows import iso
+from room_reports_command.erasure.limits import limits_document, limits_lines
 from room_reports_command.erasure.places import Place
 from room_reports_command.erasure.procedure import Outcome
 from room_reports_command.erasure.subject import Subject
@@ -55,11 +56,14 @@ def record_of(outcome: Outcome, subject: Subject, stack: str, by: str) -> dict[s
         "found": found_document(survey),
         "mentions": survey.mentions,
         "done": {
-            "files_rewritten": erased.rewritten,
+            "files_rewritten": len(erased.rewritten),
             "former_versions_deleted": erased.versions,
             "other_versions_deleted": erased.objects,
+            "files_exported_again": outcome.exported_again,
         },
+        **limits_document(survey),
         "left": sorted(set(erased.left)),
+        "to_export": outcome.to_export,
         "sweeps": [{"began": iso(each.began), "found": each.found} for each in outcome.sweeps],
         "verify_after": _time(outcome.verify_after),
     }
@@ -94,9 +98,12 @@ def record_text(record: dict[str, Any]) -> str:
         f"  {counted(done['former_versions_deleted'], 'former version')} deleted",
         f"  {counted(done['other_versions_deleted'], 'version')} of pieces, quarantine and query "
         "results deleted",
+        f"  {counted(done['files_exported_again'], 'file')} exported again, because they were due",
         *(f"  searched again at {each['began']}: {each['found']}" for each in record["sweeps"]),
         "",
         *_remaining_lines(record),
+        *limits_lines(record),
+        "",
         f"SHA-256 of the report as JSON: {digest}",
         "",
         "Name, date and signature: ____________________________________",
@@ -134,15 +141,27 @@ def _remaining_lines(record: dict[str, Any]) -> list[str]:
     if record["left"]:
         lines.append("These files have the person and cannot be read as CSV:")
         lines += [f"  {key}" for key in record["left"]]
+    if record["to_export"]:
+        lines.append("These windows were due when they were rewritten. Export them again:")
+        lines += [f"  {backfill_command(event)}" for event in record["to_export"]]
     if record["verify_after"]:
         lines.append(f"To be verified after {record['verify_after']}: room-reports forget --verify")
     return [*lines, ""] if lines else []
 
 
+def backfill_command(event: Mapping[str, Any]) -> str:
+    """Return the command that exports what a direct event names."""
+    return (
+        f"room-reports backfill --from {event['from']} --to {event['to']} "
+        f"--reports {','.join(event['reports'])} --regions {','.join(event['regions'])} "
+        f"--granularity {event['granularity']} --force"
+    )
+
+
 def _status(outcome: Outcome) -> str:
     if outcome.ended is None:
         return "started"
-    if outcome.erased.left:
+    if outcome.erased.left or outcome.to_export or outcome.survey.other_keys:
         return "incomplete"
     return "to be verified" if outcome.verify_after else "done"
 

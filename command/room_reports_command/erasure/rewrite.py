@@ -7,9 +7,9 @@ publishes of them once the person is on the suppression list: both use ``ErasedR
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from room_reports.model.pseudonyms import as_shown
+from room_reports.model.pseudonyms import PLACEHOLDERS, as_shown
 from room_reports.model.reports import REPORTS, Report
-from room_reports.model.suppression import Rows
+from room_reports.model.suppression import TOKEN, Rows
 from room_reports.storage.erased import ErasedRows
 from room_reports.storage.errors import UnreadableCsvError
 from room_reports_command.erasure.csv_rows import changed_row, raw_rows
@@ -26,6 +26,10 @@ class PersonRows:
     rows: int = 0
     names: set[str] = field(default_factory=set)
     """Names and addresses in the person's rows, in each spelling."""
+    spellings: set[str] = field(default_factory=set)
+    """The person's ids and addresses as the file has them."""
+    other_ids: set[str] = field(default_factory=set)
+    """Ids in rows that are the person's by the address alone."""
 
 
 class ReportRows:
@@ -44,6 +48,7 @@ class ReportRows:
         report = _report(slug)
         self._erase = ErasedRows(header, report, subject.suppression(token))
         self._token = token
+        self._subject = subject
         user = report.user_column
         self._user = header.index(user) if user in header else None
         self._names = [
@@ -51,6 +56,8 @@ class ReportRows:
             for column in report.columns
             if column.personal and column.is_name and column.name in header
         ]
+        personal = {column.name for column in report.columns if column.personal}
+        self._personal = [place for place, name in enumerate(header) if name in personal]
 
     def erased(self, row: list[str]) -> list[str] | None:
         """Return a row without the person; None if it does not identify the person."""
@@ -65,6 +72,19 @@ class ReportRows:
     def names(self, row: Sequence[str]) -> set[str]:
         """Return the names and addresses of a row, as the views show them."""
         return {as_shown(row[place]) for place in self._names}
+
+    def spellings(self, row: Sequence[str]) -> set[str]:
+        """Return the ids and addresses of the person in a row, as the views show them."""
+        values = {as_shown(row[place]) for place in self._personal}
+        return {value for value in values if self._subject.is_meant_by(value)}
+
+    def other_ids(self, row: Sequence[str]) -> set[str]:
+        """Return the user's id in a row of the person if it was not given as one of the person."""
+        if self._user is None:
+            return set()
+        value = as_shown(row[self._user])
+        is_known = self._subject.is_meant_by(value) or TOKEN.fullmatch(value)
+        return set() if is_known or value in PLACEHOLDERS else {value}
 
 
 def without_person(
@@ -146,8 +166,10 @@ def roster_without_person(text: str, subject: Subject) -> tuple[str, list[list[s
 
 def _add(found: PersonRows, row: Sequence[str], erased: Sequence[str], table: ReportRows) -> None:
     found.rows += 1
+    found.spellings |= table.spellings(row)
     if table.is_own(erased):
         found.names |= table.names(row)
+        found.other_ids |= table.other_ids(row)
 
 
 def _rows(

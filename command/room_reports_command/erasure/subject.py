@@ -1,10 +1,12 @@
 """The person whose data is searched for, by the values that stand for the person."""
 
 import secrets
+import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
+from typing import Literal
 
 from room_reports.model.keyed_hash import KEY_BYTES
 from room_reports.model.pseudonyms import PLACEHOLDERS, Pseudonyms, as_shown
@@ -27,12 +29,12 @@ class Subject:
     @cached_property
     def values(self) -> frozenset[str]:
         """All of them, in the form in which they can be compared."""
-        return frozenset(map(comparable, (*self.given, *self.pseudonyms)))
+        return frozenset(map(comparable, (*_in_forms(self.given), *self.pseudonyms)))
 
     @property
     def searched(self) -> frozenset[str]:
         """The values to search for in files that are not tables."""
-        return self.values | frozenset(self.given)
+        return self.values | _in_forms(self.given)
 
     def is_meant_by(self, value: str) -> bool:
         """Return whether a value in a file stands for the person."""
@@ -44,7 +46,12 @@ class Subject:
 
     def hashes(self, value_hash: ValueHash) -> tuple[str, ...]:
         """Return the hash of each value that Kaltura has for the person, sorted."""
-        return tuple(sorted({value_hash.of(value) for value in self.given}))
+        return tuple(sorted({value_hash.of(value) for value in _in_forms(self.given)}))
+
+    def with_spellings(self, met: Iterable[str], pseudonyms: Pseudonyms | None) -> "Subject":
+        """Return the same person, with the pseudonyms of spellings that files have."""
+        fresh = frozenset(met) - self.pseudonyms
+        return replace(self, pseudonyms=self.pseudonyms | _replaced(fresh, pseudonyms))
 
 
 def subject_of(given: Iterable[str], pseudonyms: Pseudonyms | None) -> Subject:
@@ -66,14 +73,43 @@ def subject_of(given: Iterable[str], pseudonyms: Pseudonyms | None) -> Subject:
         )
     if any(len(line) > 1 for line in map(str.splitlines, values)):
         raise InputError("A value has a line break.", "Give each value as an option of its own.")
-    # A pseudonym is one of a spelling. Kaltura sends the same person in several.
-    spellings = {
-        spelling
+    return Subject(values, _replaced(values, pseudonyms))
+
+
+def _replaced(values: Iterable[str], pseudonyms: Pseudonyms | None) -> frozenset[str]:
+    """Return the pseudonyms of some values in the spellings in which Kaltura may send them."""
+    if pseudonyms is None:
+        return frozenset()
+    unknown = frozenset(map(comparable, PLACEHOLDERS))
+    return frozenset(
+        pseudonyms.of(each)
         for value in values
-        for spelling in (as_shown(value), value.strip(), value.lower(), value.upper())
-    }
-    replaced = {pseudonyms.of(each) for each in spellings} if pseudonyms else set[str]()
-    return Subject(values, frozenset(replaced))
+        for each in spellings_of(value)
+        if comparable(each) not in unknown
+    )
+
+
+def spellings_of(value: str) -> frozenset[str]:
+    """Return a value in the spellings that are tried, because each has a pseudonym of its own.
+
+    As given, in lower case, upper case and title case, and of an address the two parts in each of
+    these; each with its accents as one character, and as characters of their own.
+    """
+    plain = value.strip()
+    local, at, domain = plain.rpartition("@")
+    parts = {left + at + right for left in _cases(local) for right in _cases(domain)}
+    return _in_forms({value, as_shown(value), *_cases(plain), *parts})
+
+
+def _cases(text: str) -> frozenset[str]:
+    return frozenset((text, text.lower(), text.upper(), text.title(), text.capitalize()))
+
+
+def _in_forms(values: Iterable[str]) -> frozenset[str]:
+    """Return values with their accents as given, as one character, and as their own ones."""
+    forms: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
+    given = frozenset(values)
+    return given | {unicodedata.normalize(form, each) for each in given for form in forms}
 
 
 @lru_cache(16)

@@ -1,25 +1,33 @@
 """A search of all objects and versions for one person."""
 
 import gzip
+import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from room_reports.model.pseudonyms import PLACEHOLDERS
+from room_reports.model.privacy import NONE
+from room_reports.model.pseudonyms import DIGITS, PLACEHOLDERS
 from room_reports.model.suppression import comparable
 from room_reports.runtime import ThreadRuntime, map_concurrently
 from room_reports.storage.errors import UnreadableCsvError
 from room_reports_command.erasure.encoded import EncodedSearch, is_opaque
+from room_reports_command.erasure.in_flight import InFlight
 from room_reports_command.erasure.mentions import Mentions
-from room_reports_command.erasure.places import Kind, Place, place_of
+from room_reports_command.erasure.places import Kind, Place, place_of, unsearched_kind
 from room_reports_command.erasure.rewrite import PersonRows, person_in, roster_without_person
 from room_reports_command.erasure.subject import Subject
-from room_reports_command.erasure.versions import Version, VersionedBucket
+from room_reports_command.erasure.versions import Content, Version, VersionedBucket
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done, how much of it is done, and how much there is."""
+_MOST_BYTES = 2**29
+"""Memory that all threads take together."""
+_IN_PLAIN, _IN_GZIP = 4, 40
+"""Bytes of memory for each byte of an object."""
+_PSEUDONYM = re.compile(rf"(?<!\w)p_[0-9a-f]{{{DIGITS}}}(?!\w)")
 _UNKNOWN = frozenset(map(comparable, PLACEHOLDERS))
 
 
@@ -43,12 +51,24 @@ class Survey:
     found: list[Found] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     """Names and addresses in the person's rows, in each spelling."""
+    spellings: set[str] = field(default_factory=set)
+    """The person's ids and addresses as files have them."""
+    other_ids: set[str] = field(default_factory=set)
+    """Ids in rows with an address of the person, which were not given as ids of the person."""
+    other_keys: list[Version] = field(default_factory=list)
+    """Versions of files with pseudonyms that may be of another key: the person's are not known."""
+    unsearched: Counter[str] = field(default_factory=Counter)
+    """Versions that were not searched, by what they are."""
+    reader_keys: int | None = None
+    """API keys that the list of readers names by the person's values; None: it was not read."""
     mentions: int = 0
     """Rows of others that have the person's id or name in a text. They are not changed."""
     versions: int = 0
     """Versions that were searched."""
     size: int = 0
     """Their bytes."""
+    hidden: set[str] = field(default_factory=set)
+    """Keys of files that an erasure which was stopped has rewritten while they were due."""
 
     def counts(self) -> list[tuple[Place, bool, int, int]]:
         """Return each place, whether its versions are former ones, and the files and rows there."""
@@ -70,6 +90,10 @@ class Searcher:
     """None if the role may not read it, or there is none."""
     progress: Progress
     threads: int = 8
+    is_hidden: Callable[[str, Mapping[str, str], datetime], bool] = lambda *_: False
+    """Whether a file of this key and metadata, which S3 got then, was due when it was rewritten."""
+    privacy: Callable[[str], str | None] = lambda _: None
+    """What the metadata of a report's file says as ``privacy`` if it was made as today."""
 
     def search(
         self, subject: Subject, since: datetime | None = None, names: Iterable[str] = ()
@@ -82,7 +106,7 @@ class Searcher:
         """
         survey = Survey(names=set(names))
         tables, others = [list[_Candidate](), list[_Candidate]()]
-        for each in self._candidates(since):
+        for each in self._candidates(since, survey.unsearched):
             survey.versions += 1
             survey.size += each.version.size
             (others if each.place.kind.is_expendable else tables).append(each)
@@ -96,7 +120,7 @@ class Searcher:
     def count_mentions(self, subject: Subject, survey: Survey) -> None:
         """Count the rows of others that have the person's id or name in a text."""
         mentions = Mentions(subject, survey.names)
-        latest = [each for each in self._candidates(None) if each.version.is_latest]
+        latest = [each for each in self._candidates() if each.version.is_latest]
         tables = [each for each in latest if not each.place.kind.is_expendable]
         counts: list[int] = []
 
@@ -108,22 +132,31 @@ class Searcher:
         self._each("texts", tables, count)
         survey.mentions = sum(counts)
 
-    def _candidates(self, since: datetime | None) -> Iterator["_Candidate"]:
+    def _candidates(
+        self, since: datetime | None = None, unsearched: Counter[str] | None = None
+    ) -> Iterator["_Candidate"]:
+        """Yield what to search, and count what is not to be searched."""
         for bucket in filter(None, (self.reports, self.results)):
             for version in bucket.versions():
                 result = Place(Kind.QUERY_RESULT)
                 place = place_of(version.key) if bucket is self.reports else result
                 is_old = since is not None and version.last_modified < since
-                if place and version.size and not is_old:
+                if not version.size or is_old:
+                    continue
+                if place:
                     yield _Candidate(bucket, version, place)
+                elif unsearched is not None:
+                    unsearched[unsearched_kind(version.key)] += 1
 
     def _each(
         self, what: str, items: Sequence["_Candidate"], call: Callable[["_Candidate"], None]
     ) -> None:
         done: list[None] = []
+        in_flight = InFlight(_MOST_BYTES)
 
         def counted(item: "_Candidate") -> None:
-            call(item)
+            with in_flight.hold(item.memory):
+                call(item)
             done.append(None)
             self.progress(what, len(done), len(items))
 
@@ -142,15 +175,31 @@ class Searcher:
         content = each.bucket.read(each.version.key, each.version.id)
         if content is None:
             return
+        version, is_report = each.version, each.place.kind is Kind.REPORT
+        if version.is_latest and is_report and self._was_due(version, content):
+            survey.hidden.add(version.key)
         readable = True
         try:
-            rows = _rows_in(text_of(content.body), each.place, subject)
+            text = text_of(content.body)
+            if is_report and self._has_other_key(each.place.report, content, text):
+                survey.other_keys.append(version)
+            rows = _rows_in(text, each.place, subject)
         except UnreadableCsvError:
             has = EncodedSearch(subject.searched).is_in(content.body)
             rows, readable = PersonRows(int(has)), False
         if rows.rows:
             survey.names |= rows.names
+            survey.spellings |= rows.spellings
+            survey.other_ids |= rows.other_ids
             survey.found.append(Found(each.bucket, each.version, each.place, rows.rows, readable))
+
+    def _has_other_key(self, slug: str, content: Content, text: str) -> bool:
+        """Return whether a file has pseudonyms, and was not made with the setting of today."""
+        privacy = content.metadata.get("privacy", NONE)
+        return privacy not in (NONE, self.privacy(slug)) and bool(_PSEUDONYM.search(text))
+
+    def _was_due(self, version: Version, content: Content) -> bool:
+        return self.is_hidden(version.key, content.metadata, version.last_modified)
 
     def _in_bytes(self, each: "_Candidate", search: EncodedSearch, survey: Survey) -> None:
         content = each.bucket.read(each.version.key, each.version.id)
@@ -175,6 +224,11 @@ class _Candidate:
     bucket: VersionedBucket
     version: Version
     place: Place
+
+    @property
+    def memory(self) -> int:
+        """About how many bytes of memory it takes to search it."""
+        return self.version.size * (_IN_GZIP if self.version.key.endswith(".gz") else _IN_PLAIN)
 
 
 def _rows_in(text: str, place: Place, subject: Subject) -> PersonRows:

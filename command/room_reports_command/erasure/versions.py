@@ -115,6 +115,16 @@ class VersionedBucket:
                 )
         return None
 
+    def head(self, key: str) -> tuple[Mapping[str, str], datetime] | None:
+        """Return the metadata of the latest version, and when S3 got it; None if it is gone."""
+        try:
+            found = self._client.head_object(Bucket=self.name, Key=key)
+        except ClientError as error:
+            if error.response["Error"].get("Code") in _MISSING:
+                return None
+            raise
+        return found["Metadata"], found["LastModified"]
+
     def replace_export(self, key: str, body: bytes, metadata: Mapping[str, str], seen: str) -> None:
         """Write a report's file in the place of the one with the ETag ``seen``.
 

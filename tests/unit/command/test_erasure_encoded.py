@@ -4,13 +4,17 @@ import base64
 import gzip
 import html
 import json
+import tracemalloc
+from threading import Lock
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from room_reports.runtime import ThreadRuntime, map_concurrently
 from room_reports_command.erasure.encoded import EncodedSearch, is_opaque
+from room_reports_command.erasure.in_flight import InFlight
 
 VALUES = st.text(
     st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp", "Zs")), min_size=5, max_size=20
@@ -34,12 +38,74 @@ def encoded(value: str) -> list[bytes]:
     ]
 
 
-@given(VALUES, AROUND, AROUND)
-def test_every_encoding_is_found(value: str, before: bytes, after: bytes) -> None:
-    search = EncodedSearch([value])
+@given(VALUES, AROUND, AROUND, st.sampled_from([1, 7, 100, 2**20]))
+def test_every_encoding_is_found(value: str, before: bytes, after: bytes, chunk: int) -> None:
+    search = EncodedSearch([value], chunk)
     for form in encoded(value):
-        assert search.is_in(before + form + after), form
-        assert search.is_in(gzip.compress(before + form + after)), form
+        text = before + b"," + form + b"," + after
+        assert search.is_in(text), form
+        assert search.is_in(gzip.compress(text)), form
+
+
+@pytest.mark.parametrize(
+    "before", ["%2C", "%252c", r"\n", r"\\t", r"\x0a", r"\u00e9", "&#39;", "_"]
+)
+def test_an_encoded_sign_before_a_word_is_none_of_its_letters(before: str) -> None:
+    for value in ("12345", "jane@x.edu", "17"):
+        assert EncodedSearch([value]).is_in(f"abc{before}{value}".encode())
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("12345", b"r1,1712345678,other"),
+        ("ann@x.edu", b"joann@x.edu"),
+        ("jane@x.ed", b"jane@x.edu"),
+        ("Jane Doe", b"Jane Doering"),
+        ("smith", b"blacksmiths@x.edu"),
+    ],
+)
+def test_a_value_is_not_found_within_a_longer_one(value: str, text: bytes) -> None:
+    for chunk in (1, 5, 2**20):
+        assert not EncodedSearch([value], chunk).is_in(text)
+        assert EncodedSearch([value], chunk).is_in(text + b" " + value.encode())
+
+
+@given(st.integers(0, 400), st.integers(0, 400), st.integers(1, 200))
+def test_a_large_file_is_searched_in_parts(before: int, after: int, chunk: int) -> None:
+    search = EncodedSearch(["12345"], chunk)
+    assert search.is_in(b"x" * before + b" 12345 " + b"y" * after)
+    assert not search.is_in(b"1" * before + b"12345" + b"9" * (after + 1))
+    assert not search.is_in(b"1" * (before + 1) + b"12345" + b"9" * after)
+
+
+def test_a_large_file_takes_little_memory() -> None:
+    body = '"1_abcdefgh","2026-11-22 10:00:00","s999999","Żoe Smith"\n'.encode() * 300_000
+    search = EncodedSearch(["s000123", "Jane Doe"])
+    tracemalloc.start()
+    try:
+        assert not search.is_in(body)
+        assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_only_so_many_bytes_are_in_flight() -> None:
+    held: list[int] = []
+    most: list[int] = []
+    in_flight, lock = InFlight(10), Lock()
+
+    def work(size: int) -> None:
+        with in_flight.hold(size):
+            with lock:
+                held.append(min(size, 10))
+                most.append(sum(held))
+            with lock:
+                held.remove(min(size, 10))
+
+    map_concurrently(ThreadRuntime(8), work, [3, 4, 5, 100, 1, 0] * 30, 8)
+    assert max(most) <= 10
+    assert len(most) == 180
 
 
 @given(VALUES, AROUND, AROUND)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -125,3 +126,54 @@ def test_pseudonyms_stand_for_the_person_and_are_not_hashed() -> None:
     assert not subject.is_meant_by(pseudonyms.of("john"))
     assert set(subject.hashes(value_hash)) == {value_hash.of("jane"), value_hash.of("J@X.edu")}
     assert "jane" not in repr(subject).lower()
+
+
+def attendees_of(*rows: str) -> str:
+    return file_of([tuple(row.split("|")) for row in rows])
+
+
+def test_another_id_of_the_person_is_noticed_by_the_address() -> None:
+    text = attendees_of("r|c|s77777|Jane|j@x.edu", "r|c|s77777||0", "r|c|Unknown|Jane|j@x.edu")
+    found = person_in(text, ATTENDEES.slug, subject_of(("s1", "j@x.edu"), None))
+    assert found.other_ids == {"s77777"}
+    assert found.spellings == {"j@x.edu"}
+    known = person_in(text, ATTENDEES.slug, subject_of(("s1", "j@x.edu", "S77777"), None))
+    assert known.other_ids == set()
+    assert known.spellings == {"j@x.edu", "s77777"}
+    erased = attendees_of(f"r|c|{TOKEN}|Jane|j@x.edu")
+    assert person_in(erased, ATTENDEES.slug, subject_of(("j@x.edu",), None)).other_ids == set()
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "jane.doe@x.edu",
+        "Jane.Doe@X.edu",
+        "Jane.Doe@x.edu",
+        "jane.doe@X.Edu",
+    ],
+)
+def test_a_pseudonym_of_another_spelling_is_found(spelling: str) -> None:
+    pseudonyms = Pseudonyms(bytes(32))
+    for typed in ("jane.doe@x.edu", "JANE.DOE@x.edu", "Jane.Doe@x.edu"):
+        assert subject_of((typed,), pseudonyms).is_meant_by(pseudonyms.of(spelling))
+
+
+def test_an_accent_is_found_in_both_forms() -> None:
+    pseudonyms, value_hash = Pseudonyms(bytes(32)), ValueHash(bytes(range(32)))
+    one, two = (unicodedata.normalize(form, "josé@x.edu") for form in ("NFC", "NFD"))
+    for typed in (one, two):
+        subject = subject_of((typed,), pseudonyms)
+        for other in (one, two, one.upper()):
+            assert subject.is_meant_by(other)
+            assert subject.is_meant_by(pseudonyms.of(other))
+            assert value_hash.of(other) in subject.hashes(value_hash)
+
+
+def test_spellings_that_were_met_have_pseudonyms_too() -> None:
+    pseudonyms = Pseudonyms(bytes(32))
+    subject = subject_of(("jane@x.edu",), pseudonyms)
+    odd = pseudonyms.of("jAnE@x.edu")
+    assert not subject.is_meant_by(odd)
+    assert subject.with_spellings({"jAnE@x.edu", "0"}, pseudonyms).is_meant_by(odd)
+    assert not subject.with_spellings({"0"}, pseudonyms).is_meant_by("0")
