@@ -44,7 +44,7 @@ def test_every_encoding_is_found(value: str, before: bytes, after: bytes, chunk:
     for form in encoded(value):
         text = before + b"," + form + b"," + after
         assert search.is_in(text), form
-        assert search.is_in(gzip.compress(text)), form
+        assert search.is_in(gzip.compress(text, mtime=0)), form
 
 
 @pytest.mark.parametrize(
@@ -149,10 +149,10 @@ def test_no_value_is_in_nothing(values: list[str]) -> None:
     ("body", "opaque"),
     [
         (b"PAR1...", True),
-        (gzip.compress(b"PAR1..."), True),
+        (gzip.compress(b"PAR1...", mtime=0), True),
         (b"\x1f\x8bbroken", True),
         (b"a,b\n", False),
-        (gzip.compress(b"a,b\n"), False),
+        (gzip.compress(b"a,b\n", mtime=0), False),
         (b"", False),
     ],
 )
