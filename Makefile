@@ -96,6 +96,7 @@ test: lint test-unit test-integration coverage test-chaos test-stack test-page t
 
 test-all: test chaos $(VENVS)/pipx/.stamp ## The same, with more seeds, lasting faults, larger tables, longer backfills, IAM, installation
 	@IAM_SWEEP=1 $(PYTEST) tests/e2e/test_least_privilege.py
+	@REDEPLOYMENTS=1 $(PYTEST) tests/e2e/test_redeploy.py tests/e2e/test_command_cures.py
 	@BACKFILL_MONTHS=36 $(PYTEST) tests/e2e/test_backfill.py
 	@LONG_BACKFILLS=1 $(PYTEST) tests/e2e/test_command_backfill.py
 	@CSV_ROWS=1000000 $(PYTEST) tests/unit/storage/test_strict_lines.py

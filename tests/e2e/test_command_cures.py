@@ -77,6 +77,7 @@ def alarm_email(operator: Operator) -> Result:
     return result
 
 
+@pytest.mark.skipif(not os.environ.get("REDEPLOYMENTS"), reason="part of make test-all")
 def test_an_address_for_alarms_stays_after_the_next_deployment(
     without_email: Operator, tmp_path: Path
 ) -> None:
