@@ -83,6 +83,24 @@ def everything(operator: Operator) -> list[bytes]:
     return [*bodies(stack), *bodies(stack, results_of(operator))]
 
 
+def make_due(stack: Stack, person: Person) -> str:
+    """Let a file of the person look as if it was exported as its window ended; return its key."""
+    pages = stack.aws.s3.get_paginator("list_objects_v2").paginate(
+        Bucket=stack.bucket, Prefix="attendees/"
+    )
+    for each in (each for page in pages for each in page.get("Contents", [])):
+        item = stack.aws.s3.get_object(Bucket=stack.bucket, Key=each["Key"])
+        body, metadata = item["Body"].read(), item["Metadata"]
+        text = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
+        if person.id.encode() in text:
+            changed = {"exported-at": metadata["window-end"], "state": "settling"}
+            stack.aws.s3.put_object(
+                Bucket=stack.bucket, Key=each["Key"], Body=body, Metadata={**metadata, **changed}
+            )
+            return str(each["Key"])
+    raise AssertionError("no file has the person")
+
+
 def said(ran: Ran) -> list[bytes]:
     return [ran.out.encode(), ran.err.encode()]
 
@@ -117,8 +135,11 @@ def test_a_person_is_erased_and_stays_so(operator: Operator, person: Person) -> 
     put(Bucket=stack.bucket, Key="quarantine/dt=2026-03-03/r/attendees_us_2026-03-03.json",
         Body=json.dumps({"sample": person.id}).encode())  # fmt: skip
     assert found(person.values, everything(operator)) == person.values
+    due = make_due(stack, person)
     searched = operator.run("forget", person.id, "--email", person.email, "--verify", "--json")
     assert searched.code == 1
+    assert searched.document["not_searched"]["run records"] > 0
+    assert searched.document["reader_keys"] == 0
     assert {each["kind"] for each in searched.document["found"]} == {
         "report",
         "quarantine",
@@ -133,6 +154,10 @@ def test_a_person_is_erased_and_stays_so(operator: Operator, person: Person) -> 
     assert record["status"] == "to be verified"
     assert record["done"]["files_rewritten"] > 0
     assert record["done"]["former_versions_deleted"] > 0
+    assert record["to_export"] == []
+    assert record["done"]["files_exported_again"] == 1
+    metadata = stack.aws.s3.head_object(Bucket=stack.bucket, Key=due)["Metadata"]
+    assert metadata["state"] == "settled"
     assert found(person.values, everything(operator)) == set()
     reports = [path.read_bytes() for path in map(operator.folder.joinpath, record["files"])]
     assert found(person.values, [*reports, *said(ran)]) == set()

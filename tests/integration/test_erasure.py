@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -302,8 +303,9 @@ def settling_file_without_a_row_of_another(made: ErasureWorld) -> tuple[str, str
     kept = expected_lines(key, lines, made.victim, Rows.REMOVE)
     late = next(line for line in kept[1:] if line)
     body = "\n".join(line for line in lines if line != late).encode()
+    metadata = {**item.metadata, "sha256": sha256(body).hexdigest()}
     body = gzip.compress(body) if key.endswith(".gz") else body
-    made.world.s3.store.put(key, body, item.metadata, item.headers)
+    made.world.s3.store.put(key, body, metadata, item.headers)
     return key, late
 
 
@@ -376,6 +378,15 @@ def test_pseudonyms_of_another_key_are_counted_as_left() -> None:
         check_key(None, "abc")
     check_key(made.pseudonyms, "abc")
     check_key(None, None)
+
+
+def test_a_roster_that_is_not_understood_is_left(made: ErasureWorld) -> None:
+    put = made.world.s3.store.put
+    put("reference/rosters/b.csv", f"student\n{made.victim.id}\n".encode(), {}, {})
+    put("reference/rosters/c.csv", b"student\nanother\n", {}, {})
+    record = record_of(made.forget(), made.subject(), "stack", "arn")
+    assert record["status"] == "incomplete"
+    assert record["left"] == ["reference/rosters/b.csv"]
 
 
 def test_what_is_not_searched_is_said(made: ErasureWorld) -> None:

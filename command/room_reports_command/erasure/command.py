@@ -109,7 +109,8 @@ def forget(
         subject = procedure.subject
     survey.reader_keys = keys_of(stack.bucket, subject)
     if verify:
-        _verified(context.output, survey, is_listed=before is not None)
+        to_export = settling.events(survey.hidden)
+        _verified(context.output, survey, to_export, is_listed=before is not None)
         return
     for shown in () if context.output.as_json else survey_lines(survey):
         context.output.errors.print(shown)
@@ -220,11 +221,14 @@ def _confirm(stack: DeployedStack, output: Output) -> None:
         raise InputError("The name is another one. Nothing was changed.")
 
 
-def _verified(output: Output, survey: Survey, *, is_listed: bool) -> None:
+def _verified(
+    output: Output, survey: Survey, to_export: list[dict[str, Any]], *, is_listed: bool
+) -> None:
     document = {
         "found": found_document(survey),
         "mentions": survey.mentions,
         "listed": is_listed,
+        "to_export": to_export,
         "searched": {"versions": survey.versions, "bytes": survey.size},
         **limits_document(survey),
     }
@@ -234,6 +238,8 @@ def _verified(output: Output, survey: Survey, *, is_listed: bool) -> None:
             f"The person is in {counted(len(survey.found), 'version')}.",
             "Run room-reports forget for the person, without --verify.",
         )
+    if to_export:
+        raise FindingsError(*_to_export(to_export))
     if survey.other_keys:
         raise FindingsError(*_OTHER_KEYS)
     if not is_listed:
@@ -251,6 +257,14 @@ _OTHER_KEYS = (
 )
 
 
+def _to_export(events: Iterable[Mapping[str, Any]]) -> tuple[str, str]:
+    return (
+        "Files that were due were rewritten, and are not due any more. Their windows have to be "
+        "exported again.",
+        "; ".join(map(backfill_command, events)),
+    )
+
+
 def _left(record: Mapping[str, Any]) -> tuple[str, str]:
     if record["left"]:
         return (
@@ -258,11 +272,7 @@ def _left(record: Mapping[str, Any]) -> tuple[str, str]:
             "Export these windows again with force, then run the same command.",
         )
     if record["to_export"]:
-        return (
-            "Files that were due were rewritten, and are not due any more. Their windows have to "
-            "be exported again.",
-            "; ".join(map(backfill_command, record["to_export"])),
-        )
+        return _to_export(record["to_export"])
     if any(record["other_keys"].values()):
         return _OTHER_KEYS
     return (

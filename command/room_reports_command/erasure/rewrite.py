@@ -154,14 +154,27 @@ def roster_without_person(text: str, subject: Subject) -> tuple[str, list[list[s
     place = None
     for raw, row in raw_rows(text):
         if not written:
-            names = [name.strip().lstrip("\ufeff") for name in row]
-            place = names.index(ROSTER_COLUMN) if ROSTER_COLUMN in names else None
+            place = _roster_place(row)
             written.append(raw)
         elif place is not None and len(row) > place and subject.is_meant_by(row[place]):
             removed.append(row)
         else:
             written.append(raw)
     return "".join(written), removed
+
+
+def has_roster_column(text: str) -> bool:
+    """Return whether a roster has the column with the person.
+
+    Raises:
+        UnreadableCsvError: If the text is not CSV.
+    """
+    return _roster_place(next(raw_rows(text), ("", []))[1]) is not None
+
+
+def _roster_place(header: Sequence[str]) -> int | None:
+    names = [name.strip().lstrip("\ufeff") for name in header]
+    return names.index(ROSTER_COLUMN) if ROSTER_COLUMN in names else None
 
 
 def _add(found: PersonRows, row: Sequence[str], erased: Sequence[str], table: ReportRows) -> None:

@@ -69,6 +69,10 @@ class Settling:
                 break
         return len(wanted) - len(left), list(self._events(left))
 
+    def events(self, keys: Iterable[str]) -> list[dict[str, Any]]:
+        """Return the direct events that export some files again."""
+        return list(self._events(sorted(set(keys))))
+
     def _hidden(self, bucket: VersionedBucket, keys: Iterable[str]) -> list[str]:
         found = ((key, bucket.head(key)) for key in sorted(set(keys)))
         return [key for key, head in found if head and self.is_hidden(key, *head)]

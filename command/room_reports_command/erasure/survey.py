@@ -17,7 +17,13 @@ from room_reports_command.erasure.encoded import EncodedSearch, is_opaque
 from room_reports_command.erasure.in_flight import InFlight
 from room_reports_command.erasure.mentions import Mentions
 from room_reports_command.erasure.places import Kind, Place, place_of, unsearched_kind
-from room_reports_command.erasure.rewrite import PersonRows, person_in, roster_without_person
+from room_reports_command.erasure.rewrite import (
+    ROSTER_COLUMN,
+    PersonRows,
+    has_roster_column,
+    person_in,
+    roster_without_person,
+)
 from room_reports_command.erasure.subject import Subject
 from room_reports_command.erasure.versions import Content, Version, VersionedBucket
 
@@ -120,8 +126,12 @@ class Searcher:
     def count_mentions(self, subject: Subject, survey: Survey) -> None:
         """Count the rows of others that have the person's id or name in a text."""
         mentions = Mentions(subject, survey.names)
-        latest = [each for each in self._candidates() if each.version.is_latest]
-        tables = [each for each in latest if not each.place.kind.is_expendable]
+        tables = [
+            each
+            for each in self._candidates()
+            if each.place.kind is Kind.REFERENCE
+            or (each.version.is_latest and not each.place.kind.is_expendable)
+        ]
         counts: list[int] = []
 
         def count(each: "_Candidate") -> None:
@@ -235,5 +245,7 @@ def _rows_in(text: str, place: Place, subject: Subject) -> PersonRows:
     if place.kind is Kind.REPORT:
         return person_in(text, place.report, subject)
     if place.kind is Kind.ROSTER:
+        if not has_roster_column(text):
+            raise UnreadableCsvError(f"a roster without the column {ROSTER_COLUMN}")
         return PersonRows(len(roster_without_person(text, subject)[1]))
     return PersonRows()

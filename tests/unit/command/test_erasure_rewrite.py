@@ -15,6 +15,7 @@ from room_reports.storage.csv_file import write_csv
 from room_reports.storage.errors import UnreadableCsvError
 from room_reports_command.erasure.csv_rows import changed_row, raw_rows
 from room_reports_command.erasure.rewrite import (
+    has_roster_column,
     person_in,
     roster_without_person,
     rows_of,
@@ -103,6 +104,12 @@ def test_a_roster_loses_the_person_only() -> None:
     assert without == '\ufeffcourse_id,user_id,role\r\nB,other,"S ""x"""\r\n'
     assert [row[0] for row in removed] == ["B", "C"]
     assert roster_without_person("a,b\njane,x\n", subject_of(("jane",), None))[1] == []
+
+
+def test_a_roster_without_the_column_is_noticed() -> None:
+    assert has_roster_column("\ufeffcourse_id, user_id\nB,jane\n")
+    assert not has_roster_column("course_id,student\nB,jane\n")
+    assert not has_roster_column("")
 
 
 def test_what_is_no_csv_is_refused() -> None:
