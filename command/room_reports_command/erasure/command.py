@@ -268,8 +268,10 @@ def _to_export(events: Iterable[Mapping[str, Any]]) -> tuple[str, str]:
 def _left(record: Mapping[str, Any]) -> tuple[str, str]:
     if record["left"]:
         return (
-            f"{counted(len(record['left']), 'file')} of the person cannot be read as CSV.",
-            "Export these windows again with force, then run the same command.",
+            f"{counted(len(record['left']), 'file')} of the person cannot be rewritten: not CSV, "
+            "or a roster without the column user_id.",
+            "Export these windows again with force, import such a roster again, then run the same "
+            "command.",
         )
     if record["to_export"]:
         return _to_export(record["to_export"])

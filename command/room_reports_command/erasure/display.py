@@ -75,4 +75,4 @@ def survey_lines(survey: Survey) -> Iterator[RenderableType]:
         )
     unreadable = sum(not each.is_readable for each in survey.found)
     if unreadable:
-        yield f"{counted(unreadable, 'file')} of these cannot be read as CSV."
+        yield f"{counted(unreadable, 'file')} of these cannot be rewritten: not CSV, or no user_id."

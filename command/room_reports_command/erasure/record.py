@@ -139,7 +139,7 @@ def _remaining_lines(record: dict[str, Any]) -> list[str]:
             "text, such as the name of a room, and are unchanged."
         )
     if record["left"]:
-        lines.append("These files have the person and cannot be read as CSV:")
+        lines.append("These files have the person and cannot be rewritten:")
         lines += [f"  {key}" for key in record["left"]]
     if record["to_export"]:
         lines.append("These windows were due when they were rewritten. Export them again:")
