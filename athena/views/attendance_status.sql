@@ -1,205 +1,41 @@
 -- One row per roster entry and class: present, partial, not_seen, provisional or no_data, with the reason.
 --
 -- A class is one session of a room, or several that are at most gap_minutes apart, also across
--- midnight. Its length is the time in which a session ran, but of each session at most the longest
--- stay in it: a room that was left open does not make a class longer. No person is not_seen in a class
--- whose data are missing, look incomplete or are not final, or in which there were as many people who
--- match no roster as people who match this one. If a room has several courses on a day, a class is for
--- the one that at least two people were seen of, and two thirds of those who are on one roster only.
-WITH shares AS (
-  SELECT
-    region,
-    dt,
-    entry_id,
-    cue_point_id,
-    is_session,
-    regexp_replace(user_id, '^ +| +$', '') AS user_id,
-    coalesce(CAST(round(60000 * view_minutes) AS bigint), 0) AS ms,
-    CAST(round(1000 * started) AS bigint) AS started,
-    CAST(round(1000 * ended) AS bigint) AS ended,
-    users,
-    final,
-    exported_at,
-    missing_day,
-    cut_off,
-    findings
-  FROM session_shares
-),
-keyed AS (
-  SELECT
-    s.*,
-    nullif(
-      regexp_replace(
-        regexp_replace(CASE WHEN p.ignore_case THEN lower(s.user_id) ELSE s.user_id END, p.prefix_pattern, ''),
-        p.domain_pattern,
-        ''
-      ),
-      ''
-    ) AS user_key
-  FROM shares AS s
-  CROSS JOIN policy AS p
-),
--- A row per session (place 0), and one per person in a session (place 1); and the sessions that
--- started and ended on the day before (place -1), which a session may continue.
-parts AS (
-  SELECT
-    region,
-    dt,
-    entry_id,
-    cue_point_id,
-    CASE WHEN is_session THEN 0 ELSE 1 END AS place,
-    user_key,
-    CAST(sum(ms) AS bigint) AS ms,
-    max(started) AS started,
-    max(ended) AS ended,
-    max(users) AS users,
-    bool_and(final) AS final,
-    min(exported_at) AS exported_at,
-    bool_or(missing_day) AS missing_day,
-    bool_or(cut_off) AS cut_off,
-    max(findings) AS findings
-  FROM keyed
-  GROUP BY region, dt, entry_id, cue_point_id, is_session, user_key
-  UNION ALL
-  SELECT
-    region,
-    date_format(date_add('day', 1, CAST(dt AS date)), '%Y-%m-%d') AS dt,
-    entry_id,
-    cue_point_id,
-    -1 AS place,
-    CAST(NULL AS varchar) AS user_key,
-    CAST(0 AS bigint) AS ms,
-    CAST(round(1000 * TRY_CAST(session_start_time AS double)) AS bigint) AS started,
-    CAST(round(1000 * TRY_CAST(session_end_time AS double)) AS bigint) AS ended,
-    CAST(NULL AS bigint) AS users,
-    CAST(NULL AS boolean) AS final,
-    CAST(NULL AS timestamp(3) with time zone) AS exported_at,
-    CAST(NULL AS boolean) AS missing_day,
-    CAST(NULL AS boolean) AS cut_off,
-    CAST(NULL AS varchar) AS findings
-  FROM room_data
-  WHERE granularity = 'day'
-    AND TRY_CAST(session_end_time AS double) > 0
-    AND date_format(from_unixtime(TRY_CAST(session_start_time AS double), '${TimeZone}'), '%Y-%m-%d') = dt
-),
-timed AS (
-  SELECT
-    p.*,
-    coalesce(ended, started + coalesce(max(CASE WHEN user_key IS NOT NULL THEN ms END) OVER (PARTITION BY region, dt, entry_id, cue_point_id), 0))
-      AS session_end,
-    nullif(max(ms) OVER (PARTITION BY region, dt, entry_id, cue_point_id), 0) AS longest
-  FROM parts AS p
-),
-following AS (
-  SELECT
-    t.*,
-    max(greatest(started, session_end)) OVER (
-      PARTITION BY region, dt, entry_id
-      ORDER BY started, cue_point_id, place
-      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS busy_until
-  FROM timed AS t
-),
--- Sessions before the first that begins something on its own day continue a class of the day before.
-continuing AS (
-  SELECT
-    f.*,
-    started IS NOT NULL AND coalesce(
-      sum(CASE WHEN place = 0 AND (busy_until IS NULL OR started - busy_until > 60000 * p.gap_minutes) THEN 1 ELSE 0 END) OVER (
-        PARTITION BY region, dt, entry_id
-        ORDER BY started, cue_point_id, place
-        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-      ),
-      0
-    ) = 0 AS continues
-  FROM following AS f
-  CROSS JOIN policy AS p
-),
-placed AS (
-  SELECT dt AS class_day, c.* FROM continuing AS c WHERE place >= 0 AND NOT continues
-  UNION ALL
-  SELECT date_format(date_add('day', -1, CAST(dt AS date)), '%Y-%m-%d'), c.* FROM continuing AS c WHERE place >= 0 AND continues
-),
-preceded AS (
-  SELECT
-    region,
-    class_day AS dt,
-    entry_id,
-    cue_point_id,
-    place,
-    user_key,
-    ms,
-    started,
-    ended,
-    session_end,
-    coalesce(least(session_end, started + longest), session_end) AS left_at,
-    users,
-    final,
-    exported_at,
-    missing_day,
-    cut_off,
-    findings,
-    max(greatest(started, session_end)) OVER (
-      PARTITION BY region, class_day, entry_id
-      ORDER BY started, cue_point_id, place
-      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS class_busy_until,
-    max(coalesce(least(session_end, started + longest), session_end)) OVER (
-      PARTITION BY region, class_day, entry_id
-      ORDER BY started, cue_point_id, place
-      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS class_left_at
-  FROM placed
-),
-separated AS (
-  SELECT
-    c.*,
-    CASE
-      WHEN place = 0 AND (class_busy_until IS NULL OR started - class_busy_until > 60000 * p.gap_minutes) THEN 1
-      ELSE 0
-    END AS begins,
-    CASE
-      WHEN place = 0 THEN greatest(0, left_at - greatest(started, coalesce(class_left_at, started)))
-    END AS running_ms
-  FROM preceded AS c
-  CROSS JOIN policy AS p
-),
-numbered AS (
-  SELECT
-    s.*,
-    -- People without a session are one class for each session id.
-    CASE WHEN started IS NULL THEN cue_point_id ELSE '' END AS orphan,
-    sum(begins) OVER (
-      PARTITION BY region, dt, entry_id
-      ORDER BY started, cue_point_id, place
-      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS class_number
-  FROM separated AS s
-),
-class_people AS (
+-- midnight. In a room with several courses, both must be for the same course, or both must not tell. Its
+-- length is the time in which a session ran, but of each session at most the longest stay in it. No
+-- person is not_seen whom the data may have missed: if files are missing or not final, if too many people
+-- are unknown, or if the person was seen in another class of the course at about the same time. A class
+-- is for the course that two people were seen of, and two thirds of those on one roster of the room only.
+WITH class_people AS (
   SELECT
     region,
     dt,
     entry_id,
     class_number,
     orphan,
-    place,
+    is_session,
     user_key,
     CAST(sum(ms) AS bigint) AS ms,
-    max(CASE WHEN begins = 1 OR orphan <> '' THEN cue_point_id END) AS first_cue_point_id,
-    min(CASE WHEN place = 0 THEN started END) AS started,
-    max(CASE WHEN place = 0 THEN ended END) AS ended,
+    max(parent) AS parent,
+    bool_or(unmeasured) AS unmeasured,
+    max(unknown_users) AS unknown_users,
+    max(CASE WHEN is_first OR orphan <> '' THEN cue_point_id END) AS first_cue_point_id,
+    min(CASE WHEN is_session THEN started END) AS started,
+    max(CASE WHEN is_session THEN ended END) AS ended,
     max(session_end) AS busy_until,
-    count_if(place = 0 AND ended IS NULL) AS endless,
+    count_if(is_session AND ended IS NULL) AS endless,
     sum(running_ms) AS running_ms,
     max(users) AS users,
     bool_and(final) AS final,
     min(exported_at) AS exported_at,
     bool_or(missing_day) AS missing_day,
     bool_or(cut_off) AS cut_off,
-    max(findings) AS findings
-  FROM numbered
-  GROUP BY region, dt, entry_id, class_number, orphan, place, user_key
+    max(findings) AS findings,
+    bool_or(lost_session) AS lost_session,
+    bool_or(lost_tomorrow) AS lost_tomorrow,
+    bool_or(used_tomorrow) AS used_tomorrow
+  FROM class_parts
+  GROUP BY region, dt, entry_id, class_number, orphan, is_session, user_key
 ),
 merged AS (
   SELECT
@@ -207,6 +43,7 @@ merged AS (
     dt,
     entry_id,
     orphan <> '' AS orphan,
+    max(parent) AS parent,
     concat(region, '/', entry_id, '/', max(first_cue_point_id)) AS class_id,
     min(started) AS started,
     CASE WHEN sum(endless) = 0 THEN max(ended) END AS ended,
@@ -214,14 +51,19 @@ merged AS (
     sum(endless) > 0 AS endless,
     CAST(sum(running_ms) AS bigint) AS class_ms,
     coalesce(max(users), 0) AS users,
-    count_if(user_key IS NOT NULL AND ms > 0) AS identified,
-    count_if(place = 1 AND user_key IS NULL AND ms > 0) AS unidentified,
-    map_agg(CASE WHEN ms > 0 THEN user_key END, ms) AS ms_by_key,
+    count(user_key) AS identified,
+    count_if(NOT is_session AND user_key IS NULL) AS unidentified,
+    coalesce(max(unknown_users), 0) AS unknown_users,
+    map_agg(user_key, ms) AS ms_by_key,
+    map_agg(CASE WHEN unmeasured THEN user_key END, true) AS unmeasured_by_key,
     bool_and(final) AS final,
     min(exported_at) AS exported_at,
     bool_or(missing_day) AS missing_day,
     bool_or(cut_off) AS cut_off,
-    max(findings) AS findings
+    max(findings) AS findings,
+    bool_or(lost_session) AS lost_session,
+    bool_or(lost_tomorrow) AS lost_tomorrow,
+    bool_or(used_tomorrow) AS used_tomorrow
   FROM class_people
   GROUP BY region, dt, entry_id, class_number, orphan
 ),
@@ -252,14 +94,18 @@ classes AS (
     n.entry_id,
     n.orphan,
     n.class_id,
+    n.parent,
     n.started,
     n.ended,
     n.endless,
+    CASE WHEN NOT n.endless THEN n.busy_until END AS busy_until,
     n.class_ms,
     greatest(n.users, n.identified + CASE WHEN n.unidentified > 0 THEN 1 ELSE 0 END) AS users,
     n.identified,
     n.unidentified > 0 AS unidentified,
+    greatest(n.unknown_users, CASE WHEN n.unidentified > 0 THEN 1 ELSE 0 END) AS unknown_users,
     n.ms_by_key,
+    n.unmeasured_by_key,
     n.final
       AND (n.day_before IS NULL OR n.day_before >= n.dt OR coalesce(b.complete AND b.settled, false))
       AND (n.day_after IS NULL OR n.day_after = n.last_day OR coalesce(a.complete AND a.settled, false)) AS final,
@@ -268,7 +114,9 @@ classes AS (
       OR (n.day_before < n.dt AND NOT coalesce(b.complete, false))
       OR (n.day_after > n.last_day AND NOT coalesce(a.complete, false)) AS missing_day,
     n.cut_off,
-    n.findings
+    n.findings,
+    n.lost_session OR (n.last_day > n.dt AND n.lost_tomorrow) AS lost_session,
+    n.endless AND n.used_tomorrow AS may_go_on
   FROM near_midnight AS n
   LEFT JOIN neighbours AS b
     ON b.region = n.region
@@ -282,21 +130,35 @@ mapped_rooms AS (
     entry_id,
     course_id,
     nullif(course_name, '') AS course_name,
-    coalesce(valid_from, '') AS valid_from,
-    coalesce(nullif(valid_to, ''), '9999-12-31') AS valid_to
+    -- A day in another form is no bound.
+    CASE WHEN regexp_like(valid_from, '^\d{4}-\d{2}-\d{2}$') THEN valid_from ELSE '' END AS valid_from,
+    CASE WHEN regexp_like(valid_to, '^\d{4}-\d{2}-\d{2}$') THEN valid_to ELSE '9999-12-31' END AS valid_to
   FROM rooms
   WHERE course_id <> ''
+),
+-- A room that belongs to another has the courses of that as well, to find those who were there.
+class_rooms AS (
+  SELECT
+    c.*,
+    CASE WHEN i.is_inherited THEN c.parent ELSE c.entry_id END AS room,
+    i.is_inherited
+  FROM classes AS c
+  CROSS JOIN (VALUES (false), (true)) AS i (is_inherited)
+  WHERE c.parent IS NOT NULL OR NOT i.is_inherited
 ),
 class_courses AS (
   SELECT
     c.*,
-    coalesce(c.missing_day, false) OR c.cut_off OR c.findings IS NOT NULL OR c.orphan AS incomplete,
+    coalesce(c.missing_day, false) OR c.cut_off OR c.findings IS NOT NULL OR c.orphan OR coalesce(c.lost_session, false) AS incomplete,
     r.course_id,
     r.course_name,
-    row_number() OVER (PARTITION BY c.region, c.class_id, c.dt, r.course_id ORDER BY r.course_name DESC) AS repetition
-  FROM classes AS c
+    row_number() OVER (
+      PARTITION BY c.region, c.class_id, c.dt, r.course_id
+      ORDER BY CASE WHEN c.is_inherited THEN 1 ELSE 0 END, r.course_name DESC
+    ) AS repetition
+  FROM class_rooms AS c
   JOIN mapped_rooms AS r
-    ON r.entry_id = c.entry_id
+    ON r.entry_id = c.room
     AND r.valid_from <= c.dt
     AND c.dt < r.valid_to
 ),
@@ -321,10 +183,13 @@ listed AS (
     e.user_id,
     e.role,
     e.counts,
+    e.unclear_days,
+    element_at(c.ms_by_key, coalesce(e.user_key, '')) IS NOT NULL AS is_listed,
     coalesce(element_at(c.ms_by_key, coalesce(e.user_key, '')), 0) AS ms,
+    coalesce(element_at(c.unmeasured_by_key, coalesce(e.user_key, '')), false) AS unmeasured,
     row_number() OVER (
       PARTITION BY c.region, c.class_id, c.dt, c.course_id, e.user_key, CASE WHEN e.user_key IS NULL THEN e.user_id END
-      ORDER BY CASE WHEN e.counts THEN 0 ELSE 1 END, e.user_id, e.role
+      ORDER BY CASE WHEN e.counts THEN 0 ELSE 1 END, CASE WHEN e.unclear_days THEN 1 ELSE 0 END, e.user_id, e.role
     ) AS entry_number
   FROM counted AS c
   JOIN entries AS e
@@ -335,19 +200,21 @@ listed AS (
 seen AS (
   SELECT
     l.*,
-    ms > 0 AND count(*) OVER (PARTITION BY region, class_id, dt, user_key) = 1 AS tells,
-    ms > 0 AND row_number() OVER (PARTITION BY region, class_id, dt, user_key ORDER BY course_id) = 1 AS is_first
+    is_listed AND NOT unclear_days AND count(*) OVER (PARTITION BY region, class_id, dt, user_key) = 1 AS tells,
+    is_listed AND row_number() OVER (PARTITION BY region, class_id, dt, user_key ORDER BY course_id) = 1 AS is_first,
+    -- The classes of the course on the day in which the person was, or may have been.
+    array_agg(CASE WHEN is_listed OR incomplete OR NOT final THEN CAST(ROW(started, busy_until, entry_id) AS ROW(first_ms bigint, last_ms bigint, room varchar)) END)
+      OVER (PARTITION BY region, dt, course_id, user_key) AS stays
   FROM listed AS l
   WHERE entry_number = 1
 ),
 told AS (
   SELECT
     s.*,
-    count_if(ms > 0) OVER (PARTITION BY region, class_id, dt, course_id) AS seen_of_course,
+    count_if(is_listed) OVER (PARTITION BY region, class_id, dt, course_id) AS seen_of_course,
+    count_if(counts AND user_key IS NOT NULL AND NOT is_listed) OVER (PARTITION BY region, class_id, dt, course_id) AS unseen_of_course,
     count_if(is_first) OVER (PARTITION BY region, class_id, dt) AS matched,
-    identified
-      - count_if(is_first) OVER (PARTITION BY region, class_id, dt)
-      + CASE WHEN unidentified THEN greatest(1, users - identified) ELSE 0 END AS unlisted,
+    identified - count_if(is_first) OVER (PARTITION BY region, class_id, dt) + unknown_users AS unlisted,
     count_if(tells) OVER (PARTITION BY region, class_id, dt) AS telling,
     count_if(tells) OVER (PARTITION BY region, class_id, dt, course_id) AS telling_of_course
   FROM seen AS s
@@ -362,15 +229,35 @@ weighed AS (
 decided AS (
   SELECT
     w.*,
-    bool_or(is_clear) OVER (PARTITION BY region, class_id, dt) AS one_is_clear
+    bool_or(is_clear) OVER (PARTITION BY region, class_id, dt) AS one_is_clear,
+    bool_or(is_clear) OVER (PARTITION BY region, class_id, dt, user_key) AS is_explained
   FROM weighed AS w
 ),
 chosen AS (
   SELECT
     d.*,
-    incomplete OR user_key IS NULL AS unusable,
-    NOT is_clear AND (ms = 0 OR telling > 0) AS ambiguous,
-    ms = 0 AND unlisted > 0 AND unlisted >= seen_of_course AS unmatched,
+    incomplete OR user_key IS NULL OR unclear_days AS unusable,
+    NOT is_clear AND (NOT is_listed OR telling > 0) AS ambiguous,
+    NOT is_listed AND unlisted > 0 AND unlisted >= least(seen_of_course, unseen_of_course) AS unmatched,
+    CASE
+      WHEN NOT is_listed THEN array_join(
+        array_sort(
+          array_distinct(
+            transform(
+              filter(
+                stays,
+                stay -> stay IS NOT NULL
+                  AND coalesce(stay.first_ms - busy_until <= 60000 * p.gap_minutes, true)
+                  AND coalesce(started - stay.last_ms <= 60000 * p.gap_minutes, true)
+              ),
+              stay -> stay.room
+            )
+          )
+        ),
+        ', '
+      )
+      ELSE ''
+    END AS elsewhere,
     CASE
       WHEN class_ms IS NOT NULL THEN greatest(
         CAST(60000 * CAST(p.min_minutes AS decimal(12, 6)) AS decimal(24, 9)),
@@ -383,17 +270,20 @@ chosen AS (
     END AS needed_ms
   FROM decided AS d
   CROSS JOIN policy AS p
-  WHERE counts
-    AND (is_clear OR NOT one_is_clear)
+  WHERE counts AND NOT is_inherited
+    AND (is_clear OR NOT one_is_clear OR telling_of_course >= 2 OR (is_listed AND NOT is_explained))
     AND (incomplete OR (class_ms >= 60000 * p.min_class_minutes AND users >= p.min_class_users))
 ),
 judged AS (
   SELECT
     c.*,
     CASE
-      WHEN ambiguous OR unmatched THEN 'no_data'
-      WHEN ms = 0 THEN 'not_seen'
+      WHEN ambiguous OR unmatched OR elsewhere <> '' THEN 'no_data'
+      WHEN NOT is_listed AND may_go_on THEN 'no_data'
+      WHEN NOT is_listed THEN 'not_seen'
+      WHEN ms = 0 THEN 'no_data'
       WHEN ms >= needed_ms THEN 'present'
+      WHEN unmeasured THEN 'no_data'
       ELSE 'partial'
     END AS so_far
   FROM chosen AS c
@@ -424,6 +314,8 @@ SELECT
     WHEN orphan THEN 'Kaltura lists people for the class, but room_data does not have it.'
     WHEN cut_off THEN 'The class is longer than the days that are put together.'
     WHEN findings IS NOT NULL THEN concat('The files look incomplete: ', findings)
+    WHEN lost_session THEN 'Kaltura lists people for another session of the room on these days, but room_data does not have it.'
+    WHEN unclear_days THEN 'A day in the roster is not written as YYYY-MM-DD.'
     WHEN user_key IS NULL THEN 'Nothing is left of the id in the roster under the rules of the policy.'
     WHEN NOT final THEN concat(
       'The data of the class are not final. So far: ',
@@ -432,8 +324,15 @@ SELECT
     WHEN ambiguous THEN 'The room has several courses, and those who were seen do not tell clearly which of them this class was for.'
     WHEN unmatched THEN concat(
       'Not seen, but as many people in the class match no roster: ', CAST(unlisted AS varchar), ', against ',
-      CAST(seen_of_course AS varchar), ' who match this one. The form of the ids may have changed.'
+      CAST(seen_of_course AS varchar), ' who match this one and ', CAST(unseen_of_course AS varchar), ' who were not seen.'
     )
+    WHEN elsewhere <> '' THEN concat(
+      'Not seen in this class, but the person was in another of the course at about this time, or its data are not complete: in the room ',
+      elsewhere, '.'
+    )
+    WHEN NOT is_listed AND may_go_on THEN 'Not seen, but Kaltura has no end of the class, and the room was used on the next day.'
+    WHEN ms = 0 AND is_listed THEN 'Kaltura lists the person without minutes.'
+    WHEN so_far = 'no_data' THEN 'Kaltura lists the person without all minutes.'
     WHEN so_far = 'present' AND endless THEN 'Seen for as long as the policy asks for; Kaltura has no end of the class, so the longest stay is its length.'
     WHEN so_far = 'present' THEN 'Seen for as long as the policy asks for.'
     WHEN so_far = 'partial' AND endless THEN 'Seen, but for less than the policy asks for; Kaltura has no end of the class, so the longest stay is its length.'

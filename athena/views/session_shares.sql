@@ -24,6 +24,7 @@ WITH reported AS (
     nullif(TRY_CAST(session_start_time AS double), 0) AS started,
     nullif(TRY_CAST(session_end_time AS double), 0) AS ended,
     TRY_CAST(meeting_view_period_unique_users AS bigint) AS users,
+    CAST(NULL AS varchar) AS written_id,
     CAST(NULL AS varchar) AS user_id,
     CAST(NULL AS varchar) AS user_name,
     CAST(NULL AS varchar) AS user_email,
@@ -45,6 +46,7 @@ WITH reported AS (
     CAST(NULL AS double) AS started,
     CAST(NULL AS double) AS ended,
     CAST(NULL AS bigint) AS users,
+    user_id AS written_id,
     CASE
       WHEN user_id IN ('', '0', 'Unknown', 'Error') THEN NULL
       WHEN regexp_like(user_id, '^''[-=+@\t ]') THEN substr(user_id, 2)
@@ -58,13 +60,29 @@ WITH reported AS (
   FROM attendees
   WHERE granularity = 'day'
 ),
-days AS (
+dated AS (
   SELECT
     r.*,
-    min(started) OVER (PARTITION BY region, dt, entry_id, cue_point_id) AS day_started,
+    min(started) OVER (PARTITION BY region, dt, entry_id, cue_point_id) AS day_started
+  FROM reported AS r
+),
+-- A user has one row per session and day. If a file has several, the longest counts.
+copied AS (
+  SELECT
+    d.*,
+    row_number() OVER (
+      PARTITION BY region, dt, entry_id, cue_point_id, is_session, written_id
+      ORDER BY minutes DESC NULLS LAST
+    ) AS copy_number
+  FROM dated AS d
+),
+days AS (
+  SELECT
+    c.*,
     count_if(NOT is_session) OVER (PARTITION BY region, dt, entry_id, cue_point_id) AS attendees,
     count_if(NOT is_session AND user_id IS NULL) OVER (PARTITION BY region, dt, entry_id, cue_point_id) AS unidentified
-  FROM reported AS r
+  FROM copied AS c
+  WHERE is_session OR copy_number = 1
 ),
 aged AS (
   SELECT
@@ -150,6 +168,7 @@ SELECT
   s.session_ended AS ended, -- End of the session, Unix time in seconds; NULL while it runs and if it was never ended.
   s.users AS users, -- Kaltura's count of users on that day.
   s.attendees AS attendees, -- Rows of attendees for the session on that day.
+  s.unidentified AS unidentified, -- Those of them that are of users whom Kaltura does not identify.
   s.user_id AS user_id, -- User; NULL for users that Kaltura does not identify.
   s.user_name AS user_name, -- Name of the user, as in attendees.
   s.user_email AS user_email, -- Email address, as in attendees.

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from room_reports.model.day_files import expired_row, format_rows
-from tests.support.course_term import ZONE, CourseTerm, generate, publish
+from tests.support.course_term import ZONE, CourseTerm
 from tests.support.course_term_expected import Row
+from tests.support.course_term_files import publish
+from tests.support.course_term_made import generate
 from tools.athena.duck_athena import DuckAthena
 
 VIEWS = (

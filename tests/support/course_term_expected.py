@@ -1,7 +1,7 @@
 """The rows that the views must show for a term of courses, computed without the views' SQL."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
@@ -45,6 +45,24 @@ def user_key(user_id: str | None, policy: Row) -> str | None:
     return key or None
 
 
+def is_day(text: str) -> bool:
+    """Return whether a text is empty or a day as YYYY-MM-DD."""
+    try:
+        return not text or date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def as_day(text: str, default: str) -> str:
+    """Return a bound of a roster; one that is not a day is none."""
+    return text if text and is_day(text) else default
+
+
+def _sum(minutes: Iterable[float | None]) -> float | None:
+    known = [each for each in minutes if each is not None]
+    return sum(known) if known else None
+
+
 @dataclass
 class Session:
     """The parts of a session that are put together."""
@@ -55,11 +73,24 @@ class Session:
     cue: str
     parts: list[Part] = field(default_factory=list)
     orphans: list[Part] = field(default_factory=list)
-    """Parts of days without a file of room_data."""
+    """Parts that room_data does not have."""
 
     @property
     def start(self) -> int:
         return self.parts[0].start
+
+    @property
+    def all_parts(self) -> tuple[Part, ...]:
+        return (*self.parts, *self.orphans)
+
+    def unmeasured(self, user_id: str | None) -> list[bool]:
+        """Return whether each row of a user has no minutes; None is all unidentified users."""
+        return [
+            user in part.blank
+            for part in self.all_parts
+            for user in part.seconds
+            if (None if user in UNKNOWN else user) == user_id
+        ]
 
 
 @dataclass
@@ -142,7 +173,9 @@ class Expected:
                 "start_time": float(start),
                 "end_time": float(ended) if ended else None,
                 "unique_users": max(len(people), *(part.users for part in group.parts)),
-                "view_minutes": sum(people.values()) / 60 if people else None,
+                "view_minutes": None
+                if all(all(group.unmeasured(user)) for user in people)
+                else sum(people.values()) / 60,
                 "first_day": min(part.day for part in group.parts),
                 "last_day": max(part.day for part in group.parts),
                 **self.certainty(group),
@@ -160,7 +193,7 @@ class Expected:
                     "cue_point_id": group.cue,
                     "start_time": start,
                     "user_id": user,
-                    "view_minutes": seconds / 60,
+                    "view_minutes": None if all(group.unmeasured(user)) else seconds / 60,
                     **{name: sure[name] for name in ("final", "exported_at", "missing_day")},
                 }
 
@@ -193,10 +226,17 @@ class Expected:
         """Return the entries of a roster on a day, user id and role, by key."""
         found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
         for other, user, role, start, end in sorted(set(self.term.rosters)):
-            if other == course and start <= dt < (end or "9999"):
+            if other == course and as_day(start, "") <= dt < as_day(end, "9999"):
                 key = user_key(user, self.policy)
                 found[key if key else f"\0{user}"].append((user, role))
         return found
+
+    def unclear(self, course: str, user_id: str, role: str) -> bool:
+        """Return whether an entry of a roster has a day that is not written as YYYY-MM-DD."""
+        return any(
+            row[:3] == (course, user_id, role) and not all(map(is_day, row[3:]))
+            for row in self.term.rosters
+        )
 
     def attendance_by_course(self) -> Iterator[Row]:
         for row in self.attendance():
@@ -226,7 +266,7 @@ class Expected:
                 **dict(zip(("region", "dt", "entry_id", "user_id"), key, strict=True)),
                 "on_other_roster": rows[0]["user_key"] in known,
                 "sessions": len(rows),
-                "view_minutes": sum(row["view_minutes"] for row in rows),
+                "view_minutes": _sum(row["view_minutes"] for row in rows),
                 "final": all(row["final"] for row in rows),
             }
 
@@ -240,8 +280,10 @@ class Expected:
 
     def unmatched_rooms(self) -> Iterator[Row]:
         found: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
+        children = {part.room for part in self.term.parts if part.parent}
         for row in self.sessions():
-            if not self.courses(row["entry_id"], row["dt"]):
+            is_child = row["entry_id"] in children
+            if not is_child and not self.courses(row["entry_id"], row["dt"]):
                 found[row["region"], row["dt"], row["entry_id"]].append(row)
         for key, rows in found.items():
             yield {
@@ -277,258 +319,3 @@ class Expected:
                 "user_rate": sum(e[1] for e in placed) / len(placed) if placed else None,
                 "final": all(each[3] for each in found),
             }
-
-    def continuations(self) -> set[int]:
-        """Return the sessions that belong to a class of the day before, by ``id``."""
-        ends: defaultdict[tuple[str, ...], int] = defaultdict(int)
-        for part in self.term.parts:
-            if local_day(part.start) == part.day:
-                key = (part.region, part.room, later(part.day, 1))
-                ends[key] = max(ends[key], part.end)
-        found = set()
-        for key, groups in self._by_room_and_day(lambda group: group.dt).items():
-            busy = ends[key]
-            for group in groups:
-                if group.start - busy > self.gap or local_day(group.start) < group.dt:
-                    break
-                found.add(id(group))
-                busy = max(busy, self.ended(group))
-        return found
-
-    def _by_room_and_day(
-        self, day: Callable[[Session], str]
-    ) -> dict[tuple[str, str, str], list[Session]]:
-        rooms: defaultdict[tuple[str, str, str], list[Session]] = defaultdict(list)
-        for group in self.groups.values():
-            if group.parts:
-                rooms[group.region, group.room, day(group)].append(group)
-        return {
-            key: sorted(groups, key=lambda each: (each.start, each.cue))
-            for key, groups in rooms.items()
-        }
-
-    def ended(self, group: Session) -> int:
-        """Return the end of a session; without one, the longest stay is its length."""
-        longest = max((s for key, s in self._by_key(group).items() if key), default=0)
-        return max(part.end for part in group.parts) or group.start + longest
-
-    def left(self, group: Session) -> int:
-        """Return when the last person can have left, if the one who stayed longest came first."""
-        longest = max(self._by_key(group).values(), default=0)
-        return min(self.ended(group), group.start + longest) if longest else self.ended(group)
-
-    def classes(self) -> Iterator["Class"]:
-        """Yield the classes of each room and day, and people without a session as one each."""
-        moved = self.continuations()
-
-        def day(group: Session) -> str:
-            return later(group.dt, -1) if id(group) in moved else group.dt
-
-        for (_, _, dt), groups in self._by_room_and_day(day).items():
-            current: Class | None = None
-            for group in groups:
-                if current is None or group.start - current.busy > self.gap:
-                    if current:
-                        yield current
-                    current = Class(group, dt, group.start, group.start, group.start)
-                self._add(current, group)
-            if current:
-                yield current
-        for group in self.groups.values():
-            if not group.parts:
-                yield Class(group, group.dt, groups=[group], seconds=self._by_key(group))
-
-    def _add(self, current: "Class", group: Session) -> None:
-        ended = max(part.end for part in group.parts)
-        current.length += max(0, self.left(group) - max(group.start, current.left))
-        current.busy = max(current.busy, self.ended(group))
-        current.left = max(current.left, self.left(group))
-        current.end = max(current.end, ended)
-        current.endless |= not ended
-        current.groups.append(group)
-        for key, seconds in self._by_key(group).items():
-            current.seconds[key] += seconds
-
-    def _by_key(self, group: Session) -> defaultdict[str | None, int]:
-        found: defaultdict[str | None, int] = defaultdict(int)
-        for user, seconds in self.people(group).items():
-            found[user_key(user, self.policy)] += seconds
-        return found
-
-    def neighbours(self, found: "Class") -> Iterator[str]:
-        """Yield the days before and after a class that may have another part of it."""
-        if found.start:
-            if (day := local_day(float(found.start - self.gap))) < found.dt:
-                yield day
-            if (day := local_day(float(found.busy + self.gap))) > local_day(found.busy):
-                yield day
-
-    def attendance_status(self) -> Iterator[Row]:
-        for each in self.classes():
-            yield from self._statuses(each)
-
-    def _statuses(self, found: "Class") -> Iterator[Row]:
-        policy, first = self.policy, found.first
-        sure = [self.certainty(group) for group in found.groups]
-        near = [
-            self.term.files.get((first.region, report, day))
-            for day in self.neighbours(found)
-            for report in TWO_REPORTS
-        ]
-        bad = any(s["missing_day"] or s["cut_off"] or s["findings"] for s in sure)
-        bad |= not found.start or None in near
-        final = all(s["final"] for s in sure) and all(f and f.state == "settled" for f in near)
-        seen = {key for key, seconds in found.seconds.items() if key and seconds}
-        anonymous = bool(found.seconds.get(None))
-        counts = [part.users for group in found.groups for part in group.parts]
-        users = max([*counts, len(seen) + anonymous])
-        short = found.length < 60 * Fraction(str(policy["min_class_minutes"]))
-        if not bad and (short or users < policy["min_class_users"]):
-            return
-        courses = self.courses(first.room, found.dt)
-        rosters = {course: self.roster(course, found.dt) for course in courses}
-        on_rosters = {course: seen & set(roster) for course, roster in rosters.items()}
-        matched: set[str] = set().union(*on_rosters.values())
-        unlisted = len(seen - matched)
-        if anonymous:
-            unlisted += max(1, users - len(seen))
-        telling = {
-            course: {key for key in keys if sum(key in r for r in rosters.values()) == 1}
-            for course, keys in on_rosters.items()
-        }
-        tellers = sum(map(len, telling.values()))
-        tells = not bad and unlisted <= len(matched)
-        clear = [
-            course
-            for course in courses
-            if len(courses) == 1
-            or (tells and len(telling[course]) >= 2 and 3 * len(telling[course]) >= 2 * tellers)
-        ]
-        for course in clear or courses:
-            here = Judgement(
-                bad=bad,
-                final=final,
-                ambiguous=not clear,
-                contested=tellers > 0,
-                unsure=unlisted > 0 and unlisted >= len(on_rosters[course]),
-            )
-            for key, entries in rosters[course].items():
-                counted = [e for e in entries if not policy["roles"] or e[1] in policy["roles"]]
-                if counted:
-                    seconds = found.seconds.get(key, 0)
-                    yield {
-                        "region": first.region,
-                        "course_id": course,
-                        "course_name": courses[course],
-                        "user_id": counted[0][0],
-                        "user_key": None if key.startswith("\0") else key,
-                        "role": counted[0][1],
-                        "class_id": f"{first.region}/{first.room}/{first.cue}",
-                        "entry_id": first.room,
-                        "dt": found.dt,
-                        "class_start": float(found.start) if found.start else None,
-                        "class_end": float(found.end) if found.end and not found.endless else None,
-                        "class_minutes": found.length / 60 if found.start else None,
-                        "minutes": seconds / 60,
-                        "share": seconds / found.length if found.length else None,
-                        "status": self._status(found, key, seconds, here),
-                        "final": final,
-                        "exported_at": min(
-                            (s["exported_at"] for s in sure if s["exported_at"]), default=None
-                        ),
-                    }
-
-    def _status(self, found: "Class", key: str, seconds: int, here: "Judgement") -> str:
-        if here.bad or key.startswith("\0"):
-            return "no_data"
-        if not here.final:
-            return "provisional"
-        if here.ambiguous and (here.contested or not seconds):
-            return "no_data"
-        if not seconds:
-            return "no_data" if here.unsure else "not_seen"
-        number = {name: Fraction(str(self.policy[name])) for name in _NUMBERS}
-        grace = 60 * (number["late_minutes"] + number["early_minutes"])
-        needed = number["min_share"] * max(Fraction(0), found.length - grace)
-        enough = seconds >= 60 * number["min_minutes"] and seconds >= needed
-        return "present" if enough else "partial"
-
-    def last_attendance(self) -> Iterator[Row]:
-        people: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
-        for row in self.attendance_status():
-            people[row["course_id"], row["user_key"] or f"\0{row['user_id']}"].append(row)
-        for (course, person), rows in people.items():
-            undecided = [row["dt"] for row in rows if row["status"] in ("provisional", "no_data")]
-            last = max((row["dt"] for row in rows if row["minutes"]), default=None)
-            begins, ends = self._enrolled(course, person)
-            known = self.known_until(last or begins, undecided)
-            needed = min(later(ends, -1), self.term.now().date().isoformat())
-            yield {
-                "course_id": course,
-                "user_id": min(row["user_id"] for row in rows),
-                "user_key": rows[0]["user_key"],
-                "last_dt": last,
-                "classes": len(rows),
-                "classes_seen": sum(row["minutes"] > 0 for row in rows),
-                "classes_undecided": len(undecided),
-                "known_until": known,
-                "final": known is not None and known >= needed,
-            }
-
-    def _enrolled(self, course: str, person: str) -> tuple[str, str]:
-        entries = [
-            row
-            for row in self.term.rosters
-            if row[0] == course and (user_key(row[1], self.policy) or f"\0{row[1]}") == person
-        ]
-        return min(row[3] for row in entries), max(row[4] or "9999-12-31" for row in entries)
-
-    def known_until(self, first: str, undecided: list[str]) -> str | None:
-        """Return the last day up to which all is known from a day on, None for no day."""
-        found = [later(day, -1) for day in undecided if day >= first]
-        reports = {
-            (region, day) for region, report, day in self.term.files if report in TWO_REPORTS
-        }
-        for region in {region for region, _ in reports}:
-            day = max(first, min(day for other, day in reports if other == region))
-            if not self.settled(region, day):
-                return None
-            while self.settled(region, day):
-                day = later(day, 1)
-            found.append(later(day, -1))
-        return min(found) if min(found) >= first else None
-
-    def settled(self, region: str, day: str) -> bool:
-        """Return whether both files of a day are there and settled."""
-        files = [self.term.files.get((region, report, day)) for report in TWO_REPORTS]
-        return all(file and file.state == "settled" for file in files)
-
-
-_NUMBERS = ("min_minutes", "min_share", "late_minutes", "early_minutes")
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What is known of a class for one course of its room."""
-
-    bad: bool
-    final: bool
-    ambiguous: bool
-    contested: bool
-    unsure: bool
-
-
-@dataclass
-class Class:
-    """Sessions of a room that are one class; times in Unix seconds, 0 if they are not known."""
-
-    first: Session
-    dt: str
-    start: int = 0
-    busy: int = 0
-    left: int = 0
-    end: int = 0
-    length: int = 0
-    endless: bool = False
-    groups: list[Session] = field(default_factory=list)
-    seconds: defaultdict[str | None, int] = field(default_factory=lambda: defaultdict(int))

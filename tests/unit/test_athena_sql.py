@@ -110,7 +110,7 @@ def test_a_view_reads_each_table_and_view_once(view: Source) -> None:
     counted = {name: times for name, times in uses(tree).items() if name not in SMALL}
     if view.name in ("session_shares", "breakouts"):
         assert set(counted.values()) == {branches}
-    elif view.name == "attendance_status":
+    elif view.name == "class_parts":
         # Once for sessions of a day, and once for those that continue a class of the day before.
         assert counted == {"session_shares": 2, "room_data": 2}
     else:
