@@ -16,10 +16,9 @@ from functools import cached_property
 from itertools import takewhile
 
 ENOUGH_FILES = 30
-"""Files that a stage needs. Rows of one file tend to be late together."""
+"""Files that a stage needs before a figure is made of them."""
 ENOUGH_ROWS = 3_000
-"""Rows that a stage needs. If rows come one by one and none of these is late, then less than 0.1 %
-are, with 95 % confidence."""
+"""Rows that a stage needs. How sure the figure is depends on the days: see ``late_data_bound``."""
 _ROUNDING = 1e-9
 
 
@@ -53,6 +52,8 @@ class Reexport:
     """Rows of the file, the late ones included."""
     late: tuple[LateRows, ...] = ()
     """What was late since the stage before."""
+    day: str = ""
+    """The day of its window. Files of one day tend to be late together."""
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from room_reports_command.late_data import ENOUGH_FILES, ENOUGH_ROWS, LateData, Stage, late_data
+from room_reports_command.late_data_bound import CONFIDENCE, Seen, late_share_bound, samples_of
 from room_reports_command.output import counted, printable, table
 from room_reports_command.reexports import Stages, reexports
 from room_reports_command.run_records import RunRecord, runs_of_days
@@ -33,6 +35,16 @@ class LateDataOfAccount:
         """The settle time of today."""
         return self.stages.settle / timedelta(hours=1)
 
+    @cached_property
+    def seen(self) -> Seen:
+        """The files that were looked at after they had settled."""
+        return samples_of(self.data)
+
+    @cached_property
+    def late_share_bound(self) -> float:
+        """The share of all rows that comes later than the settle time of today, at most."""
+        return late_share_bound(self.data, self.settle_hours)
+
     @property
     def looked_at_days(self) -> int | None:
         """For how many days after its end a window was looked at; None without enough data."""
@@ -53,6 +65,10 @@ class LateDataOfAccount:
             else None,
             "settle_hours_now": self.settle_hours,
             "late_share_now": {"least": missed.least, "most": missed.most} if missed else None,
+            "late_share_bound": self.late_share_bound if missed else None,
+            "confidence": CONFIDENCE,
+            "files_looked_at": self.seen.files,
+            "days_of_files_looked_at": self.seen.days,
             "looked_at_days": self.looked_at_days,
             "stages": [
                 {
@@ -88,13 +104,26 @@ class LateDataOfAccount:
         now = f"SettleHours, which is {self.settle_hours:g},"
         seen = f"within the {self.looked_at_days} days after a window that were looked at"
         most, least = math.ceil(hours.most), math.floor(hours.least)
+        files = f"the {counted(self.seen.files, 'file')} of {counted(self.seen.days, 'day')}"
         if most <= self.settle_hours:
-            return f"{now} is enough: it has caught {CAUGHT:.1%} of the rows that came {seen}."
+            caught = f"{CAUGHT:.1%} of the rows of {files} that came {seen}"
+            bound = f"up to {self.late_share_bound:.2%} of the rows"
+            sure = f"with {CONFIDENCE:.0%} confidence"
+            if self.late_share_bound <= 1 - CAUGHT:
+                return (
+                    f"{now} is enough: it has caught {caught}. Of all files, {bound} come later, "
+                    f"{sure}."
+                )
+            return (
+                f"{now} has caught {caught}. Whether it is enough is not known: of all files, "
+                f"{bound} may come later, {sure}, because the rows of a day tend to be late "
+                "together."
+            )
         share = self.data.late_share(self.settle_hours).most
         return (
-            f"{now} is too short: {share:.2%} of the rows that came {seen} came later than that, "
-            f"at most. To catch {CAUGHT:.1%} of them, it would have had to be between {least} and "
-            f"{most}."
+            f"{now} is too short: {share:.2%} of the rows of {files} that came {seen} came later "
+            f"than that, at most. To catch {CAUGHT:.1%} of them, it would have had to be between "
+            f"{least} and {most}."
         )
 
     def _what_is_missing(self) -> str:

@@ -79,19 +79,19 @@ def _reexport(
     if not compares or reason not in _SAYS_SOMETHING or (reason == _FORCED and former is None):
         file.pending.clear()
         return
-    late = _late_rows(run, exported)
+    late, day = _late_rows(run, exported), exported["start"][:10]
     if reason == _SETTLE:
         # What the settled export finds was caught by SettleHours, however late the run came.
         hours = stages.settle / timedelta(hours=1)
         late = replace(late, by=max(late.after, min(late.by, hours)))
-        yield Reexport(0, exported["rows"], (late,))
+        yield Reexport(0, exported["rows"], (late,), day)
         file.pending.clear()
         return
-    age = parse_timestamp(run.fields["now"]).date() - date.fromisoformat(exported["start"][:10])
+    age = parse_timestamp(run.fields["now"]).date() - date.fromisoformat(day)
     stage = stages.of_age(age.days)
     file.pending.append(late)
     if reason == _SAMPLE and stage is not None:
-        yield Reexport(stage, exported["rows"], tuple(file.pending))
+        yield Reexport(stage, exported["rows"], tuple(file.pending), day)
         file.pending.clear()
 
 

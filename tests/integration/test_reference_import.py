@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -177,6 +178,22 @@ def test_an_import_replaces_the_one_before(world: World, present: Present, tmp_p
         write(present.store, each)
     body = world.item("reference/rosters/brightspace.csv").body.decode()
     assert body.count("\n") == 1 + users
+
+
+def test_a_room_without_a_recent_session_stays_on_its_course(
+    present: Present, tmp_path: Path
+) -> None:
+    plan = plan_of(present, tmp_path, UserColumn.USER_NAME)
+    for each in plan.changes:
+        write(present.store, each)
+    campus = campus_of(present.recent).write(tmp_path, NAMES)
+    closed = replace(present, recent=replace(present.recent, rooms=frozenset()))
+    options = Options(user_id=UserColumn.USER_NAME)
+    later = plan_import(read_inputs(campus, None), None, options, closed)
+    assert [(each.table, each.needed) for each in later.changes] == [
+        (ROOMS, False),
+        (ROSTERS, False),
+    ]
 
 
 def test_a_file_that_was_changed_meanwhile_is_not_replaced(

@@ -197,9 +197,11 @@ class Brightspace:
             }
         )
 
-    def role(self, number: int, name: str) -> None:
+    def role(self, number: int, name: str, *, cascading: bool = False) -> None:
         """Add a role."""
-        self.rows["RoleDetails"].append({"RoleId": number, "RoleName": name})
+        self.rows["RoleDetails"].append(
+            {"RoleId": number, "RoleName": name, "IsCascading": cascading}
+        )
 
     def log(self, course: int, user: int, role: int | str, action: str, time: str) -> None:
         """Add an event to the log of enrolments."""

@@ -15,7 +15,6 @@ from room_reports_command.reference.unmatched import Unmatched
 COURSE_OFFERING = "Course Offering"
 _TOKEN = re.compile(r"[0-9A-Za-z_]+")
 _LIKE_AN_ENTRY = re.compile(r"[01]_[0-9a-z]{8}")
-_TRUE = ("true", "1")
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def read_courses(data: DataSets, course_id: str, org_unit_type: str) -> Courses:
         if record["Type"].strip().lower() != org_unit_type.lower():
             continue
         name = " ".join(record["Name"].split())
-        if record["IsDeleted"].strip().lower() in _TRUE:
+        if record.is_true("IsDeleted"):
             reasons[unit] = "it is deleted in Brightspace"
         elif not record[course_id].strip():
             reasons[unit] = f"it has no {course_id}"
@@ -84,7 +83,7 @@ def rooms_of_courses(
     was launched in, and to the one that it was made in.
 
     Args:
-        known: The ids of the rooms that the reports have.
+        known: The ids of the rooms that the reports have, or the rows of an earlier import.
     """
     org_units = defaultdict[str, set[str]](set)
     for launch in data.records(DataSet.LTI_LAUNCHES):

@@ -14,6 +14,7 @@ from room_reports_command.errors import InputError
 from room_reports_command.reference.csv_input import CsvInput
 from room_reports_command.reference.problems import Problem, quoted
 
+_TRUE = ("true", "1")
 _TIME_CURE = "D2L writes it like 2026-09-01T08:30:00.000Z."
 
 
@@ -73,6 +74,10 @@ class Record:
             problem = self.problem(column, f"{quoted(text)} is no time.", _TIME_CURE)
             raise InputError(str(problem)) from error
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+    def is_true(self, column: str) -> bool:
+        """Return whether a bit is set."""
+        return self.values[column].strip().lower() in _TRUE
 
     def problem(self, column: str, text: str, cure: str) -> Problem:
         """Return a problem of one of its values."""

@@ -76,8 +76,11 @@ def plan_import(inputs: Inputs, name: str | None, options: Options, present: Pre
     wanted = {(each.table, each.name): each.rows for each in inputs.tables}
     unmatched: tuple[Unmatched, ...] = ()
     if inputs.has_data_sets:
-        courses = _courses_with_rooms(present.store, inputs)
-        made = make(inputs.data_sets, options, present.zone, present.recent.rooms, courses)
+        rooms = _rooms(present.store, inputs)
+        # A room that was imported once stays known, also after its last session.
+        known = present.recent.rooms | {ROOMS.value(row, "entry_id") for row in rooms}
+        courses = {ROOMS.value(row, "course_id") for row in rooms}
+        made = make(inputs.data_sets, options, present.zone, known, courses)
         if made.candidates and not options.user_id:
             raise _choice(made, present)
         unmatched = made.unmatched
@@ -100,11 +103,11 @@ def plan_import(inputs: Inputs, name: str | None, options: Options, present: Pre
     )
 
 
-def _courses_with_rooms(store: ReferenceStore, inputs: Inputs) -> set[str]:
-    """Return the ids of courses that have a room in the bucket, or in a table that was given."""
+def _rooms(store: ReferenceStore, inputs: Inputs) -> list[Row]:
+    """Return the rows of rooms in the bucket, and in tables that were given."""
     several: list[Sequence[Row]] = [each.rows for each in inputs.tables if each.table == ROOMS]
     several += [rows_in(stored.body) for stored in store.read_all(ROOMS.prefix)]
-    return {row[1] for rows in several for row in rows if len(row) == len(ROOMS.columns)}
+    return [row for rows in several for row in rows if len(row) == len(ROOMS.columns)]
 
 
 def _choice(made: Made, present: Present) -> InputError:

@@ -48,7 +48,8 @@ def read_inputs(paths: Sequence[str], name: str | None) -> Inputs:
         name: The name to import a plain table under; default: the name of its file.
 
     Raises:
-        InputError: If a file is none of those that are known, or a row of a plain table is wrong.
+        InputError: If a file is none of those that are known, two are of one data set, or a row of
+            a plain table is wrong.
     """
     data_sets = defaultdict[DataSet, list[CsvInput]](list)
     plain: list[tuple[Table, CsvInput]] = []
@@ -65,6 +66,13 @@ def read_inputs(paths: Sequence[str], name: str | None) -> Inputs:
             data_sets[data_set].append(file)
         else:
             raise InputError(str(_unknown(file, header)))
+    for data_set, several in data_sets.items():
+        if len(several) > 1 and data_set is not DataSet.ENROLLMENTS_AND_WITHDRAWALS:
+            raise InputError(
+                f"{several[0].label} and {several[1].label} are of one data set, {data_set}.",
+                "Give the latest full one. Which of two rows is newer, the files do not say; "
+                f"only {DataSet.ENROLLMENTS_AND_WITHDRAWALS} may be several files.",
+            )
     tables = [_plain_table(table, file, name) for table, file in plain]
     names = [table.table.key(table.name) for table in tables]
     if same := [each for each in names if names.count(each) > 1]:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 
 from room_reports_command.errors import InputError
 from room_reports_command.reference.courses import Course
@@ -33,6 +33,17 @@ class Member:
 
 
 @dataclass(frozen=True)
+class _Log:
+    """What the log tells."""
+
+    stays: dict[_Place, list[Stay]]
+    withdrawn: Mapping[_Place, datetime]
+    """When those withdrew whose last event is a withdrawal."""
+    unmatched: list[Unmatched]
+    """What it does not tell."""
+
+
+@dataclass(frozen=True)
 class Members:
     """The rosters before the people's ids are known."""
 
@@ -59,8 +70,8 @@ def read_members(
     Raises:
         InputError: If a data set is missing, or a value is wrong.
     """
-    logged, unmatched = _logged(data, courses)
-    found = _with_current(data, courses, logged, unmatched)
+    log = _logged(data, courses)
+    found = _with_current(data, courses, log)
     wanted = {role.lower() for role in roles}
     members = [
         Member(
@@ -74,7 +85,7 @@ def read_members(
         for period in periods(several, zone, whole_days=whole_days)
         if not wanted or period.role.lower() in wanted
     ]
-    return Members(tuple(members), tuple(unmatched))
+    return Members(tuple(members), tuple(log.unmatched))
 
 
 def read_users(data: DataSets, members: Iterable[Member]) -> dict[str, Record]:
@@ -116,13 +127,11 @@ def roster_rows(
     return rows, [Unmatched("user", user, reason) for user, reason in reasons.items()]
 
 
-def _logged(
-    data: DataSets, courses: Mapping[str, Course]
-) -> tuple[dict[_Place, list[Stay]], list[Unmatched]]:
-    """Return the stays of each person by the log, and what it does not tell."""
+def _logged(data: DataSets, courses: Mapping[str, Course]) -> _Log:
+    """Return what the log tells of each person."""
     if DataSet.ENROLLMENTS_AND_WITHDRAWALS not in data:
         data.require(DataSet.USER_ENROLLMENTS)
-        return {}, []
+        return _Log({}, {}, [])
     data.require(DataSet.ROLE_DETAILS)
     names = {
         each["RoleId"]: each["RoleName"].strip() for each in data.records(DataSet.ROLE_DETAILS)
@@ -142,24 +151,27 @@ def _logged(
         event = Event(record.moment("EnrollmentDate"), log_id, role or "", enrolled)
         events[record["OrgUnitId"], record["UserId"]][log_id] = event
     found: dict[_Place, list[Stay]] = {}
+    withdrawn: dict[_Place, datetime] = {}
     for place, by_id in events.items():
+        last = max(by_id.values(), key=lambda each: (each.moment, each.log_id))
+        if not last.enrolled:
+            withdrawn[place] = last.moment
         found[place], lacking = stays(by_id.values())
         if lacking:
             reason = "a withdrawal without an enrolment: give the full data set"
             unmatched[Unmatched("enrolment", place[1], reason)] = None
-    return found, list(unmatched)
+    return _Log(found, withdrawn, list(unmatched))
 
 
 def _with_current(
-    data: DataSets,
-    courses: Mapping[str, Course],
-    logged: dict[_Place, list[Stay]],
-    unmatched: list[Unmatched],
+    data: DataSets, courses: Mapping[str, Course], log: _Log
 ) -> dict[_Place, list[Stay]]:
     """Return the stays, with what only the list of current enrolments tells.
 
-    The log has no enrolments and no withdrawals that a role at a higher level brings about.
+    The log has no enrolments and no withdrawals that a role at a higher level brings about. A
+    person who withdrew by the log can be in an older list: then the list is not believed.
     """
+    logged = log.stays
     if DataSet.USER_ENROLLMENTS not in data:
         return logged
     current = {
@@ -178,13 +190,24 @@ def _with_current(
         open_stay = bool(several) and several[-1].end is None
         if open_stay and place not in current:
             reason = "enrolled by the log, and not in User Enrollments: the end is not known"
-            unmatched.append(Unmatched("enrolment", place[1], reason))
+            log.unmatched.append(Unmatched("enrolment", place[1], reason))
             several.pop()
         elif open_stay:
             del current[place]
+    cascading = {
+        each["RoleName"].strip()
+        for each in data.records(DataSet.ROLE_DETAILS)
+        if each.is_true("IsCascading")
+    }
     for place, stay in current.items():
+        ended = log.withdrawn.get(place)
+        if ended and stay.start <= ended and stay.role not in cascading:
+            reason = (
+                "withdrew by the log, and still in User Enrollments: give the latest file of both"
+            )
+            log.unmatched.append(Unmatched("enrolment", place[1], reason))
+            continue
         several = logged.setdefault(place, [])
-        ended = several[-1].end if several else None
         several.append(replace(stay, start=max(stay.start, ended)) if ended else stay)
     return logged
 

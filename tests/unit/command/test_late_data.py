@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from fractions import Fraction
 from itertools import pairwise
 from random import Random
@@ -14,10 +15,14 @@ from hypothesis import strategies as st
 from room_reports_command.late_data import (
     ENOUGH_FILES,
     ENOUGH_ROWS,
+    LateData,
     LateRows,
     Reexport,
     late_data,
 )
+from room_reports_command.late_data_bound import late_share_bound, samples_of
+from room_reports_command.late_data_display import LateDataOfAccount
+from room_reports_command.reexports import Stages
 
 CAUGHT = 0.999
 
@@ -229,6 +234,58 @@ def test_altered_rows_are_late_but_do_not_make_a_file_longer() -> None:
     found = late_data([*settled, *sampled], 2)
     assert found.late_share(0).most == pytest.approx(0.11)
     assert found.late_share(48).most == pytest.approx(0.01)
+
+
+def samples(rng: Random, days: int, late: float, share: float) -> LateData:
+    """Return what samples of some days find, of which a part has a share of its rows late."""
+    reexports = []
+    for number in range(days):
+        rows = rng.randrange(200, 400)
+        added = round(rows * share) if rng.random() < late else 0
+        reexports += [
+            Reexport(0, rows, day=f"{number}"),
+            Reexport(1, rows, (LateRows(48, 100, added=added),), f"{number}"),
+        ]
+    return late_data(reexports, 2)
+
+
+@pytest.mark.parametrize(
+    ("days", "late", "share"),
+    [(30, 0.02, 1.0), (30, 0.05, 0.5), (90, 0.01, 1.0), (90, 0.1, 0.3), (60, 1.0, 0.002)],
+)
+def test_the_bound_holds_when_rows_are_late_by_the_day(
+    days: int, late: float, share: float
+) -> None:
+    rng = Random(f"{days} {late} {share}")
+    trials, true = 40 if late < 1 else 10, late * round(300 * share) / 300
+    bounds = [late_share_bound(samples(rng, days, late, share), 48) for _ in range(trials)]
+    assert sum(true <= bound for bound in bounds) >= 0.9 * trials
+    assert min(bounds) > 1 - CAUGHT
+
+
+@pytest.mark.parametrize("days", [30, 90, 365, 5000])
+def test_without_a_late_row_the_bound_is_the_rule_of_three(days: int) -> None:
+    found = samples(Random(days), days, 0, 0)
+    assert late_share_bound(found, 48) == pytest.approx(3 / days, rel=0.15)
+    assert late_share_bound(found, 48) == late_share_bound(found, 48)
+
+
+def test_files_of_one_day_are_no_more_than_the_day() -> None:
+    files = [Reexport(stage, 300, day="2026-09-01") for stage in (0, 1)] * 100
+    found = late_data(files, 2)
+    assert (samples_of(found).files, samples_of(found).days) == (100, 1)
+    assert late_share_bound(found, 48) > 0.9
+
+
+@pytest.mark.parametrize(("days", "expected"), [(60, "is not known"), (5000, "is enough")])
+def test_a_settle_time_is_called_enough_if_the_bound_is_below_what_may_be_missed(
+    days: int, expected: str
+) -> None:
+    stages = Stages.of(1, timedelta(hours=48))
+    data = late_data(samples(Random(1), days, 0, 0).reexports, len(stages))
+    conclusion = LateDataOfAccount("us", "day", stages, data).conclusion()
+    assert expected in conclusion
+    assert f"the {days:,} files of {days:,} days" in conclusion.replace(f"{days} ", f"{days:,} ")
 
 
 @pytest.mark.parametrize(("files", "rows"), [(ENOUGH_FILES - 1, 10_000), (ENOUGH_FILES, 99)])

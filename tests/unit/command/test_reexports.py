@@ -11,7 +11,7 @@ from room_reports_command.run_records import RunRecord
 
 END = datetime(2026, 3, 2, tzinfo=UTC)
 STAGES = Stages.of(3, timedelta(hours=48))
-US = ("us", "day")
+US, DAY = ("us", "day"), "2026-03-01"
 TASK = "attendees/granularity=day/region=us/dt=2026-03-01/attendees_us_2026-03-01.csv"
 
 
@@ -55,10 +55,10 @@ def test_a_settled_export_and_samples_are_told_by_their_age() -> None:
         assert reexports(order, STAGES) == {
             US: [
                 # SettleHours caught it, however late the run came.
-                Reexport(0, 100, (LateRows(1, 48, 5, 2),)),
-                Reexport(1, 100, (LateRows(49, 24 * 9, 3),)),
-                Reexport(2, 100, (LateRows(24 * 9, 24 * 30),)),
-                Reexport(3, 100, (LateRows(24 * 30, 24 * 200, 1),)),
+                Reexport(0, 100, (LateRows(1, 48, 5, 2),), DAY),
+                Reexport(1, 100, (LateRows(49, 24 * 9, 3),), DAY),
+                Reexport(2, 100, (LateRows(24 * 9, 24 * 30),), DAY),
+                Reexport(3, 100, (LateRows(24 * 30, 24 * 200, 1),), DAY),
             ]
         }
 
@@ -76,6 +76,7 @@ def test_what_a_neighbour_found_counts_with_the_next_sample() -> None:
             2,
             100,
             (found, LateRows(24 * 6, 24 * 9, 1), LateRows(24 * 9, 24 * 40, 2)),
+            DAY,
         )
     ]
 
@@ -121,4 +122,4 @@ def test_records_of_older_versions_have_fewer_fields() -> None:
     old = run(49, "settle", 4)
     for name in ("filters", "source", "previous_exported_at"):
         del old.fields["exported"][0][name]
-    assert reexports([old], STAGES)[US] == [Reexport(0, 100, (LateRows(0, 48, 4),))]
+    assert reexports([old], STAGES)[US] == [Reexport(0, 100, (LateRows(0, 48, 4),), DAY)]

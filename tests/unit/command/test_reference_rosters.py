@@ -197,16 +197,46 @@ def test_the_current_enrolments_complete_the_log(campus: Brightspace, tmp_path: 
     campus.enrolled(101, 3, "Instructor", f"2026-09-03{noon}")  # came by a cascading role
     campus.log(102, 4, 110, "Enroll", f"2026-09-01{noon}")  # withdrew, and came back
     campus.log(102, 4, "", "Unenroll", f"2026-09-10{noon}")
-    campus.enrolled(102, 4, "Student", f"2026-08-20{noon}")
+    campus.enrolled(102, 4, "Student", f"2026-09-12{noon}")
     found = made(campus, tmp_path)
     assert found.rows[ROSTERS] == (
-        ("ART-2", "Ana", "Student", "2026-09-01", ""),
+        ("ART-2", "Ana", "Student", "2026-09-01", "2026-09-11"),
+        ("ART-2", "Ana", "Student", "2026-09-12", ""),
         ("BIO-101", "Jane", "Student", "2026-09-01", ""),
         ("BIO-101", "Wei", "Instructor", "2026-09-03", ""),
     )
     (unmatched,) = found.unmatched
     assert (unmatched.what, unmatched.id) == ("enrolment", "2")
     assert "the end is not known" in unmatched.reason
+
+
+def test_a_person_who_withdrew_is_not_put_back_by_an_older_list(
+    campus: Brightspace, tmp_path: Path
+) -> None:
+    noon = "T16:00:00.000Z"
+    campus.log(101, 1, 110, "Enroll", f"2026-09-01{noon}")
+    campus.log(101, 1, "", "Unenroll", f"2026-11-20{noon}")
+    campus.enrolled(101, 1, "Student", f"2026-09-01{noon}")
+    campus.log(101, 2, "", "Unenroll", f"2026-11-20{noon}")  # enrolled before the log begins
+    campus.enrolled(101, 2, "Student", f"2026-08-01{noon}")
+    found = made(campus, tmp_path)
+    assert found.rows[ROSTERS] == (("BIO-101", "Jane", "Student", "2026-09-01", "2026-11-21"),)
+    reason = "withdrew by the log, and still in User Enrollments: give the latest file of both"
+    assert [each.id for each in found.unmatched if each.reason == reason] == ["1", "2"]
+
+
+def test_a_cascading_role_brings_back_a_person_who_withdrew(
+    campus: Brightspace, tmp_path: Path
+) -> None:
+    noon = "T16:00:00.000Z"
+    campus.role(120, "Auditor", cascading=True)
+    campus.log(101, 1, 110, "Enroll", f"2026-09-01{noon}")
+    campus.log(101, 1, "", "Unenroll", f"2026-11-20{noon}")
+    campus.enrolled(101, 1, "Auditor", f"2026-08-01{noon}")
+    assert made(campus, tmp_path).rows[ROSTERS] == (
+        ("BIO-101", "Jane", "Auditor", "2026-11-20", ""),
+        ("BIO-101", "Jane", "Student", "2026-09-01", "2026-11-20"),
+    )
 
 
 def test_a_list_of_current_enrolments_without_the_courses_is_refused(
@@ -300,18 +330,30 @@ def test_nothing_is_matched_by_a_name(campus: Brightspace, tmp_path: Path) -> No
     assert found.rows[ROSTERS] == ()
 
 
-def test_full_and_differential_files_add_up(campus: Brightspace, tmp_path: Path) -> None:
+def test_a_full_and_a_differential_log_add_up(campus: Brightspace, tmp_path: Path) -> None:
     campus.log(101, 1, 110, "Enroll", "2026-09-01T16:00:00.000Z")
     first = campus.write(tmp_path, used(campus))
     later = Brightspace()
     later.rows["EnrollmentsAndWithdrawals"] = list(campus.rows["EnrollmentsAndWithdrawals"])
     later.log(101, 1, "", "Unenroll", "2026-09-08T16:00:00.000Z")
-    later.user(1, "Jane2")
     (tmp_path / "differential").mkdir()
-    second = later.write(tmp_path / "differential", ["Users", "EnrollmentsAndWithdrawals"])
-    inputs = read_inputs([*first, *second], None)
+    second = later.write(tmp_path / "differential", ["EnrollmentsAndWithdrawals"])
+    inputs = read_inputs([*second, *first], None)
     found = make(inputs.data_sets, BY_NAME, ZONE, KNOWN, frozenset())
-    assert found.rows[ROSTERS] == (("BIO-101", "Jane2", "Student", "2026-09-01", "2026-09-09"),)
+    assert found.rows[ROSTERS] == (("BIO-101", "Jane", "Student", "2026-09-01", "2026-09-09"),)
+
+
+@pytest.mark.parametrize("name", [name for name in LAYOUTS if name != "EnrollmentsAndWithdrawals"])
+def test_two_files_of_one_data_set_are_refused(
+    campus: Brightspace, tmp_path: Path, name: str
+) -> None:
+    """Which of two rows of a person is newer is not in the files."""
+    (tmp_path / "differential").mkdir()
+    files = [*campus.write(tmp_path), *campus.write(tmp_path / "differential", [name])]
+    for order in (files, files[::-1]):
+        with pytest.raises(InputError, match="are of one data set") as caught:
+            read_inputs(order, None)
+        assert "latest full one" in caught.value.cure
 
 
 # What is wrong
