@@ -18,6 +18,7 @@ from room_reports.model.suppression import SUPPRESSION_KEY, Rows, ValueHash, par
 from room_reports.storage.bucket import Bucket
 from room_reports_command.erasure.command import check_key, check_other_ids
 from room_reports_command.erasure.copy import LEFT_OUT, copy_of, write_copy
+from room_reports_command.erasure.elsewhere import look_elsewhere
 from room_reports_command.erasure.limits import limits_document, limits_lines
 from room_reports_command.erasure.places import Kind
 from room_reports_command.erasure.reader_list import keys_of
@@ -399,8 +400,17 @@ def test_what_is_not_searched_is_said(made: ErasureWorld) -> None:
     assert survey.unsearched["list of readers"] == 1
     assert survey.unsearched["run records"] > 0
     survey.reader_keys = keys_of(Bucket(s3_client(made.world.s3.url, 5), "bucket"), made.subject())
+    header = ",".join((made.victim.id, made.victim.name))
+    put("runs/dt=2026-09-20/x.json", json.dumps({"error": header}).encode(), {}, {})
+    put("backfill/x", b"PAR1", {}, {})
+    before = made.snapshot()
+    look_elsewhere(made.buckets()[0], made.subject(), survey, lambda *_: None)
+    assert made.snapshot() == before
+    assert survey.elsewhere == {"list of readers": 1, "run records": 1}
+    assert survey.unsearched == {"documents of backfills": 1}
     text = "\n".join(limits_lines(limits_document(survey)))
     assert "1 API key" in text
+    assert "run records: 1 version" in text
     assert found(made.victim.values, [text.encode()]) == set()
 
 

@@ -18,6 +18,7 @@ from room_reports.model.suppression import Rows, comparable
 from room_reports.storage.privacy_state import latest_key_id
 from room_reports_command.context import Context, with_context
 from room_reports_command.erasure.display import shown_progress, survey_lines
+from room_reports_command.erasure.elsewhere import look_elsewhere
 from room_reports_command.erasure.limits import limits_document
 from room_reports_command.erasure.procedure import Procedure
 from room_reports_command.erasure.reader_list import keys_of
@@ -107,6 +108,8 @@ def forget(
         procedure = Procedure(searcher, store, subject, progress)
         procedure, survey = procedure.find_with(pseudonyms)
         subject = procedure.subject
+        own = VersionedBucket(stack.s3, stack.outputs["BucketName"])
+        look_elsewhere(own, subject, survey, progress)
     survey.reader_keys = keys_of(stack.bucket, subject)
     if verify:
         to_export = settling.events(survey.hidden)

@@ -14,6 +14,7 @@ def limits_document(survey: Survey) -> dict[str, Any]:
             "files": sum(each.is_latest for each in survey.other_keys),
             "former_versions": sum(not each.is_latest for each in survey.other_keys),
         },
+        "elsewhere": dict(sorted(survey.elsewhere.items())),
         "not_searched": dict(sorted(survey.unsearched.items())),
         "reader_keys": survey.reader_keys,
     }
@@ -29,6 +30,10 @@ def limits_lines(document: Mapping[str, Any]) -> Iterator[str]:
             "with another setting or another key. The person's are found only if the key is that "
             "of today. Make the files again: start a backfill with other_privacy."
         )
+    if document["elsewhere"]:
+        yield "Found, only read, and not changed. A number that equals an id counts as well:"
+        for kind, versions in document["elsewhere"].items():
+            yield f"  {kind}: {counted(versions, 'version')}"
     if document["not_searched"]:
         yield "Not searched in this bucket:"
         for kind, versions in document["not_searched"].items():

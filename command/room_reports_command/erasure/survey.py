@@ -65,6 +65,8 @@ class Survey:
     """Versions of files with pseudonyms that may be of another key: the person's are not known."""
     unsearched: Counter[str] = field(default_factory=Counter)
     """Versions that were not searched, by what they are."""
+    elsewhere: Counter[str] = field(default_factory=Counter)
+    """Versions with something of the person that are only read, by what they are."""
     reader_keys: int | None = None
     """API keys that the list of readers names by the person's values; None: it was not read."""
     mentions: int = 0
