@@ -26,6 +26,7 @@ OF_USERS = {"users", "minutes", "unknown-rows"}
 """Only the attendees have them, and ``user-forms`` if there is a user."""
 OF_ROOMS = {"session-bits"}
 """Only the reports of rooms have them, and not the breakout sessions."""
+OF_ROOM_DATA = {"session-users"}
 
 
 def simulation(stack: Stack, region: str, path: str, method: str = "GET", body: Any = None) -> Any:
@@ -46,6 +47,7 @@ def check(stack: Stack, a_key: str) -> int:
     expected = set(CONTRACT)
     expected |= OF_USERS if slug == "attendees" else set()
     expected |= OF_ROOMS if slug != "breakout_sessions" else set()
+    expected |= OF_ROOM_DATA if slug == "room_data" else set()
     assert set(metadata) - {"user-forms"} == expected
     start, end = (
         int(datetime.fromisoformat(metadata[f"window-{which}"]).timestamp())

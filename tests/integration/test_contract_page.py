@@ -64,9 +64,9 @@ def exported() -> Any:
 
 def test_the_metadata_are_those_of_an_object(exported: tuple[World, Any]) -> None:
     world, _ = exported
-    # "pieces" is there only for a report that was fetched in pieces, and "fewer-rows" after a
-    # sample with fewer rows.
-    expected = {*world.item(FILE).metadata, "pieces", "fewer-rows"}
+    # "pieces" is there only for a report that was fetched in pieces, "fewer-rows" after a sample
+    # with fewer rows, and "session-users" for rooms.
+    expected = {*world.item(FILE).metadata, "pieces", "fewer-rows", "session-users"}
     assert set(named(section("Metadata"))) == expected
 
 

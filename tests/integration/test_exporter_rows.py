@@ -40,10 +40,14 @@ def check_contract(world: World, key: str, run_id: str) -> None:
     rows, metadata = world.rows(key), item.metadata
     of_users = OF_USERS if key.startswith("attendees/") else set()
     of_pairs = set() if key.startswith("breakout") else {"session-bits"}
-    assert set(metadata) - {"user-forms"} == METADATA | of_users | of_pairs
+    of_rooms = {"session-users"} if key.startswith("room_data/") else set()
+    assert set(metadata) - {"user-forms"} == METADATA | of_users | of_pairs | of_rooms
     place = rows[0].index("cue_point_id")
     assert metadata["sessions"] == str(len({row[place] for row in rows[1:]}))
     assert metadata["duplicates"] == "0"
+    if of_rooms:
+        place = rows[0].index("meeting_view_period_unique_users")
+        assert metadata["session-users"] == str(sum(int(row[place]) for row in rows[1:]))
     assert metadata["rows"] == str(len(rows) - 1)
     assert metadata["sha256"] == hashlib.sha256(body).hexdigest()
     assert metadata["exported-at"] == f"{world.now:%Y-%m-%dT%H:%M:%SZ}"

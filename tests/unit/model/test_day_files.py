@@ -38,6 +38,9 @@ ROWS = st.builds(
     other_findings=TEXT,
     acknowledged=TEXT,
     unpaired=TEXT,
+    session_users=TEXT,
+    unknown_rows=TEXT,
+    user_forms=TEXT,
 )
 INDEX = st.lists(ROWS, max_size=8).map(lambda rows: {row.key: row for row in rows})
 
@@ -45,7 +48,7 @@ INDEX = st.lists(ROWS, max_size=8).map(lambda rows: {row.key: row for row in row
 def test_the_columns_are_those_of_the_contract() -> None:
     assert ",".join(COLUMNS) == (
         "report,dt,state,exported_at,window_start,window_end,rows,sessions,users,minutes,findings,"
-        "last_modified,other_findings,acknowledged,unpaired"
+        "last_modified,other_findings,acknowledged,unpaired,session_users,unknown_rows,user_forms"
     )
 
 

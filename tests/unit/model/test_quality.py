@@ -1,8 +1,9 @@
 """The quality checks over generated years: how often they are wrong, and what they find.
 
 A year has terms, breaks, public holidays, a timetable by weekday, growth and the noise of groups of
-all sizes. Nothing is lost in it, so that each finding is a false alarm. Then one thing is lost or
-changed, on one day or on many in a row, and it counts as detected on each day that has the finding.
+all sizes. In some years, the days of the week have users of their own. Nothing is lost in it, so
+that each finding is a false alarm. Then one thing is lost or changed, on one day or on many in a
+row, and it counts as detected on each day that has the finding.
 """
 
 import re
@@ -31,24 +32,26 @@ from room_reports.model.findings import (
     USER_ID_FORM,
     Finding,
 )
-from room_reports.model.quality import Checks, Facts, references_for, unpaired
-from room_reports.model.usual import HISTORY_DAYS
+from room_reports.model.quality import Checks, Facts, unpaired
+from room_reports.model.user_ids import shares_text
 from room_reports.storage.session_bits import toggled
 
 Day = dict[str, Facts]
 """The files of one day, by report."""
 Key = tuple[str, str]
 FIRST = date(2026, 7, 1)
+ESTIMATE = 0.02
+"""The standard deviation of Kaltura's number of users in a session, as a share of it."""
 YEARS = 6
 """Years of each size."""
 SIZES = {"small": (8, 6), "medium": (60, 14), "large": (500, 22)}
 """Sessions on a busy day, and mean attendees of a session."""
-MOST_ALARMS = {"small": 3, "medium": 14, "large": 12}
+MOST_ALARMS = {"small": 3, "medium": 15, "large": 12}
 """Days of a year with a false alarm, at most, on the average.
 
 Nine holidays, three breaks and the end of the last term look like lost days.
 """
-MOST_ALARMS_WITH_CLOSURES = {"small": 1, "medium": 1, "large": 1}
+MOST_ALARMS_WITH_CLOSURES = {"small": 1, "medium": 2, "large": 1}
 """The same, if the holidays and breaks were acknowledged beforehand."""
 
 
@@ -115,13 +118,13 @@ class Year:
         weekdays = [rng.uniform(0.6, 1.0) for _ in range(4)] + [rng.uniform(0.3, 0.7), 0.05, 0.08]
         mix = rng.choice([{"email": 95, "number": 5}, {"number": 70, "word": 30}, {"code": 100}])
         unknown = rng.choice([0.0, 0.02, 0.15])
-        people = Users(group, mix, unknown, lone=seed % 2)
+        people = Users(group, mix, unknown, lone=seed % 2, is_weekly=seed % 3 > 0)
         days = {}
         for number in range(365):
             day = FIRST + timedelta(days=number)
             growth = 1 + 0.3 * number / 365
             mean = busy * weekdays[day.weekday()] * closed(day) * growth
-            days[day.isoformat()] = _day(rng, day.isoformat(), mean, people)
+            days[day.isoformat()] = _day(rng, day.isoformat(), mean, people.on(day))
         year = cls(days)
         year.rows, year.told = year.examined()
         return year
@@ -152,14 +155,7 @@ class Year:
         for dt in days:
             for slug, facts in self.days[dt].items():
                 file = replace(facts, row=history[dt, slug])
-                past = {
-                    key: history[key]
-                    for back in range(1, HISTORY_DAYS + 1)
-                    if (key := (_before(dt, back), slug)) in history
-                }
-                wanted = references_for(file, past)
-                references = [replace(self.days[row.dt][row.report], row=row) for row in wanted]
-                found = checks.findings(file, references)
+                found = checks.findings(file)
                 reasons = {each.code: acknowledged(each.code, dt) for each in found}
                 texts = {each.code: each.text for each in found}
                 history[dt, slug] = with_findings(file.row, texts, reasons.__getitem__)
@@ -190,6 +186,21 @@ class Users:
     unknown: float
     lone: int
     """Sessions of each day that are in one of both reports only, in each of them."""
+    is_weekly: bool = False
+    """Whether Fridays and weekends are different."""
+    minutes: float = 50.0
+    """Mean minutes of an attendee."""
+
+    def on(self, day: date) -> "Users":
+        """Return what they are like on a day: short consultations, or few external users."""
+        if self.is_weekly and day.weekday() == 4:
+            return replace(self, minutes=20.0)
+        if self.is_weekly and day.weekday() > 4:
+            forms = {form: 4 * share for form, share in self.forms.items()}
+            forms["domain"] = 6 * sum(self.forms.values())
+            group = max(1, self.group // 4)
+            return replace(self, group=group, forms=forms, unknown=self.unknown + 0.3)
+        return self
 
 
 def _day(rng: Random, dt: str, mean: float, people: Users) -> Day:
@@ -198,12 +209,14 @@ def _day(rng: Random, dt: str, mean: float, people: Users) -> Day:
     sizes = [
         max(1, round(rng.lognormvariate(0, 0.8) * people.group * 0.7)) for _ in range(sessions)
     ]
-    rows = sum(sizes)
-    minutes = sum(size * rng.uniform(25, 75) for size in sizes)
+    unknown = [_drawn(rng, size, people.unknown) for size in sizes]
+    # All unknown users of a session are one row.
+    unknown_rows = sum(map(bool, unknown))
+    rows = sum(sizes) - sum(unknown) + unknown_rows
+    session_users = sum(round(size * rng.gauss(1, ESTIMATE)) for size in sizes)
+    minutes = sum(size * people.minutes * rng.uniform(0.5, 1.5) for size in sizes)
     breakouts = sum(rng.random() < 0.35 for _ in range(sessions)) * 3
-    users = round(rows * 0.6)
-    drawn = sum(rng.random() < people.unknown for _ in range(min(rows, 2000)))
-    unknown_rows = round(drawn * rows / max(1, min(rows, 2000)))
+    users = round((rows - unknown_rows) * 0.6)
     forms = _sampled(rng, people.forms, min(users, 500))
 
     lone = people.lone if sessions else 0
@@ -222,11 +235,14 @@ def _day(rng: Random, dt: str, mean: float, people: Users) -> Day:
             minutes=values.get("minutes", ""),
             findings="",
             last_modified=f"{dt}T00:00:00Z",
+            session_users=values.get("session_users", ""),
+            unknown_rows=values.get("unknown_rows", ""),
+            user_forms=values.get("user_forms", ""),
         )
 
     return {
         "room_data": Facts(
-            file("room_data", sessions + lone),
+            file("room_data", sessions + lone, session_users=str(session_users)),
             session_bits=bits(dt, 0, sessions, "room", lone),
         ),
         "breakout_sessions": Facts(file("breakout_sessions", breakouts)),
@@ -237,13 +253,18 @@ def _day(rng: Random, dt: str, mean: float, people: Users) -> Day:
                 sessions=str(sessions + lone),
                 users=str(users),
                 minutes=f"{minutes:.2f}",
+                unknown_rows=str(unknown_rows),
+                user_forms=shares_text(forms),
             ),
-            unknown_rows,
-            0,
-            forms,
-            bits(dt, 0, sessions, "user", lone),
+            session_bits=bits(dt, 0, sessions, "user", lone),
         ),
     }
+
+
+def _drawn(rng: Random, size: int, share: float) -> int:
+    """Return how many of some users are unknown."""
+    mean = size * share
+    return min(size, max(0, round(rng.gauss(mean, (mean * (1 - share)) ** 0.5))))
 
 
 def _sampled(rng: Random, mix: dict[str, int], users: int) -> dict[str, int]:
@@ -263,7 +284,6 @@ def scaled(facts: Facts, share: float, *names: str) -> Facts:
         for name in names
         if getattr(facts.row, name)
     }
-    unknown = facts.unknown_rows
     left = facts.session_bits
     if left is not None and "sessions" in names:
         before, after = int(facts.row.sessions), int(values["sessions"])
@@ -272,12 +292,11 @@ def scaled(facts: Facts, share: float, *names: str) -> Facts:
     return replace(
         facts,
         row=replace(facts.row, **values),
-        unknown_rows=None if unknown is None else round(unknown * share),
         session_bits=left,
     )
 
 
-ALL = ("rows", "sessions", "users", "minutes")
+ALL = ("rows", "sessions", "users", "minutes", "unknown_rows", "session_users")
 
 
 def lose_day(day: Day) -> Day:
@@ -311,8 +330,11 @@ def lose_two_of_each(day: Day) -> Day:
     return {**day, **left}
 
 
+LEFT = ("rows", "users", "minutes", "unknown_rows")
+
+
 def lose_rows(day: Day) -> Day:
-    return {**day, "attendees": scaled(day["attendees"], 0.3, "rows", "users", "minutes")}
+    return {**day, "attendees": scaled(day["attendees"], 0.3, *LEFT)}
 
 
 def lose_minutes(day: Day) -> Day:
@@ -323,13 +345,23 @@ def lose_breakouts(day: Day) -> Day:
     return {**day, "breakout_sessions": scaled(day["breakout_sessions"], 0, *ALL)}
 
 
-def forget_users(day: Day) -> Day:
-    facts = day["attendees"]
-    return {**day, "attendees": replace(facts, unknown_rows=round(0.5 * float(facts.row.rows)))}
+def forget_users(share: float) -> Callable[[Day], Day]:
+    """Return what makes a share of the known users unknown: they are one row of each session."""
+
+    def forget(day: Day) -> Day:
+        facts = day["attendees"]
+        row, sessions = facts.row, int(facts.row.sessions)
+        left = round((int(row.rows) - int(row.unknown_rows)) * (1 - share))
+        users = round(int(row.users) * (1 - share))
+        row = replace(row, rows=f"{left + sessions}", unknown_rows=f"{sessions}", users=f"{users}")
+        return {**day, "attendees": replace(facts, row=row)}
+
+    return forget
 
 
 def change_forms(day: Day) -> Day:
-    return {**day, "attendees": replace(day["attendees"], user_forms={"uuid": 100})}
+    facts = day["attendees"]
+    return {**day, "attendees": replace(facts, row=replace(facts.row, user_forms="uuid=100"))}
 
 
 def repeat_rows(day: Day) -> Day:
@@ -357,7 +389,14 @@ PLANTED: dict[str, tuple[Callable[[Day], Day], str, dict[str, float]]] = {
     "70 % of the attendees": (lose_rows, FEW_ATTENDEES, {"medium": 0.9, "large": 1.0}),
     "70 % of the minutes": (lose_minutes, FEW_MINUTES, {"medium": 1.0, "large": 1.0}),
     "all breakouts": (lose_breakouts, FEW_SESSIONS, {"medium": 0.93, "large": 0.88}),
-    "half of the users unknown": (forget_users, UNKNOWN_USERS, {"medium": 0.95, "large": 0.95}),
+    "half of the users unknown": (
+        *(forget_users(0.5), UNKNOWN_USERS),
+        {"medium": 0.95, "large": 0.95},
+    ),
+    "30 % of the users unknown": (
+        *(forget_users(0.3), UNKNOWN_USERS),
+        {"medium": 0.95, "large": 0.95},
+    ),
     "another form of user ids": (change_forms, USER_ID_FORM, {"medium": 0.95, "large": 0.95}),
     "two sessions of each report, not the same": (
         lose_two_of_each,
@@ -394,7 +433,7 @@ LASTING = {
         {"medium": 1.0, "large": 1.0},
     ),
     "half of the users unknown, for four weeks": (
-        *(forget_users, 20, UNKNOWN_USERS),
+        *(forget_users(0.5), 20, UNKNOWN_USERS),
         {"medium": 0.95, "large": 0.95},
     ),
     "another form of user ids, for four weeks": (
@@ -460,7 +499,7 @@ def test_false_alarms_in_a_year_with_holidays(
     assert plain.alarms / YEARS <= MOST_ALARMS[size]
     assert known.alarms / YEARS <= MOST_ALARMS_WITH_CLOSURES[size]
     assert plain.undecided / YEARS <= 1, "a holiday must not make attendance undecided"
-    assert plain.worst_week <= 2, "a holiday or a break must not raise one alarm after the other"
+    assert plain.worst_week <= 3, "a holiday or a break must not raise one alarm after the other"
 
 
 @pytest.mark.parametrize("planted", PLANTED)
@@ -473,8 +512,8 @@ def test_what_is_planted_is_detected(
         found = tried = 0
         for year in of_size:
             for dt in TERM_DAYS[:: 9 if size == "large" else 6]:
-                tried += 1
-                found += detected(year, damage, code, [dt])
+                tried += has_sessions(year, dt)
+                found += detected(year, damage, code, [dt] if has_sessions(year, dt) else [])
         shares[size] = found / tried
     assert all(shares[size] >= share for size, share in least.items()), shares
     tell(capsys, planted, code, shares)
@@ -491,11 +530,16 @@ def test_what_lasts_is_detected_on_each_day(
         for year in of_size:
             for start in range(0, len(TERM_DAYS) - days, 25):
                 several = TERM_DAYS[start : start + days]
-                tried += days
+                tried += sum(has_sessions(year, dt) for dt in several)
                 found += detected(year, damage, code, several)
         shares[size] = found / tried
     assert all(shares[size] >= share for size, share in least.items()), shares
     tell(capsys, planted, code, shares)
+
+
+def has_sessions(year: Year, dt: str) -> bool:
+    """Return whether there is anything to lose on a day."""
+    return year.days[dt]["room_data"].row.sessions != "0"
 
 
 def detected(year: Year, damage: Callable[[Day], Day], code: str, days: list[str]) -> int:
@@ -516,6 +560,35 @@ def tell(
     with capsys.disabled():
         print(f"\ndetected, {what} ({code}): {', '.join(map(' '.join, told.items()))}")
     assert documented()[what] == told
+
+
+@pytest.mark.parametrize("size", ["medium", "large"])
+@pytest.mark.parametrize("first", range(7))
+def test_a_week_with_a_pattern_is_usual_whatever_day_its_history_begins_with(
+    size: str, first: int
+) -> None:
+    rng = Random(f"{size} {first}")
+    busy, group = SIZES[size]
+    people = Users(group, {"word": 10, "code": 90}, 0.02, lone=0, is_weekly=True)
+    begin = date(2026, 8, 31) + timedelta(days=first)
+    days = {}
+    for number in range(100):
+        day = begin + timedelta(days=number)
+        mean = busy * (0.5 if day.weekday() > 4 else 1)
+        days[day.isoformat()] = _day(rng, day.isoformat(), mean, people.on(day))
+    found = [each for _, each in Year(days).findings() if each.code in INCOMPLETE]
+    assert [each.text for each in found] == []
+
+
+def test_files_of_earlier_versions_have_no_share_of_unknown_users() -> None:
+    days = dict(Year.generated("medium", 0).days)
+    for dt, day in days.items():
+        rooms = day["room_data"]
+        days[dt] = {**day, "room_data": replace(rooms, row=replace(rooms.row, session_users=""))}
+    dt = TERM_DAYS[20]
+    days[dt] = forget_users(0.5)(days[dt])
+    year = Year(days)
+    assert "UNKNOWN_USERS" not in {each.code for _, each in year.findings(list(days)[:200])}
 
 
 def test_a_change_that_is_acknowledged_becomes_the_usual(years: dict[str, list[Year]]) -> None:

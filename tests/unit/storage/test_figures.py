@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from room_reports.model.reports import ATTENDEES, BREAKOUT_SESSIONS, REPORTS, report_with_id
+from room_reports.model.reports import (
+    ATTENDEES,
+    BREAKOUT_SESSIONS,
+    REPORTS,
+    ROOM_DATA,
+    report_with_id,
+)
 from room_reports.model.user_ids import UNKNOWN_USERS, form_of, form_shares
 from room_reports.storage import figures
 from room_reports.storage.csv_file import write_csv
@@ -69,6 +75,22 @@ def test_a_file_without_rows_has_nothing_of_each(report) -> None:  # type: ignor
     found = counted([], report)
     assert (found.sessions, found.duplicates) == (0, 0)
     assert (found.users, found.minutes) == ((0, 0) if report == ATTENDEES else (None, None))
+
+
+def test_the_users_of_the_sessions_are_added_up() -> None:
+    users = ["7", "12", "", "none", "30"]
+    rows = [["1_a", "A", "0", f"c{n}", "1", "2", "h", each, "1"] for n, each in enumerate(users)]
+    found = counted(rows, ROOM_DATA, pieces=2)
+    assert (found.session_users, found.users) == (49, None)
+    assert Figures.of(found.metadata()) == found
+    assert counted([], ATTENDEES).session_users is None
+
+
+def test_without_kalturas_count_of_users_there_is_no_sum() -> None:
+    columns = [each.name for each in ROOM_DATA.columns if each.name != ROOM_DATA.user_count_column]
+    counter = FigureCounter(columns, ROOM_DATA)
+    counter.add((",".join(columns) + "\n1_a,A,0,c,1,2,h,1\n").encode())
+    assert (counter.figures().sessions, counter.figures().session_users) == (1, None)
 
 
 def test_breakout_sessions_are_told_apart_by_their_cue_point() -> None:

@@ -19,10 +19,9 @@ from room_reports.model.day_files import (
 )
 from room_reports.model.findings import Finding
 from room_reports.model.freshness import State
-from room_reports.model.quality import PAIRED, Checks, Facts, references_for, unpaired
+from room_reports.model.quality import PAIRED, Checks, Facts, unpaired
 from room_reports.model.reports import ATTENDEES, ROOM_DATA
 from room_reports.model.retention import EXPIRED
-from room_reports.model.user_ids import parse_shares
 from room_reports.model.windows import Granularity, iso
 from room_reports.runtime import Runtime, map_concurrently
 from room_reports.storage.bucket import Bucket
@@ -203,10 +202,7 @@ class RegionIndex:
         for month in (*months_before(month_of(key[0]), _MONTHS_BEFORE), month_of(key[0])):
             rows = self._read(month)[1]
             history |= {key: row for key, row in rows.items() if row.state != EXPIRED}
-        wanted = [row.key for row in references_for(file, history)]
-        self._fetch([each for each in wanted if each not in self._facts])
-        references = [self._facts[each] for each in wanted if each in self._facts]
-        return Checks(self._region, history).findings(file, references)
+        return Checks(self._region, history).findings(file)
 
     def _exists(self, month: str) -> bool:
         return day_index_key(self._region, month) in self._existing
@@ -265,12 +261,13 @@ def facts_of(key: Key, head: ObjectHead) -> Facts:
         minutes=metadata.get("minutes", ""),
         findings="",
         last_modified=iso(head.last_modified),
+        session_users=metadata.get("session-users", ""),
+        unknown_rows=metadata.get("unknown-rows", ""),
+        user_forms=metadata.get("user-forms", ""),
     )
     return Facts(
         row,
-        _whole(metadata.get("unknown-rows", "")),
         _whole(metadata.get("duplicates", "")) or 0,
-        parse_shares(metadata.get("user-forms", "")),
         parse_bits(metadata.get("session-bits", "")),
         _whole(metadata.get("fewer-rows", "")),
     )

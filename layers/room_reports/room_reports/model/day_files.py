@@ -44,6 +44,12 @@ class DayFile:
     """The findings that the operator has acknowledged, each with the reason."""
     unpaired: str = ""
     """Sessions of room_data that attendees does not have on that day, or the other way round."""
+    session_users: str = ""
+    """The users of all sessions of room_data, as Kaltura counts them."""
+    unknown_rows: str = ""
+    """Rows of attendees of users whom Kaltura does not know."""
+    user_forms: str = ""
+    """The share of each form of user ids, as ``shares_text`` has them."""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -1,12 +1,12 @@
 """The quality checks: whether a day file looks incomplete, compared with others of its region.
 
-Pure functions of what the index of day files and the metadata of a few files say. A check compares
+Pure functions of what the index of day files and the metadata of a file say. A check compares
 a file with its own history. It says nothing where there is too little of it, so that a new
 deployment and a small account raise no alarms.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import median
 
@@ -27,11 +27,9 @@ from room_reports.model.findings import (
 from room_reports.model.freshness import State
 from room_reports.model.reports import ATTENDEES, ROOM_DATA
 from room_reports.model.usual import (
-    FEWEST_ROWS,
+    FEWEST_DAYS,
     FEWEST_SESSIONS,
-    HISTORY_DAYS,
     Usual,
-    earlier,
     known,
     minutes_per_row,
     number,
@@ -40,18 +38,14 @@ from room_reports.model.windows import Granularity
 
 PAIRED = {ROOM_DATA.slug: ATTENDEES.slug, ATTENDEES.slug: ROOM_DATA.slug}
 """The reports that have the same sessions."""
-_FEWEST_DAYS = 8
-"""Days with data that a ratio's usual needs."""
 _FEWEST_PAIRS = 3
 """Days before it can be usual that some sessions are in one of both reports only."""
 _MANY_UNPAIRED = 0.1
 """Of the sessions of a day; more are found also where nothing is known of other days."""
 _LOW_RATIO = 0.5
 """Of the usual attendees for each session, or minutes for each attendee."""
-REFERENCES = 3
-"""Earlier files whose users a file's users are compared with."""
 _MORE_UNKNOWN = 0.2
-_FEWEST_USERS = 20
+"""Of the users whom Kaltura counts in the sessions of a day."""
 _OTHER_FORMS = 0.3
 
 
@@ -60,35 +54,11 @@ class Facts:
     """What is known of one day file."""
 
     row: DayFile
-    unknown_rows: int | None = None
-    """Rows of users whom Kaltura does not know; None if that was not counted."""
     duplicates: int = 0
-    user_forms: Mapping[str, int] = field(default_factory=dict)
-    """The share of each form of user ids, in percent."""
     session_bits: int | None = None
     """The set of sessions, as ``session_bits`` of the figures has it; None if it is not known."""
     fewer_rows: int | None = None
     """The rows that Kaltura returned for a sample, if they were too few to replace the file."""
-
-
-def references_for(file: Facts, history: Rows) -> list[DayFile]:
-    """Return the rows of the earlier files that a file's users are compared with.
-
-    Files in which users were missing or different are no reference, if there is any other.
-    """
-    if file.row.report != ATTENDEES.slug or file.row.state == State.OPEN:
-        return []
-    usual, found, clean = Usual(history), list[DayFile](), list[DayFile]()
-    for before in range(1, HISTORY_DAYS + 1):
-        dt = earlier(file.row.dt, before)
-        row = history.get((dt, ATTENDEES.slug))
-        if row and row.state != State.OPEN and number(row.rows) >= FEWEST_ROWS:
-            found.append(row)
-            if not usual.has_finding(ATTENDEES.slug, dt, UNKNOWN_USERS, USER_ID_FORM):
-                clean.append(row)
-        if len(clean) == REFERENCES:
-            break
-    return (clean or found)[:REFERENCES]
 
 
 def unpaired(rooms: Facts, attendees: Facts) -> tuple[int, int] | None:
@@ -114,17 +84,14 @@ class Checks:
     history: Rows
     """The rows of the index, those of the files that are checked included."""
 
-    def findings(self, file: Facts, references: Sequence[Facts]) -> list[Finding]:
-        """Return what looks wrong about a file.
-
-        Args:
-            references: The facts of the files that ``references_for`` returns.
-        """
+    def findings(self, file: Facts) -> list[Finding]:
+        """Return what looks wrong about a file."""
         if file.row.state == State.OPEN or not file.row.state:
             return []
-        found = [*self._duplicates(file), *self._users(file, references), *self._fewer_rows(file)]
+        found = [*self._duplicates(file), *self._user_forms(file), *self._fewer_rows(file)]
         if file.row.state == State.SETTLED:
             found += [*self._pairs(file), *self._few_sessions(file), *self._ratios(file)]
+            found += self._unknown_users(file)
         return found
 
     @property
@@ -185,7 +152,7 @@ class Checks:
                 is_enough = (self._usual.sessions(other, day) or 0.0) >= fewest
                 return self._usual.unpaired(other, day) if is_enough else None
 
-            expected = self._usual.of_ratio(report, code, dt, _FEWEST_PAIRS, lacking)
+            expected = self._usual.of_ratio(report, code, dt, _FEWEST_PAIRS, lacking, lenient=max)
             if expected is not None:
                 return expected
         return None
@@ -218,7 +185,8 @@ class Checks:
             return
         rows, sessions = number(row.rows), usual.sessions(ROOM_DATA.slug, row.dt) or 0
         ratio = usual.of_ratio(
-            row.report, FEW_ATTENDEES, row.dt, _FEWEST_DAYS, usual.attendees_per_session
+            *(row.report, FEW_ATTENDEES, row.dt, FEWEST_DAYS, usual.attendees_per_session),
+            lenient=min,
         )
         if ratio and sessions >= FEWEST_SESSIONS and rows < _LOW_RATIO * ratio * sessions:
             expected = ratio * sessions
@@ -229,43 +197,57 @@ class Checks:
             yield self._finding(file, FEW_ATTENDEES, text, rows, expected)
         minutes = minutes_per_row(row)
         ratio = usual.of_ratio(
-            row.report, FEW_MINUTES, row.dt, _FEWEST_DAYS, usual.minutes_per_attendee
+            *(row.report, FEW_MINUTES, row.dt, FEWEST_DAYS, usual.minutes_per_attendee),
+            lenient=min,
         )
         if ratio and minutes is not None and minutes < _LOW_RATIO * ratio:
             text = f"{minutes:.1f} minutes for each attendee, where {ratio:.1f} are usual"
             yield self._finding(file, FEW_MINUTES, text, minutes, ratio)
 
-    def _users(self, file: Facts, references: Sequence[Facts]) -> Iterator[Finding]:
-        share = _unknown_share(file)
-        shares = [each for each in map(_unknown_share, references) if each is not None]
-        if share is not None and len(shares) >= 2:
-            expected = median(shares)
-            if share >= expected + _MORE_UNKNOWN and share >= 2 * expected:
-                text = (
-                    f"{share:.0%} of the rows are of users whom Kaltura does not know, "
-                    f"where {expected:.0%} are usual"
-                )
-                yield self._finding(file, UNKNOWN_USERS, text, share, expected)
-        users = number(file.row.users)
-        former = [each.user_forms for each in references if each.user_forms]
-        if not file.user_forms or not former or users < _FEWEST_USERS:
+    def _unknown_users(self, file: Facts) -> Iterator[Finding]:
+        row, usual = file.row, self._usual
+        share = usual.unknown_share(row.dt)
+        if row.report != ATTENDEES.slug or share is None:
             return
-        forms = sorted({form for shares in (file.user_forms, *former) for form in shares})
-        usual = {form: median(each.get(form, 0) for each in former) for form in forms}
-        differences = {form: file.user_forms.get(form, 0) - usual[form] for form in forms}
-        other = sum(map(abs, differences.values())) / 200
-        if other >= _OTHER_FORMS + 1 / sqrt(users):
-            now = max(forms, key=lambda form: differences[form])
-            before = min(forms, key=lambda form: differences[form])
+        expected = usual.of_ratio(
+            *(row.report, UNKNOWN_USERS, row.dt, FEWEST_DAYS, usual.unknown_share),
+            lenient=max,
+        )
+        if expected is not None and share >= max(expected + _MORE_UNKNOWN, 2 * expected):
+            text = (
+                f"{share:.0%} of the users whom Kaltura counted have no row of their own, "
+                f"where {expected:.0%} is usual"
+            )
+            yield self._finding(file, UNKNOWN_USERS, text, share, expected)
+
+    def _user_forms(self, file: Facts) -> Iterator[Finding]:
+        """Compare the forms of user ids with those of the last days and of the same weekday.
+
+        A finding is what differs from both.
+        """
+        now = self._usual.forms(file.row.dt) if file.row.report == ATTENDEES.slug else None
+        groups = [_usual_forms(each) for each in self._usual.of_forms(file.row.dt)] if now else []
+        if not now or not groups:
+            return
+        usual = min(groups, key=lambda usual: _difference(now, usual))
+        other = _difference(now, usual)
+        if other >= _OTHER_FORMS + 1 / sqrt(number(file.row.users)):
+            forms = sorted(now.keys() | usual.keys())
+            more = max(forms, key=lambda form: now.get(form, 0) - usual.get(form, 0))
+            less = min(forms, key=lambda form: now.get(form, 0) - usual.get(form, 0))
             text = "user ids have another form than usual: " + " and ".join(
-                f"{file.user_forms.get(form, 0)} % {form} instead of {usual[form]:.0f} %"
-                for form in (now, before)
+                f"{now.get(form, 0)} % {form} instead of {usual.get(form, 0):.0f} %"
+                for form in (more, less)
             )
             yield self._finding(file, USER_ID_FORM, text, other, 0)
 
 
-def _unknown_share(file: Facts) -> float | None:
-    rows = number(file.row.rows)
-    if file.unknown_rows is None or rows < FEWEST_ROWS:
-        return None
-    return file.unknown_rows / rows
+def _usual_forms(days: Sequence[Mapping[str, int]]) -> dict[str, float]:
+    forms = sorted({form for shares in days for form in shares})
+    return {form: median(each.get(form, 0) for each in days) for form in forms}
+
+
+def _difference(now: Mapping[str, int], usual: Mapping[str, float]) -> float:
+    """Return the share of ids whose form is another one than usual."""
+    forms = now.keys() | usual.keys()
+    return sum(abs(now.get(form, 0) - usual.get(form, 0)) for form in forms) / 200

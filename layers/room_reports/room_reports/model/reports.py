@@ -71,6 +71,8 @@ class Report:
     """The columns that tell sessions apart; empty if the report has none."""
     user_column: str | None = None
     """The column with the user, if each row is of one."""
+    user_count_column: str | None = None
+    """The column with the number of users of a session, if there is one."""
     room_column: str | None = None
     """The column with the room that a row belongs to."""
     room_filter: str | None = None
@@ -135,6 +137,7 @@ ROOM_DATA = Report(
     ),
     primary_key=("entry_id", "cue_point_id"),
     session_key=("entry_id", "cue_point_id"),
+    user_count_column="meeting_view_period_unique_users",
     filters=("entry_ids", "virtual_event_ids"),
     room_column="entry_id",
     room_filter="entry_ids",

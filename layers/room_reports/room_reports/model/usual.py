@@ -2,19 +2,23 @@
 
 Days on which a check has found something are no measure of what is usual, so that a change that
 lasts is found on each of its days. They count if hardly any others are left: after some weeks, or
-where it has always been so.
+where it has always been so, such as on one day of the week.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import isfinite, sqrt
 from statistics import median
+from typing import TypeVar
 
 from room_reports.model.day_files import DayFile, Rows, finding_codes
-from room_reports.model.findings import FEW_SESSIONS
+from room_reports.model.findings import FEW_SESSIONS, USER_ID_FORM
 from room_reports.model.freshness import State
 from room_reports.model.reports import ATTENDEES, ROOM_DATA
+from room_reports.model.user_ids import parse_shares
+
+T = TypeVar("T")
 
 WEEKS = 6
 """How many weeks the usual of a weekday is taken from."""
@@ -25,7 +29,12 @@ _DAYS_OF_RATIO = 30
 FEWEST_SESSIONS = 10
 FEWEST_ROWS = 50
 """Rows that a share of a file needs to mean anything."""
+FEWEST_DAYS = 8
+"""Days with data that a ratio's usual needs, so that each weekday may have been among them."""
+_FEWEST_USERS = 20
 _FEWEST_WEEKS = 4
+_LAST_DAYS = 3
+"""Days before a day whose users its users are compared with."""
 _LOW_SHARE = 0.4
 """Of the usual sessions of the weekday; below, a day is far below the usual."""
 _BUSY_SHARE = 0.3
@@ -112,28 +121,106 @@ class Usual:
         row = self.rows.get((dt, ATTENDEES.slug))
         return minutes_per_row(row) if row else None
 
+    def unknown_share(self, dt: str) -> float | None:
+        """Return the share of the users of all sessions that have no row of their own.
+
+        All users of a session whom Kaltura does not know are one row of attendees, and room_data
+        counts each of them. None unless both files are settled, and ask for the same sessions.
+        """
+        row, rooms = self.rows.get((dt, ATTENDEES.slug)), self.rows.get((dt, ROOM_DATA.slug))
+        if row is None or rooms is None or known(row.unpaired) is None:
+            return None
+        users, unknown = known(rooms.session_users), known(row.unknown_rows)
+        if unknown is None or users is None or users < FEWEST_ROWS:
+            return None
+        return max(0.0, 1 - (number(row.rows) - unknown) / users)
+
     def of_ratio(
-        self, report: str, code: str, dt: str, fewest: int, ratio: Callable[[str], float | None]
+        self,
+        report: str,
+        code: str,
+        dt: str,
+        fewest: int,
+        ratio: Callable[[str], float | None],
+        *,
+        lenient: Callable[[Iterable[float]], float],
     ) -> float | None:
         """Return the median of a figure over the days before; None without enough of a history.
 
+        It is that of the same weekday. A week has its own pattern: fewer people on a Saturday, or
+        short classes on a Friday. While few days of the weekday are known, it is the one of two
+        medians by which less is found: that of all days, and that of these days.
+
         Args:
             report: The report whose files have the findings.
-            code: Days with a finding of this code are left out, if ``fewest`` others are left.
+            code: Days with a finding of this code are left out, if enough others are left.
             fewest: Days with data that are enough of a history.
             ratio: Returns the figure of a day.
+            lenient: Chooses from medians that by which less is found.
         """
-        found, clean = list[float](), list[float]()
-        for before in range(1, HISTORY_DAYS + 1):
+        of_weekday = self._of_weekday(report, code, dt, ratio)
+        if of_weekday and len(of_weekday) >= _FEWEST_WEEKS:
+            return median(of_weekday)
+        clean, found = self._before(report, code, dt, 1, ratio)
+        usual = clean if len(clean) >= fewest else found
+        # After a week, a weekday without a figure is another kind of day than those with one.
+        if len(usual) < fewest or (len(usual) >= FEWEST_DAYS and of_weekday is None):
+            return None
+        return lenient([median(each) for each in (usual, of_weekday) if each])
+
+    def of_forms(self, dt: str) -> list[list[Mapping[str, int]]]:
+        """Return the shares of forms of user ids that those of a day are compared with.
+
+        They are those of the same weekday and of the last days. An operator changes the form of
+        all ids on one day, so that the last days tell sooner what is usual since. None without
+        enough of a history.
+        """
+        report, code = ATTENDEES.slug, USER_ID_FORM
+        clean, found = self._before(report, code, dt, 1, self.forms)
+        if len(found) < FEWEST_DAYS:
+            return []
+        of_weekday = self._of_weekday(report, code, dt, self.forms)
+        if of_weekday is None:
+            return []
+        return [each for each in ((clean or found)[:_LAST_DAYS], of_weekday) if each]
+
+    def forms(self, dt: str) -> Mapping[str, int] | None:
+        """Return the shares of the forms of user ids, in percent, if there are enough users."""
+        row = self.rows.get((dt, ATTENDEES.slug))
+        if row is None or row.state == State.OPEN or number(row.users) < _FEWEST_USERS:
+            return None
+        return parse_shares(row.user_forms) or None
+
+    def _of_weekday(
+        self, report: str, code: str, dt: str, figure: Callable[[str], T | None]
+    ) -> list[T] | None:
+        """Return the figures of the last weeks; None if no day of the weekday has one.
+
+        Days with a finding are left out, unless no other is known: then that is how the weekday
+        is.
+        """
+        clean, found = self._before(report, code, dt, 7, figure)
+        usual = found if not clean and len(found) >= _FEWEST_WEEKS else clean
+        return usual[:WEEKS] if found else None
+
+    def _before(
+        self, report: str, code: str, dt: str, step: int, figure: Callable[[str], T | None]
+    ) -> tuple[list[T], list[T]]:
+        """Return a figure of the days before, without those with a finding and with them.
+
+        Args:
+            step: 1 for each day, and 7 for each week.
+        """
+        clean, found = list[T](), list[T]()
+        for before in range(step, HISTORY_DAYS + 1, step):
             day = earlier(dt, before)
-            if (each := ratio(day)) is not None:
+            if (each := figure(day)) is not None:
                 found.append(each)
                 if not self.has_finding(report, day, code):
                     clean.append(each)
             if len(clean) == _DAYS_OF_RATIO:
                 break
-        usual = clean if len(clean) >= fewest else found
-        return median(usual) if len(usual) >= fewest else None
+        return clean, found
 
     def has_finding(self, report: str, dt: str, *codes: str) -> bool:
         """Return whether a file has a finding of one of these codes that is not acknowledged."""

@@ -55,6 +55,8 @@ class Figures:
     """The share of each form of user ids, in percent."""
     session_bits: int | None = None
     """The set of sessions in few bits; None if there are too many of them."""
+    session_users: int | None = None
+    """The sum of the users that Kaltura counts in each session."""
 
     def metadata(self) -> dict[str, str]:
         """Return the figures as metadata of the object."""
@@ -66,6 +68,7 @@ class Figures:
             "duplicates": _text(self.duplicates),
             "user-forms": shares_text(self.user_forms),
             "session-bits": "" if self.session_bits is None else bits_text(self.session_bits),
+            "session-users": _text(self.session_users),
         }
         return {name: text for name, text in texts.items() if text}
 
@@ -73,9 +76,9 @@ class Figures:
     def of(cls, metadata: Mapping[str, str]) -> "Figures | None":
         """Return the figures that an object's metadata say; None if they say none."""
         try:
-            sessions, users, unknown, duplicates = (
+            sessions, users, unknown, duplicates, session_users = (
                 int(metadata[name]) if name in metadata else None
-                for name in ("sessions", "users", "unknown-rows", "duplicates")
+                for name in ("sessions", "users", "unknown-rows", "duplicates", "session-users")
             )
             minutes = float(metadata["minutes"]) if "minutes" in metadata else None
         except ValueError:
@@ -84,7 +87,7 @@ class Figures:
             return None
         forms = parse_shares(metadata.get("user-forms", ""))
         bits = parse_bits(metadata.get("session-bits", ""))
-        return cls(sessions, users, minutes, unknown, duplicates, forms, bits)
+        return cls(sessions, users, minutes, unknown, duplicates, forms, bits, session_users)
 
 
 def count_figures(
@@ -185,17 +188,22 @@ class FigureCounter:
         self._session = [columns.index(name) for name in report.session_key]
         self._user = columns.index(report.user_column) if report.user_column else None
         self._minute = columns.index(report.minutes_column) if report.minutes_column else None
+        count = report.user_count_column
+        # Kaltura may leave it out one day, and nothing else depends on it.
+        self._user_count = columns.index(count) if count in columns else None
         self._key = [
             *self._session,
             *(columns.index(each) for each in report.primary_key if each not in report.session_key),
         ]
-        others = [place for place in (self._user, self._minute) if place is not None]
+        others = [
+            place for place in (self._user, self._minute, self._user_count) if place is not None
+        ]
         self._places = sorted({*self._key, *others})
         self._keys = Repeated(MOST_ROWS)
         self._sessions, self._users = Distinct(MOST_SESSIONS), Distinct(MOST_USERS)
         # Only sessions of two ids are in two reports.
         self._bits: int | None = 0 if len(self._session) > 1 else None
-        self._minutes = 0.0
+        self._minutes = self._session_users = 0.0
         self._unknown = 0
         self._sample: set[bytes] = set()
         self._has_header = True
@@ -236,6 +244,8 @@ class FigureCounter:
         self._keys.add(keys)
         if self._minute is not None:
             self._minutes += _total(columns[self._minute])
+        if self._user_count is not None:
+            self._session_users += _total(columns[self._user_count])
 
     def figures(self) -> Figures:
         """Return the figures of all pieces."""
@@ -251,6 +261,7 @@ class FigureCounter:
             duplicates=self._keys.count,
             user_forms=form_shares(sample) if has_users else {},
             session_bits=self._bits,
+            session_users=round(self._session_users) if self._user_count is not None else None,
         )
 
     def _add_bits(self, ids: list[list[bytes]], sessions: list[int]) -> None:
