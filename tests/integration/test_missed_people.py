@@ -214,6 +214,13 @@ def test_a_row_that_is_there_twice_counts_once(term: Term) -> None:
     assert term.statuses() == {("c1000", "C", "present"): 3, ("c1000", "C", "partial"): 1}
 
 
+def test_a_room_with_another_form_of_days_keeps_its_course(term: Term) -> None:
+    """As a text, the day is before all others, so that the course would have no class."""
+    term.term.rooms[1] = ("1_ab", "B", "", "", "01/12/2026")
+    term.add(term.part("1_ab", "10:00", "11:00", people("B", 8, 60)))
+    assert term.statuses()["ab1000", "B", "present"] == 8
+
+
 @pytest.mark.parametrize("written", ["01/12/2026", "2026-13-01", "2026-1-1", "soon"])
 @pytest.mark.parametrize("place", [3, 4])
 def test_a_roster_with_another_form_of_days_decides_nothing(
