@@ -198,7 +198,11 @@ DAY_FILES = (
     Field("other_findings", "string", "Other findings of the quality checks."),
     Field("acknowledged", "string", "Findings that were acknowledged, each with the reason."),
     Field("unpaired", "string", "Sessions that only this one of room_data and attendees has."),
-    Field("session_users", "string", "Users of all sessions as Kaltura counts; only of room_data."),
+    Field(
+        "session_users",
+        "string",
+        "Users of all sessions, as Kaltura counts them; only of room_data.",
+    ),
     Field("unknown_rows", "string", "Rows of users whom Kaltura does not know; only of attendees."),
     Field("user_forms", "string", "Share of each form of user ids, in percent; only of attendees."),
 )

@@ -610,6 +610,25 @@ def test_a_change_that_is_acknowledged_becomes_the_usual(years: dict[str, list[Y
     assert not any(each.is_news for each in of_form)
 
 
+def test_a_ratio_that_is_acknowledged_for_four_weeks_becomes_the_usual(
+    years: dict[str, list[Year]],
+) -> None:
+    year, since = years["large"][0], "2026-09-28"
+    changed = [dt for dt in year.days if dt >= since][:42]
+    before = {dt: year.days[dt] for dt in changed}
+    year.days |= {dt: lose_minutes(day) for dt, day in before.items()}
+
+    def acknowledged(code: str, dt: str) -> str | None:
+        return "shorter classes" if code == FEW_MINUTES and dt in changed[:28] else None
+
+    try:
+        found = [each for _, each in year.findings(changed, acknowledged)]
+    finally:
+        year.days |= before
+    of_minutes = [each.start for each in found if each.code == FEW_MINUTES]
+    assert set(changed[:5]) <= set(of_minutes) <= set(changed[:28])
+
+
 def test_only_the_first_of_several_low_days_is_news_until_it_is_acknowledged(
     years: dict[str, list[Year]],
 ) -> None:
