@@ -13,6 +13,8 @@ LAYER := layers/room_reports
 UV := $(VENVS)/uv/bin/uv
 BIN := $(VENVS)/dev/bin
 PYTEST := $(BIN)/pytest
+# These tests wait for servers a quarter of the time: three workers on two cores.
+WORKERS := $(shell cores=$$(nproc); echo $$((cores + (cores + 1) / 2)))
 # The floor is for unit and integration tests together: see the target coverage.
 COVER = COVERAGE_FILE=.coverage-$@ $(PYTEST) --cov --cov-report= --cov-fail-under=0
 # What AWS runs; the command and the tools are not among it.
@@ -109,15 +111,15 @@ test-unit: $(DEV) ## Unit and property tests
 	@$(COVER) -n auto tests/unit
 
 test-integration: $(DEV) $(VENVS)/sam/.stamp $(VENVS)/runtime/.stamp ## Several parts together, over HTTP, on this machine
-	@$(COVER) -n auto tests/integration
+	@$(COVER) -n $(WORKERS) tests/integration
 
 coverage: $(DEV) ## Check what the last test-unit and test-integration covered of the code
 	@$(BIN)/coverage combine --quiet --keep .coverage-test-unit .coverage-test-integration
 	@$(BIN)/coverage report
 
-# Two stacks at the same time, because the tests mostly wait.
+# Each worker has stacks of its own.
 test-stack: $(STACK) $(VENVS)/runtime/.stamp $(VENVS)/awscli/.stamp ## End-to-end tests of the real template, on the local stack
-	@$(PYTEST) -n 2 --dist loadfile tests/e2e
+	@$(PYTEST) -n $(WORKERS) --dist loadfile tests/e2e
 
 test-page: $(STACK) $(VENVS)/page/.stamp ## The web page and what it tells readers to run, in Debian's Chromium
 	@if command -v npm > /dev/null; then $(MAKE) -s node_modules/.stamp; fi

@@ -29,7 +29,7 @@ from tools.athena.duck_athena import DuckAthena
 from tools.athena.sources import MOST_SESSION_DAYS, SESSION_DAYS
 
 TERMS = range(30)
-SEEDS = range(int(os.environ.get("TERMS", "8")))
+SEEDS = range(int(os.environ.get("TERMS", "5")))
 """The terms whose views are compared; ``make test-all`` compares those of all."""
 KEYS = {
     "sessions": ("region", "dt", "entry_id", "cue_point_id"),

@@ -23,7 +23,8 @@ TERM = {"from": "2026-08-20", "to": "2026-09-19"}
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    with World(size=SMALL, regions=("us", "eu"), variables={"CATCH_UP_DAYS": "4"}) as world:
+    variables = {"CATCH_UP_DAYS": "4"}
+    with World(size=SMALL, regions=("us", "eu"), variables=variables, s3_attempts=2) as world:
         yield world
 
 
