@@ -70,7 +70,9 @@ function figuresTable(region, by, buckets) {
 }
 
 function summariseUsage(buckets, by) {
-  const counted = buckets.map(stateOfBucket).filter((kind) => !["expired", "early", "ahead"].includes(kind));
+  const counted = buckets
+    .map(stateOfBucket)
+    .filter((kind) => !["expired", "early", "ahead"].includes(kind));
   if (!counted.length) return "No files in this period.";
   const parts = Object.entries(VALUE_KINDS)
     .map(([kind, text]) => [counted.filter((each) => each === kind).length, text])
