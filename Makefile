@@ -15,8 +15,6 @@ BIN := $(VENVS)/dev/bin
 PYTEST := $(BIN)/pytest
 # These tests wait for servers a quarter of the time: three workers on two cores.
 WORKERS := $(shell cores=$$(nproc); echo $$((cores + (cores + 1) / 2)))
-# The floor is for unit and integration tests together: see the target coverage.
-COVER = COVERAGE_FILE=.coverage-$@ $(PYTEST) --cov --cov-report= --cov-fail-under=0
 # What AWS runs; the command and the tools are not among it.
 UNIT := $(addprefix tests/unit/,api aws backfill export kaltura model storage test_runtime.py test_settings.py) \
 	$(wildcard tests/integration/*contract*.py)
@@ -94,9 +92,9 @@ lint: $(DEV) $(VENVS)/sam/.stamp ## Check format, style, types and the templates
 	$(call need_npm,CHECKED,$(NPX) prettier --log-level warn --check $(PAGE_SOURCES) && $(NPX) eslint . && \
 		$(PYTHON) functions/downloads/build_page.py --script | $(NPX) eslint --quiet --stdin --stdin-filename page.js)
 
-test: lint test-unit test-integration coverage test-chaos test-stack test-page test-hive test-313 ## Run every check and test
+test: lint test-unit test-integration test-chaos test-stack test-page test-hive test-313 ## Run every check and test
 
-test-all: test chaos $(VENVS)/pipx/.stamp ## The same, with more seeds, lasting faults, larger tables, longer backfills, IAM, installation
+test-all: test coverage chaos $(VENVS)/pipx/.stamp ## The same, with coverage, more seeds, lasting faults, larger tables, longer backfills, IAM, installation
 	@IAM_SWEEP=1 $(PYTEST) tests/e2e/test_least_privilege.py
 	@REDEPLOYMENTS=1 $(PYTEST) tests/e2e/test_redeploy.py tests/e2e/test_command_cures.py
 	@BACKFILL_MONTHS=36 $(PYTEST) tests/e2e/test_backfill.py
@@ -108,14 +106,14 @@ test-all: test chaos $(VENVS)/pipx/.stamp ## The same, with more seeds, lasting 
 		tests/integration/test_exporter_settling.py
 
 test-unit: $(DEV) ## Unit and property tests
-	@$(COVER) -n auto tests/unit
+	@$(PYTEST) -n auto tests/unit
 
 test-integration: $(DEV) $(VENVS)/sam/.stamp $(VENVS)/runtime/.stamp ## Several parts together, over HTTP, on this machine
-	@$(COVER) -n $(WORKERS) tests/integration
+	@$(PYTEST) -n $(WORKERS) tests/integration
 
-coverage: $(DEV) ## Check what the last test-unit and test-integration covered of the code
-	@$(BIN)/coverage combine --quiet --keep .coverage-test-unit .coverage-test-integration
-	@$(BIN)/coverage report
+# To trace them makes these tests half as slow again, so that this is part of test-all.
+coverage: $(DEV) $(VENVS)/sam/.stamp $(VENVS)/runtime/.stamp ## Check what unit and integration tests cover of the code
+	@$(PYTEST) -n $(WORKERS) --cov tests/unit tests/integration
 
 # Each worker has stacks of its own.
 test-stack: $(STACK) $(VENVS)/runtime/.stamp $(VENVS)/awscli/.stamp ## End-to-end tests of the real template, on the local stack
