@@ -6,7 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from room_reports.model.windows import Calendar, Granularity, Window, iso
+from room_reports.export.region_index import facts_of
+from room_reports.model.day_files import DayFile, format_rows, month_of
+from room_reports.model.windows import Calendar, Granularity, Window
+from room_reports.storage.bucket import Bucket
 from room_reports.storage.keys import Series, day_index_key
 from tests.bench.bodies import REPORTS
 from tests.bench.servers import BUCKET, s3_client
@@ -16,10 +19,6 @@ if TYPE_CHECKING:
 
 REGION = "us"
 _BODY = b"entry_id\n"
-_INDEX_HEADER = (
-    "report,dt,state,exported_at,window_start,window_end,rows,sessions,users,minutes,findings,"
-    "last_modified"
-)
 _THREADS = 8
 
 
@@ -70,14 +69,15 @@ def fill(s3: str, days: int) -> list[str]:
 
 def _index(client: "S3Client", wanted: list[tuple[Series, Window]]) -> None:
     """Write the index of the day files, one object for each month."""
-    months: dict[str, list[str]] = {}
+    bucket, months = Bucket(client, BUCKET), dict[str, dict[tuple[str, str], DayFile]]()
     for series, window in wanted:
-        key = series.key(window, gzip=False)
-        modified = client.head_object(Bucket=BUCKET, Key=key)["LastModified"]
-        line = f"{series.slug},{window.label},settled,,,,300,40,250,9000,,{iso(modified)}\n"
-        months.setdefault(window.label[:7], []).append(line)
-    for month, lines in months.items():
-        body = f"{_INDEX_HEADER}\n{''.join(lines)}".encode()
+        head = bucket.head(series.key(window, gzip=False))
+        if head is None:
+            raise RuntimeError(f"{series} has no file of {window}")
+        row = facts_of((window.label, series.slug), head).row
+        months.setdefault(month_of(window.label), {})[row.key] = row
+    for month, rows in months.items():
+        body = format_rows(rows)
         client.put_object(Bucket=BUCKET, Key=day_index_key(REGION, month), Body=body)
 
 
@@ -108,7 +108,10 @@ def request(path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]
 
 def _metadata(window: Window) -> dict[str, str]:
     return {
-        "rows": "0",
+        "rows": "300",
+        "sessions": "40",
+        "users": "250",
+        "minutes": "9000",
         "sha256": "0" * 64,
         "window-start": f"{window.start:%Y-%m-%dT%H:%M:%SZ}",
         "window-end": f"{window.end:%Y-%m-%dT%H:%M:%SZ}",

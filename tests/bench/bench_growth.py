@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from room_reports.api.exports import describe
+from room_reports.api.exports import describe_listed
 from room_reports.api.listing import result_page
 from room_reports.api.params import exports_query
 from room_reports.kaltura.csv_reader import KalturaCsvReader
@@ -97,14 +97,14 @@ def _listing() -> list[float]:
     costs = []
     for size in _OBJECTS:
         with listing_server(bench_listing.keys(settings, size)) as server:
+            server.write_index()
             bucket = Bucket(server.client, settings.exporter.bucket)
 
             def once(bucket: Bucket = bucket) -> float:
                 begun = time.perf_counter()
                 query = exports_query({"limit": ["200"]}, settings, bench_listing.NOW)
                 found = result_page(bucket, query, settings).exports
-                wanted = [(each.stored.key, each.position.window) for each in found]
-                describe(bucket, settings.exporter, wanted)
+                describe_listed(bucket, bucket, settings.exporter, found)
                 return (time.perf_counter() - begun) * 1000
 
             costs.append(sample([once() for _ in range(min(RUNS, 3))]).median)

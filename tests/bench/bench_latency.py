@@ -51,6 +51,7 @@ def measure() -> Section:
         "api.old_link": found[OLD_LINK].median / base,
         "api.limit1": found[LIMIT_1].median * 1000,
         "api.limit200": found[LIMIT_200].median * 1000,
+        "api.limit200_days": found[LIMIT_200_DAYS].median * 1000,
         "api.coverage_year": found[YEAR].median * 1000,
     }
     return Section(COLUMNS, rows, _NOTES, figures)
@@ -58,6 +59,7 @@ def measure() -> Section:
 
 LINK, OLD_LINK = "one link", f"one link, {DAYS} days old"
 LIMIT_1, LIMIT_200 = "/exports?limit=1", "/exports?limit=200"
+LIMIT_200_DAYS = "/exports?limit=200, days"
 YEAR = "/coverage, a year" if DAYS >= 365 else f"/coverage, {DAYS} days"
 
 
@@ -71,6 +73,7 @@ def routes() -> Mapping[str, dict[str, Any]]:
         LIMIT_1: request("/exports", {"limit": "1"}),
         "/exports?limit=50, one series": request("/exports", {**series, "limit": "50"}),
         LIMIT_200: request("/exports", {"limit": "200"}),
+        LIMIT_200_DAYS: request("/exports", {"limit": "200", "granularity": "day"}),
         LINK: request(link_path(slug, new)),
         OLD_LINK: request(link_path(slug, old)),
         "redirect (.csv)": request(link_path(slug, new, ".csv")),

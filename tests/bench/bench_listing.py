@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 
-from room_reports.api.exports import describe
+from room_reports.api.exports import describe_listed
 from room_reports.api.listing import result_page
 from room_reports.api.params import exports_query
 from room_reports.api.settings import ApiSettings, read_api_settings
@@ -19,7 +19,7 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)
 LIMIT = 200
 TITLE = "Listing: one result page of 200 exports"
 _NOTES = "From an S3 server in memory that counts the requests; three reports in three regions."
-COLUMNS = ("objects", "query", "LIST requests", "HEAD requests", "ms")
+COLUMNS = ("objects", "query", "LIST requests", "HEAD requests", "GET requests", "ms")
 _REGIONS = ",".join(f"r{number}=https://k{number}.example" for number in range(3))
 _QUERIES: dict[str, dict[str, list[str]]] = {
     "everything": {},
@@ -34,6 +34,7 @@ def measure() -> Section:
     rows: list[tuple[str, ...]] = []
     for size in SIZES[:2] if QUICK else SIZES:
         with listing_server(keys(api_settings, size)) as server:
+            server.write_index()
             for name, query in _QUERIES.items():
                 rows.append((f"{len(server.keys):,}", name, *_measure(server, api_settings, query)))
     return Section(COLUMNS, rows, _NOTES)
@@ -52,17 +53,16 @@ def settings() -> ApiSettings:
 
 def _measure(
     server: ListingServer, settings: ApiSettings, query: dict[str, list[str]]
-) -> tuple[str, str, str]:
+) -> tuple[str, ...]:
     server.requests.clear()
     begun = time.perf_counter()
     bucket = Bucket(server.client, settings.exporter.bucket)
     parsed = exports_query({**query, "limit": [str(LIMIT)]}, settings, NOW)
     found = result_page(bucket, parsed, settings).exports
-    wanted = [(each.stored.key, each.position.window) for each in found]
-    describe(bucket, settings.exporter, wanted)
+    describe_listed(bucket, bucket, settings.exporter, found)
     spent = time.perf_counter() - begun
-    lists, heads = server.requests.count("LIST"), server.requests.count("HEAD")
-    return str(lists), str(heads), f"{spent * 1000:.0f}"
+    counts = (str(server.requests.count(method)) for method in ("LIST", "HEAD", "GET"))
+    return *counts, f"{spent * 1000:.0f}"
 
 
 def keys(settings: ApiSettings, size: int) -> list[str]:

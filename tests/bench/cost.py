@@ -18,7 +18,7 @@ from aws_lambda_powertools import Logger
 
 from local.kaltura.campus import Size
 from room_reports.api.coverage import coverage
-from room_reports.api.exports import describe
+from room_reports.api.exports import describe, describe_listed
 from room_reports.api.listing import result_page
 from room_reports.api.params import coverage_query, exports_query
 from room_reports.api.settings import ApiSettings, read_api_settings
@@ -195,6 +195,7 @@ def _api(profile: Profile) -> dict[str, dict[str, int]]:
         for window in windows
     ]
     with listing_server(keys) as server:
+        server.write_index()
         bucket = Bucket(server.client, "bucket")
         for slug, region in pairs:
             asked = {"report": [slug], "region": [region]}
@@ -205,7 +206,7 @@ def _api(profile: Profile) -> dict[str, dict[str, int]]:
         server.requests.clear()
         series, window = Series(*pairs[0], Granularity.DAY), windows[5]
         list(bucket.exports(series, window.dt, window.dt))
-        describe(bucket, settings.exporter, [(series.key(window, gzip=False), window)])
+        describe(bucket, settings.exporter, series.key(window, gzip=False), window)
         download = Counter(server.requests)
     # The page itself, a calendar for each series, and the list of files.
     return {
@@ -218,7 +219,7 @@ def _api(profile: Profile) -> dict[str, dict[str, int]]:
 def _list(bucket: Bucket, settings: ApiSettings) -> None:
     query = exports_query({"granularity": ["day"], "limit": [str(RESULT_PAGE)]}, settings, START)
     found = result_page(bucket, query, settings).exports
-    describe(bucket, settings.exporter, [(each.stored.key, each.position.window) for each in found])
+    describe_listed(bucket, bucket, settings.exporter, found)
 
 
 def main() -> None:

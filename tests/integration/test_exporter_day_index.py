@@ -46,6 +46,7 @@ def expected_index(world: World, region: str, month: str) -> list[dict[str, str]
             dt = key.split("dt=")[1][:10]
             row = {name: item.metadata.get(name.replace("_", "-"), "") for name in COLUMNS}
             row |= {"report": slug, "dt": dt, "last_modified": iso(item.last_modified)}
+            row["etag"] = item.etag
             row["unpaired"] = unpaired(world, slug, key)
             assert row["rows"] == str(len(rows) - 1)
             assert row["sessions"] == str(len(distinct(rows, slug)))

@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -16,12 +17,18 @@ from xml.sax.saxutils import escape
 import boto3
 from botocore.config import Config
 
+from room_reports.model.day_files import month_of
+from room_reports.model.windows import Granularity, iso
+from room_reports.storage.keys import day_index_key, parse_key
+
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 _PAGE = 1000
 _LAST = "\U0010ffff"
-_MODIFIED = "2026-11-23T00:00:00.000Z"
+MODIFIED = datetime(2026, 11, 23, tzinfo=UTC)
+"""When each object was written."""
+_MODIFIED = f"{MODIFIED:%Y-%m-%dT%H:%M:%S.000Z}"
 
 
 @dataclass
@@ -68,6 +75,20 @@ class ListingServer:
                 keys.append(key)
                 place += 1
         return keys, groups, ""
+
+    def write_index(self) -> None:
+        """Make the index of day files readable, which then knows each of them."""
+        months: dict[str, list[str]] = {}
+        for key in self.keys:
+            parsed = parse_key(key)
+            if parsed and parsed.series.granularity is Granularity.DAY:
+                file = f"{parsed.series.slug},{parsed.label},settled,7,{iso(MODIFIED)}"
+                index = day_index_key(parsed.series.region, month_of(parsed.label))
+                months.setdefault(index, []).append(f'{file},"""x"""')
+        header = "report,dt,state,rows,last_modified,etag"
+        self.contents |= {
+            key: "\n".join((header, *lines, "")).encode() for key, lines in months.items()
+        }
 
 
 @contextmanager

@@ -205,6 +205,10 @@ DAY_FILES = (
     ),
     Field("unknown_rows", "string", "Rows of users whom Kaltura does not know; only of attendees."),
     Field("user_forms", "string", "Share of each form of user ids, in percent; only of attendees."),
+    Field("etag", "string", "S3's ETag of the file."),
+    Field("sha256", "string", "SHA-256 of the uncompressed file, in hexadecimal digits."),
+    Field("filters", "string", "Digest of the filters that the file was exported with."),
+    Field("privacy", "string", "Digest of what was done to columns that identify people."),
 )
 """The columns of an index file, in their order."""
 

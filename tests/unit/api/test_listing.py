@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from room_reports.api.exports import describe
+from room_reports.api.exports import describe_listed
 from room_reports.api.listing import newest, result_page
 from room_reports.api.params import exports_query
 from room_reports.api.settings import read_api_settings
@@ -181,12 +181,9 @@ def test_requests_per_result_page_do_not_depend_on_the_bucket_size(
         keys = [each for series in wanted for each in keys_back(series, timedelta(days=days))]
         with listing_server(keys) as server:
             query = exports_query({"granularity": [granularity], "limit": ["200"]}, SETTINGS, NOW)
-            found = result_page(Bucket(server.client, "bucket"), query, SETTINGS)
-            described = describe(
-                Bucket(server.client, "bucket"),
-                SETTINGS.exporter,
-                [(each.stored.key, each.position.window) for each in found.exports],
-            )
+            bucket = Bucket(server.client, "bucket")
+            found = result_page(bucket, query, SETTINGS).exports
+            described = describe_listed(bucket, bucket, SETTINGS.exporter, found)
             assert len(described) == 200
             costs.append(sorted(server.requests))
     assert costs[0] == costs[1]

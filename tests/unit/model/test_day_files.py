@@ -41,6 +41,10 @@ ROWS = st.builds(
     session_users=TEXT,
     unknown_rows=TEXT,
     user_forms=TEXT,
+    etag=TEXT,
+    sha256=TEXT,
+    filters=TEXT,
+    privacy=TEXT,
 )
 INDEX = st.lists(ROWS, max_size=8).map(lambda rows: {row.key: row for row in rows})
 
@@ -48,7 +52,8 @@ INDEX = st.lists(ROWS, max_size=8).map(lambda rows: {row.key: row for row in row
 def test_the_columns_are_those_of_the_contract() -> None:
     assert ",".join(COLUMNS) == (
         "report,dt,state,exported_at,window_start,window_end,rows,sessions,users,minutes,findings,"
-        "last_modified,other_findings,acknowledged,unpaired,session_users,unknown_rows,user_forms"
+        "last_modified,other_findings,acknowledged,unpaired,session_users,unknown_rows,user_forms,"
+        "etag,sha256,filters,privacy"
     )
 
 

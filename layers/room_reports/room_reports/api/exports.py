@@ -1,10 +1,12 @@
 """An export as the downloads API describes it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from room_reports.api.day_files import known_heads
+from room_reports.api.listing import ListedExport
 from room_reports.api.presign import ObjectVersion
 from room_reports.model.errors import WindowError
 from room_reports.model.freshness import State, state_at
@@ -13,7 +15,7 @@ from room_reports.model.windows import Window, iso, parse_timestamp
 from room_reports.settings import Settings
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.errors import StorageError
-from room_reports.storage.keys import Series, parse_key
+from room_reports.storage.keys import ParsedKey, parse_key
 from room_reports.storage.objects import ObjectHead
 from room_reports.storage.privacy_state import privacy_in_force
 from room_reports.telemetry import logger
@@ -32,9 +34,9 @@ class DescribedExport:
 
 
 def describe(
-    bucket: Bucket, settings: Settings, wanted: Sequence[tuple[str, Window]]
-) -> list[DescribedExport]:
-    """Return the exports under these keys, in their order, without those that no longer exist.
+    bucket: Bucket, settings: Settings, key: str, window: Window
+) -> DescribedExport | None:
+    """Return the export under a key, or None if there is none any more.
 
     Args:
         bucket: With credentials that may read objects.
@@ -43,13 +45,42 @@ def describe(
     Raises:
         StorageError: If S3 refuses or fails.
     """
+    head, parsed = bucket.head(key), parse_key(key)
+    if head is None or parsed is None:
+        return None
     today = _Today(settings, _privacy(bucket, settings))
-    if len(wanted) == 1:  # a link, which needs no thread
-        found: Iterable[DescribedExport | None] = [_describe(bucket, today, *wanted[0])]
-        return [export for export in found if export]
-    with ThreadPoolExecutor(_CONCURRENT_READS) as pool:
-        found = pool.map(lambda each: _describe(bucket, today, *each), wanted)
-        return [export for export in found if export]
+    version = ObjectVersion(bucket.name, key, head.version_id, _file_name(parsed))
+    return DescribedExport(version, _fields(parsed, window, today, head))
+
+
+def describe_listed(
+    index: Bucket, bucket: Bucket, settings: Settings, listed: Sequence[ListedExport]
+) -> list[dict[str, Any]]:
+    """Return the fields of exports, in their order, without those that no longer exist.
+
+    An export that the index of day files does not have takes one request, 32 at a time.
+
+    Args:
+        index: With credentials that may read the index.
+        bucket: As for ``describe``.
+        settings: As for ``describe``.
+        listed: The exports, as a listing shows them now.
+
+    Raises:
+        StorageError: If S3 refuses or fails.
+    """
+    known = known_heads(index, (each.stored for each in listed))
+    today = _Today(settings, _privacy(bucket, settings))
+    heads = dict[str, ObjectHead | None](known)
+    unknown = [each.stored.key for each in listed if each.stored.key not in known]
+    if unknown:
+        with ThreadPoolExecutor(_CONCURRENT_READS) as pool:
+            heads |= zip(unknown, pool.map(bucket.head, unknown), strict=True)
+    return [
+        _fields(each.stored.parsed, each.position.window, today, head)
+        for each in listed
+        if (head := heads[each.stored.key])
+    ]
 
 
 @dataclass(frozen=True)
@@ -74,18 +105,12 @@ def _privacy(bucket: Bucket, settings: Settings) -> Mapping[str, str]:
     return {slug: digest for slug, digest in found.items() if digest}
 
 
-def _describe(bucket: Bucket, today: _Today, key: str, window: Window) -> DescribedExport | None:
-    head, parsed = bucket.head(key), parse_key(key)
-    if head is None or parsed is None:
-        return None
-    name = parsed.series.file_name(parsed.label)
-    version = ObjectVersion(bucket.name, key, head.version_id, name)
-    return DescribedExport(version, _fields(parsed.series, window, today, head, name))
+def _file_name(parsed: ParsedKey) -> str:
+    return parsed.series.file_name(parsed.label)
 
 
-def _fields(
-    series: Series, window: Window, today: _Today, head: ObjectHead, file_name: str
-) -> dict[str, Any]:
+def _fields(parsed: ParsedKey, window: Window, today: _Today, head: ObjectHead) -> dict[str, Any]:
+    series = parsed.series
     settings = today.settings
     metadata, modified = head.metadata, head.last_modified
     rows = metadata.get("rows", "")
@@ -106,7 +131,7 @@ def _fields(
         "size": head.size,
         "sha256": metadata.get("sha256"),
         "exported_at": metadata.get("exported-at") or iso(modified),
-        "file_name": file_name,
+        "file_name": _file_name(parsed),
         "filters": filters,
         "filters_current": filters and filters == settings.filters_digest(series.slug),
         "privacy": privacy,

@@ -11,7 +11,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from room_reports.api import grammar, responses
 from room_reports.api.coverage import coverage
 from room_reports.api.errors import ExportNotFoundError
-from room_reports.api.exports import describe
+from room_reports.api.exports import describe, describe_listed
 from room_reports.api.listing import newest, result_page
 from room_reports.api.openapi import openapi
 from room_reports.api.params import coverage_query, exports_query, series_of
@@ -57,9 +57,11 @@ class DownloadsService:
         listed = result_page(
             self.bucket, exports_query(request.query, self.settings, self.clock()), self.settings
         )
-        wanted = [(each.stored.key, each.position.window) for each in listed.exports]
-        described = describe(self._readable(), self.settings.exporter, wanted) if wanted else []
-        exports = [export.fields for export in described]
+        exports = (
+            describe_listed(self.bucket, self._readable(), self.settings.exporter, listed.exports)
+            if listed.exports
+            else []
+        )
         return responses.json_response({"exports": exports, "next_cursor": listed.next_cursor})
 
     def export(
@@ -69,10 +71,9 @@ class DownloadsService:
         grammar.no_values(request.query)
         series = series_of(report, region, granularity, self.settings)
         window, stored = self._find(series, start.removesuffix(_FILE_SUFFIX))
-        described = describe(self._readable(), self.settings.exporter, [(stored.key, window)])
-        if not described:
+        export = describe(self._readable(), self.settings.exporter, stored.key, window)
+        if not export:
             raise _not_exported(series, window)
-        (export,) = described
         link = self.presigner.link(
             export.version, request.method, request.api_key_id or request.user_arn
         )

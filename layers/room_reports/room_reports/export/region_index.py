@@ -264,6 +264,10 @@ def facts_of(key: Key, head: ObjectHead) -> Facts:
         session_users=metadata.get("session-users", ""),
         unknown_rows=metadata.get("unknown-rows", ""),
         user_forms=metadata.get("user-forms", ""),
+        etag=head.etag,
+        sha256=metadata.get("sha256", ""),
+        filters=metadata.get("filters", ""),
+        privacy=metadata.get("privacy", ""),
     )
     return Facts(
         row,

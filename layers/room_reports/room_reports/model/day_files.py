@@ -50,6 +50,14 @@ class DayFile:
     """Rows of attendees of users whom Kaltura does not know."""
     user_forms: str = ""
     """The share of each form of user ids, as ``shares_text`` has them."""
+    etag: str = ""
+    """S3's ETag of the file that the row describes; empty in rows of earlier versions."""
+    sha256: str = ""
+    """SHA-256 of the file, uncompressed, in hexadecimal digits."""
+    filters: str = ""
+    """Digest of the filters of the file; empty if it has none."""
+    privacy: str = ""
+    """Digest of what was done to columns that identify people; empty if nothing."""
 
     @property
     def key(self) -> tuple[str, str]:
