@@ -94,26 +94,21 @@ lint: $(DEV) $(VENVS)/sam/.stamp ## Check format, style, types and the templates
 
 test: lint test-unit test-integration test-chaos test-stack test-page test-hive test-313 ## Run every check and test
 
-test-all: test coverage chaos $(VENVS)/pipx/.stamp ## The same, with coverage, more seeds, lasting faults, larger tables, longer backfills, IAM, installation
-	@IAM_SWEEP=1 $(PYTEST) tests/e2e/test_least_privilege.py
-	@REDEPLOYMENTS=1 $(PYTEST) tests/e2e/test_redeploy.py tests/e2e/test_command_cures.py
-	@BACKFILL_MONTHS=36 $(PYTEST) tests/e2e/test_backfill.py
-	@LONG_BACKFILLS=1 $(PYTEST) tests/e2e/test_command_backfill.py
-	@CSV_ROWS=1000000 $(PYTEST) tests/unit/storage/test_strict_lines.py
-	@TERMS=30 $(PYTEST) -n auto tests/integration/test_course_views.py
+test-all: test chaos $(VENVS)/pipx/.stamp ## The same, with coverage, more seeds, larger numbers, IAM, installation
+	@LONG=1 $(MAKE) coverage
+	@LONG=1 $(PYTEST) -n $(WORKERS) --dist loadfile $(addprefix tests/e2e/test_,backfill.py chaos_on_stack.py \
+		command_backfill.py command_cures.py least_privilege.py redeploy.py)
 	@INSTALL=1 $(PYTEST) tests/integration/test_command_package.py
-	@ATTENDEES_OF_A_DAY=250000 SETTLING_DAYS=30 $(PYTEST) -n auto tests/integration/test_exporter_caps.py \
-		tests/integration/test_exporter_settling.py
 
 test-unit: $(DEV) ## Unit and property tests
-	@$(PYTEST) -n auto tests/unit
+	@$(PYTEST) -n auto --dist worksteal tests/unit
 
 test-integration: $(DEV) $(VENVS)/sam/.stamp $(VENVS)/runtime/.stamp ## Several parts together, over HTTP, on this machine
-	@$(PYTEST) -n $(WORKERS) tests/integration
+	@$(PYTEST) -n $(WORKERS) --dist worksteal tests/integration
 
 # To trace them makes these tests half as slow again, so that this is part of test-all.
 coverage: $(DEV) $(VENVS)/sam/.stamp $(VENVS)/runtime/.stamp ## Check what unit and integration tests cover of the code
-	@$(PYTEST) -n $(WORKERS) --cov tests/unit tests/integration
+	@$(PYTEST) -n $(WORKERS) --dist worksteal --cov tests/unit tests/integration
 
 # Each worker has stacks of its own.
 test-stack: $(STACK) $(VENVS)/runtime/.stamp $(VENVS)/awscli/.stamp ## End-to-end tests of the real template, on the local stack
@@ -121,7 +116,7 @@ test-stack: $(STACK) $(VENVS)/runtime/.stamp $(VENVS)/awscli/.stamp ## End-to-en
 
 test-page: $(STACK) $(VENVS)/page/.stamp ## The web page and what it tells readers to run, in Debian's Chromium
 	@if command -v npm > /dev/null; then $(MAKE) -s node_modules/.stamp; fi
-	@if command -v chromium > /dev/null; then $(VENVS)/page/bin/pytest tests/page; \
+	@if command -v chromium > /dev/null; then $(VENVS)/page/bin/pytest -n auto --dist loadfile tests/page; \
 	else echo "No chromium found, so THE PAGE WAS NOT TESTED: apt-get install chromium"; [ -z "$${CI:-}" ]; fi
 
 page-images: ## Renew the pictures of the page in docs/images
@@ -135,7 +130,7 @@ test-hive: $(VENVS)/hive/.stamp ## Read the published CSV with Hive's OpenCSVSer
 
 test-313: ## Unit and contract tests on CPython 3.13, which is what AWS runs
 	@if [ -z "$(PYTHON313)" ]; then echo "No CPython 3.13 found on PATH or in pyenv: not run on it."; \
-	else $(MAKE) $(VENVS)/py313/.stamp && $(VENVS)/py313/bin/pytest -p no:cacheprovider -n auto $(UNIT); fi
+	else $(MAKE) $(VENVS)/py313/.stamp && $(VENVS)/py313/bin/pytest -p no:cacheprovider -n auto --dist worksteal $(UNIT); fi
 
 demo: $(STACK) ## Run the main job end to end on this machine, show what happened, clean up
 	@$(BIN)/python -m local.demo
@@ -167,8 +162,8 @@ bench: $(BENCH) ## Measure beside other programs, or ONLY="normalise latency"; w
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/$(LAYER) $(VENVS)/bench/bin/python -m tests.bench
 
 # A worker more than cores, because each waits for its threads to pass the baton.
-test-chaos: $(DEV) ## Run 200 chaos tests
-	@SEEDS=200 $(PYTEST) -n $$(($$(nproc) + 1)) tests/chaos
+test-chaos: $(DEV) ## Run 100 chaos tests
+	@SEEDS=100 $(PYTEST) -n $$(($$(nproc) + 1)) tests/chaos
 
 chaos: $(DEV) ## Run SEEDS chaos tests and a month of lasting faults, or one SEED
 	@$(if $(SEED),SEED=$(SEED) $(PYTEST) tests/chaos/test_chaos.py,\

@@ -1,11 +1,10 @@
 """The deployed state machine: from its input to the bucket, stopped, started again, and failing.
 
-``BACKFILL_MONTHS=36`` makes the first test one of three years.
+``LONG=1`` makes the first test one of three years.
 """
 
 import io
 import json
-import os
 import textwrap
 import time
 import zipfile
@@ -22,9 +21,10 @@ from local.stack.stack import Stack
 from room_reports.storage.bucket import Bucket
 from room_reports_command.backfill_progress import ProgressReader
 from tests.e2e.deployed import check, kill_exporter, settings, simulation
+from tests.support.extent import extent
 from tests.support.world import SLUGS, export_key
 
-MONTHS = int(os.environ.get("BACKFILL_MONTHS", "2"))
+MONTHS = extent(2, 36)
 LAST = datetime(2026, 3, 1, tzinfo=UTC)
 SECONDS = 120.0 * MONTHS
 """How long an execution may take, on a busy machine."""

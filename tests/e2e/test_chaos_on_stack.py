@@ -12,6 +12,7 @@ import pytest
 from local.stack.stack import Stack
 from tests.chaos.scenario import KALTURA_FAULTS
 from tests.e2e.deployed import check, kill_exporter, settings, simulation
+from tests.support.extent import extent
 from tests.support.secrecy import leaks
 from tests.support.world import SLUGS
 from tests.support.world import export_key as key
@@ -32,7 +33,7 @@ def kill_at_work(stack: Stack) -> None:
     kill_exporter(stack)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(extent(1, 2)))
 def test_the_deployed_exporter_recovers_from_faults(stack: Stack, seed: int) -> None:
     rng = Random(f"stack {seed}")
     first = date(2026, 4, 1) + timedelta(days=10 * seed)

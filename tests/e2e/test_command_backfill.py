@@ -1,10 +1,9 @@
 """room-reports backfill: counted before, followed while it runs, left and taken up again.
 
-``LONG_BACKFILLS=1`` also runs the two tests that take the longest.
+``LONG=1`` also runs the two tests that take the longest.
 """
 
 import json
-import os
 import re
 from datetime import UTC, datetime
 
@@ -13,11 +12,11 @@ import pytest
 from room_reports_command.backfill_progress import ProgressReader
 from tests.e2e.deployed import simulation
 from tests.e2e.operator import Operator, slow_kaltura
+from tests.support.extent import long_test
 
 pytestmark = pytest.mark.e2e
 
 SLUGS = ("room_data", "attendees", "breakout_sessions")
-LONG = pytest.mark.skipif(not os.environ.get("LONG_BACKFILLS"), reason="part of make test-all")
 LINE = re.compile(r"^([\d,]+) of ([\d,]+) windows, ([\d,]+) rows", re.MULTILINE)
 
 
@@ -90,7 +89,7 @@ def test_ctrl_c_detaches_and_attach_comes_back(operator: Operator) -> None:
     assert (again["status"], again["remaining"]) == ("SUCCEEDED", 0)
 
 
-@LONG
+@long_test
 def test_the_numbers_while_it_runs_are_those_of_the_bucket(operator: Operator) -> None:
     """A window is counted only when its file is there, and every window once."""
     with slow_kaltura(operator.stack, 0.2):
@@ -120,7 +119,7 @@ def test_the_numbers_while_it_runs_are_those_of_the_bucket(operator: Operator) -
     assert reader.read().rows == rows
 
 
-@LONG
+@long_test
 def test_a_region_that_fails_is_named(operator: Operator) -> None:
     fault = {"kind": "api_error", "code": "SERVICE_FORBIDDEN", "times": None, "report": 6001}
     simulation(operator.stack, "eu", "faults", "POST", [fault])

@@ -15,6 +15,7 @@ from room_reports_command.doctor.check import Result, State, carry_out
 from room_reports_command.doctor.examination import Examination
 from tests.e2e.deployed import watched_stack
 from tests.e2e.operator import Operator
+from tests.support.extent import long_test
 
 pytestmark = pytest.mark.e2e
 
@@ -77,7 +78,7 @@ def alarm_email(operator: Operator) -> Result:
     return result
 
 
-@pytest.mark.skipif(not os.environ.get("REDEPLOYMENTS"), reason="part of make test-all")
+@long_test
 def test_an_address_for_alarms_stays_after_the_next_deployment(
     without_email: Operator, tmp_path: Path
 ) -> None:

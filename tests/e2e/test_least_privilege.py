@@ -1,12 +1,11 @@
 """Every permission in the template is needed: without it, a call of the code is denied.
 
 The calls below are those that the code makes. Each permission is taken from the role on the local
-stack, and one of the calls must be denied then. ``IAM_SWEEP=1`` also runs the exporter and the API
+stack, and one of the calls must be denied then. ``LONG=1`` also runs the exporter and the API
 themselves without each permission, and they must not behave as before.
 """
 
 import json
-import os
 import re
 import urllib.error
 import urllib.request
@@ -54,6 +53,7 @@ from tests.e2e.principals import (
     with_role,
     with_role_of,
 )
+from tests.support.extent import long_test
 from tests.support.world import SLUGS
 
 ONLY_ON_AWS = re.compile(
@@ -323,7 +323,7 @@ def test_the_presigner_learns_that_a_file_is_missing(stack: Stack) -> None:
     assert principal.is_denied("s3", "list_objects_v2", Bucket=stack.bucket, Prefix="runs/")
 
 
-@pytest.mark.skipif(not os.environ.get("IAM_SWEEP"), reason="part of make test-all")
+@long_test
 @pytest.mark.parametrize("function", ["exporter", "downloads", "presigner"])
 def test_without_any_one_action_the_functions_do_not_work_as_before(
     stack: Stack, function: str

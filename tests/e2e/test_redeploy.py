@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from local.stack.deployment import deploy
 from local.stack.lifecycle import local_stack
 from local.stack.stack import Stack
 from room_reports.model.reports import REPORTS
+from tests.support.extent import long_test
 from tools.athena.sources import queries, views
 
 EVERY_TABLE = {
@@ -40,6 +40,7 @@ def _tables(stack: Stack) -> dict[str, str]:
     }
 
 
+@long_test
 def test_a_changed_parameter_reaches_the_tables_and_the_views(
     own_stack: Stack, tmp_path: Path
 ) -> None:
@@ -53,7 +54,7 @@ def test_a_changed_parameter_reaches_the_tables_and_the_views(
     assert b"'Asia/Kathmandu'" in base64.b64decode(encoded, validate=True)
 
 
-@pytest.mark.skipif(not os.environ.get("REDEPLOYMENTS"), reason="part of make test-all")
+@long_test
 def test_a_new_deployment_adopts_nothing_and_the_old_data_stays(
     own_stack: Stack, tmp_path: Path
 ) -> None:
@@ -77,7 +78,7 @@ def test_a_new_deployment_adopts_nothing_and_the_old_data_stays(
     aws.s3.head_object(Bucket=old["BucketName"], Key="room_data/kept.csv")
 
 
-@pytest.mark.skipif(not os.environ.get("REDEPLOYMENTS"), reason="part of make test-all")
+@long_test
 def test_a_new_stack_adopts_the_bucket_of_a_deleted_one(own_stack: Stack, tmp_path: Path) -> None:
     aws, regions = own_stack.aws, {"KalturaRegions": own_stack.kaltura.regions}
     old = deploy(aws, regions, tmp_path)["BucketName"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.cost import measure
+from tests.support.extent import long_test
 from tools.cost.measured import measured
 from tools.cost.profiles import COLLEGE
 from tools.fleet.__main__ import command
@@ -17,6 +18,7 @@ BYTES = {"run_record_bytes_a_day": 0.01, "log_bytes": 0.2}
 """Sizes that may differ by a share: both hold times, and pytest changes what the logger adds."""
 
 
+@long_test
 def test_a_week_of_a_college_is_as_measured() -> None:
     kept, found = measured()[COLLEGE.name], measure(COLLEGE)
     assert {name: found[name] for name in COUNTS} == {name: kept[name] for name in COUNTS}, (

@@ -1,7 +1,6 @@
 """The views over generated terms with courses, compared with a computation in Python."""
 
 import json
-import os
 from collections import Counter
 from datetime import date, timedelta
 from functools import cache
@@ -24,12 +23,13 @@ from tests.support.course_term_expected import Row, later
 from tests.support.course_term_files import publish
 from tests.support.course_term_made import generate
 from tests.support.course_truth import Truth
+from tests.support.extent import extent
 from tests.support.term_expected import assert_same
 from tools.athena.duck_athena import DuckAthena
 from tools.athena.sources import MOST_SESSION_DAYS, SESSION_DAYS
 
 TERMS = range(30)
-SEEDS = range(int(os.environ.get("TERMS", "5")))
+SEEDS = range(extent(5, 30))
 """The terms whose views are compared; ``make test-all`` compares those of all."""
 KEYS = {
     "sessions": ("region", "dt", "entry_id", "cue_point_id"),
@@ -202,7 +202,7 @@ def rounded(rows: list[Row]) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("days", [1, SESSION_DAYS, MOST_SESSION_DAYS])
+@pytest.mark.parametrize("days", [1, extent(SESSION_DAYS, MOST_SESSION_DAYS)])
 def test_a_condition_on_dt_reads_the_days_asked_for_and_those_after_them(
     days: int, tmp_path: Path
 ) -> None:

@@ -1,6 +1,5 @@
 """Hourly runs over a month: each window is exported after its end and when it has settled."""
 
-import os
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
@@ -9,12 +8,13 @@ import pytest
 from local.kaltura.campus import Size
 from room_reports.export.errors import RunFailedError
 from room_reports.export.service import ExporterService
+from tests.support.extent import extent
 from tests.support.world import World
 
 START = datetime(2026, 9, 1, 0, 7, tzinfo=UTC)
 LATE = Size(rooms=3, attendees=3, lag_hours=40)
 HOUR = timedelta(hours=1)
-DAYS = int(os.environ.get("SETTLING_DAYS", "8"))
+DAYS = extent(8, 30)
 """Days of hourly runs; ``make test-all`` has a month of them."""
 
 

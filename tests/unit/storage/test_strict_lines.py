@@ -1,13 +1,12 @@
 """The fast path against the reference: the same bytes, errors and counts for any report.
 
-``CSV_ROWS`` sets the number of generated rows: 20,000 here, a million for a release.
+With LONG=1, a million rows are generated, else 20,000.
 """
 
 import gzip
 import hashlib
 import io
 import json
-import os
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,10 +21,11 @@ from room_reports.kaltura.errors import KalturaError
 from room_reports.model.reports import REPORTS, Report, report_with_id
 from room_reports.storage.csv_file import normalise, write_csv
 from room_reports.storage.strict_lines import StrictLines
+from tests.support.extent import extent
 from tests.support.reference_csv import RefusedError, reference
 from tests.support.tables import BOM, Table, chunk_sizes, chunked, tables, unknown_report
 
-ROWS = int(os.environ.get("CSV_ROWS", "20000"))
+ROWS = extent(20_000, 1_000_000)
 RECORDED = Path(__file__).parents[2] / "recorded" / "kaltura.json"
 PLAIN = ("", "0", "a", "1_room", "Unknown", "u1@example.edu", "x-y", "1=1", "12.5", "Zoë", "教室")
 ODD = (
