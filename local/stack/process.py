@@ -1,16 +1,19 @@
 """Servers that outlive the command that started them, and can be found and stopped later."""
 
 import os
+import random
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
 
 _STOP_SECONDS = 5.0
+_PORTS = (10_000, 32_768)
 
 
 class StackError(Exception):
@@ -102,8 +105,12 @@ def listens(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 on which no server listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port of 127.0.0.1 on which no server listens.
+
+    It is none that the kernel gives to a connection in the meantime: these begin at 32768.
+    """
+    while True:
+        port = random.SystemRandom().randrange(*_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
