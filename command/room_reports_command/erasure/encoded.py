@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from io import BytesIO
+from unicodedata import normalize
 from urllib.parse import quote, quote_plus
 
 _BASE64 = 6
@@ -44,7 +45,8 @@ class EncodedSearch:
         Args:
             chunk: Bytes to search at a time.
         """
-        self._values = sorted({value for value in values if value.strip()})
+        given = {value for value in values if value.strip()}
+        self._values = sorted(given | {normalize("NFC", value) for value in given})
         self._chunk = chunk
 
     def is_in(self, body: bytes) -> bool:
@@ -76,7 +78,8 @@ class EncodedSearch:
 
     @cached_property
     def _forms(self) -> frozenset[bytes]:
-        return frozenset(form for value in self._values for form in forms(value))
+        both = {each for value in self._values for each in (value, normalize("NFD", value))}
+        return frozenset(form for value in both for form in forms(value))
 
     @cached_property
     def _words(self) -> "re.Pattern[bytes]":
@@ -86,9 +89,10 @@ class EncodedSearch:
     def _anywhere(self) -> frozenset[bytes]:
         """What is found in any place: base64 and hexadecimal."""
         spellings = {
-            spelling.encode("utf-8", "surrogatepass")
+            each.encode("utf-8", "surrogatepass")
             for value in self._values
             for spelling in (value, value.lower(), value.upper(), value.title(), value.casefold())
+            for each in (spelling, normalize("NFD", spelling))
         }
         in_hex = {each.hex() for each in spellings}
         written = {digits for each in in_hex for digits in (each, each.upper())}
@@ -162,8 +166,13 @@ def is_opaque(body: bytes) -> bool:
 
 
 def _folded(text: bytes) -> bytes:
-    """Return a text in the form in which upper and lower case are equal in every script."""
-    return text.decode("utf-8", "replace").casefold().encode() if not text.isascii() else b""
+    """Return a text in the form in which upper and lower case are equal in every script.
+
+    An accented letter is one character in it.
+    """
+    if text.isascii():
+        return b""
+    return normalize("NFC", text.decode("utf-8", "replace").casefold()).encode()
 
 
 def _in_base64(plain: bytes) -> Iterator[bytes]:

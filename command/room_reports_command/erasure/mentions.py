@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from unicodedata import normalize
 
 from room_reports.storage.errors import UnreadableCsvError
 from room_reports_command.erasure.csv_rows import raw_rows
@@ -22,7 +23,7 @@ class Mentions:
         Args:
             names: The person's names and addresses.
         """
-        folded = {each.strip().casefold() for each in (*subject.values, *names)}
+        folded = {_folded(each.strip()) for each in (*subject.values, *names)}
         values = {each for each in folded if len(each) >= _DISTINCTIVE}
         self._subject = subject
         self._values = sorted(values)
@@ -33,7 +34,7 @@ class Mentions:
         """Return the number of rows of others that have one of them."""
         if self._pattern is None:
             return 0
-        folded = text.casefold()
+        folded = _folded(text)
         if not any(each.replace('"', '""') in folded for each in self._values):
             return 0
         try:
@@ -47,10 +48,15 @@ class Mentions:
             if table is None:
                 table = ReportRows(row, place.report, self._subject)
             elif not self._is_own(row, place, table):
-                yield any(pattern.search(cell.casefold()) for cell in row)
+                yield any(pattern.search(_folded(cell)) for cell in row)
 
     def _is_own(self, row: list[str], place: Place, table: ReportRows) -> bool:
         """Return whether a row is one that is erased or removed."""
         if place.kind is Kind.ROSTER:
             return any(map(self._subject.is_meant_by, row))
         return place.kind is Kind.REPORT and table.erased(row) is not None
+
+
+def _folded(text: str) -> str:
+    """Return a text without upper case, and with each accented letter as one character."""
+    return text.casefold() if text.isascii() else normalize("NFC", text.casefold())

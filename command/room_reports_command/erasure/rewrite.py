@@ -6,6 +6,7 @@ publishes of them once the person is on the suppression list: both use ``ErasedR
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from unicodedata import normalize
 
 from room_reports.model.pseudonyms import PLACEHOLDERS, as_shown
 from room_reports.model.reports import REPORTS, Report
@@ -209,6 +210,8 @@ def _rows(
 def _may_have(text: str, subject: Subject) -> bool:
     """Return whether a text may have any of a person's values: quick, and never wrongly False."""
     folded = text.casefold().replace(",", " ")
+    if not folded.isascii():
+        folded = normalize("NFC", folded)
     return any(value.replace('"', '""') in folded for value in subject.values)
 
 

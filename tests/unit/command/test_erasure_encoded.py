@@ -6,6 +6,8 @@ import html
 import json
 import tracemalloc
 from threading import Lock
+from typing import Literal
+from unicodedata import normalize
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -20,6 +22,15 @@ VALUES = st.text(
     st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp", "Zs")), min_size=5, max_size=20
 )
 AROUND = st.binary(max_size=12)
+
+
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+@pytest.mark.parametrize("given_as", ["NFC", "NFD"])
+def test_an_accent_is_found_in_both_forms(
+    stored: Literal["NFC", "NFD"], given_as: Literal["NFC", "NFD"]
+) -> None:
+    for body in encoded(normalize(stored, "José Núñez")):
+        assert EncodedSearch([normalize(given_as, "josé núñez")]).is_in(body)
 
 
 def encoded(value: str) -> list[bytes]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import unicodedata
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -175,6 +176,21 @@ def test_an_accent_is_found_in_both_forms() -> None:
             assert subject.is_meant_by(other)
             assert subject.is_meant_by(pseudonyms.of(other))
             assert value_hash.of(other) in subject.hashes(value_hash)
+
+
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+@pytest.mark.parametrize("name", ["josé@x.edu", "JOSÉ@X.EDU", "\u212b@x.edu"])
+def test_an_accent_is_found_in_files_in_both_forms(
+    name: str, typed: Literal["NFC", "NFD"], stored: Literal["NFC", "NFD"]
+) -> None:
+    text = attendees_of(f"r|c|{unicodedata.normalize(stored, name)}|José|j@x.edu")
+    subject = subject_of((unicodedata.normalize(typed, name),), None)
+    without, found = without_person(text, ATTENDEES.slug, subject, TOKEN, Rows.KEEP)
+    assert found.rows == 1
+    assert TOKEN in without
+    assert person_in(text, ATTENDEES.slug, subject).rows == 1
+    assert len(list(rows_of(text, ATTENDEES.slug, subject))) == 1
 
 
 def test_spellings_that_were_met_have_pseudonyms_too() -> None:
