@@ -202,9 +202,9 @@ seen AS (
     l.*,
     is_listed AND NOT unclear_days AND count(*) OVER (PARTITION BY region, class_id, dt, user_key) = 1 AS tells,
     is_listed AND row_number() OVER (PARTITION BY region, class_id, dt, user_key ORDER BY course_id) = 1 AS is_first,
-    -- The classes of the course on the day in which the person was, or may have been.
+    -- The classes of the course on the day in which the person was, or may have been, in any region.
     array_agg(CASE WHEN is_listed OR incomplete OR NOT final THEN CAST(ROW(started, busy_until, entry_id) AS ROW(first_ms bigint, last_ms bigint, room varchar)) END)
-      OVER (PARTITION BY region, dt, course_id, user_key) AS stays
+      OVER (PARTITION BY dt, course_id, user_key) AS stays
   FROM listed AS l
   WHERE entry_number = 1
 ),

@@ -1,5 +1,14 @@
 -- One row per room and day, where the room has no course on that day. Rooms within a room are left out.
-WITH mapped AS (
+WITH mapped_rooms AS (
+  SELECT
+    entry_id,
+    -- A day in another form is no bound.
+    CASE WHEN regexp_like(valid_from, '^\d{4}-\d{2}-\d{2}$') THEN valid_from ELSE '' END AS valid_from,
+    CASE WHEN regexp_like(valid_to, '^\d{4}-\d{2}-\d{2}$') THEN valid_to ELSE '9999-12-31' END AS valid_to
+  FROM rooms
+  WHERE course_id <> ''
+),
+mapped AS (
   SELECT
     s.region,
     s.dt,
@@ -12,14 +21,13 @@ WITH mapped AS (
     s.exported_at,
     count_if(
       r.entry_id IS NOT NULL
-      AND coalesce(r.valid_from, '') <= s.dt
-      AND s.dt < coalesce(nullif(r.valid_to, ''), '9999-12-31')
+      AND r.valid_from <= s.dt
+      AND s.dt < r.valid_to
     ) AS courses,
     count(r.entry_id) AS entries
   FROM sessions AS s
-  LEFT JOIN rooms AS r
+  LEFT JOIN mapped_rooms AS r
     ON r.entry_id = s.entry_id
-    AND r.course_id <> ''
   WHERE s.parent_entry_id IS NULL
   GROUP BY
     s.region, s.dt, s.entry_id, s.cue_point_id, s.entry_name, s.unique_users, s.view_minutes, s.final,

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -105,12 +105,21 @@ def listens(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 on which no server listens.
+    """Return a port as ``free_ports`` does."""
+    return free_ports(1)[0]
 
-    It is none that the kernel gives to a connection in the meantime: these begin at 32768.
+
+def free_ports(count: int) -> list[int]:
+    """Return different TCP ports of 127.0.0.1 on which no server listens.
+
+    They are none that the kernel gives to a connection in the meantime: these begin at 32768.
     """
-    while True:
-        port = random.SystemRandom().randrange(*_PORTS)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+    ports: list[int] = []
+    with ExitStack() as taken:
+        while len(ports) < count:
+            port = random.SystemRandom().randrange(*_PORTS)
+            probe = taken.enter_context(socket.socket())
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                ports.append(port)
+    return ports

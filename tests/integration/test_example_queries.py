@@ -210,7 +210,8 @@ def test_no_shows_lists_a_final_breakout_without_participants(
     lines = (
         "header",
         f"1_p,P,1_a,Empty,1_x,0,{start},{start + 60},60,0,0",
-        f"1_p,P,1_b,Full,1_y,u,{start},{start + 60},60,3,0.5\n",
+        f"1_p,P,1_b,Full,1_y,u,{start},{start + 60},60,3,0.5",
+        f"1_p,P,1_c,Unknown,1_z,u,{start},{start + 60},60,,0.5\n",
     )
     path.write_text("\n".join(lines), encoding="utf-8")
     write_index(tmp_path, "us", [dt], {("breakout_sessions", dt): unlike})

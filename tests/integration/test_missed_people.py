@@ -1,6 +1,7 @@
 """No person is not_seen who was there: a small term for each way in which one could be missed."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -32,11 +33,15 @@ class Term:
             (course, user, "student", "", "") for course in "AB" for user in PEOPLE[course]
         ]
         self.enrol("C", 4)
+        self.settle("us")
+
+    def settle(self, region: str) -> None:
+        """Have files of each day in a region."""
         for number in range(12):
             day = self.term.first + timedelta(days=number)
             exported = day_start(day) + 3 * 86400
             for report in ("room_data", "attendees"):
-                self.term.files["us", report, day.isoformat()] = File("settled", exported, "")
+                self.term.files[region, report, day.isoformat()] = File("settled", exported, "")
 
     def enrol(self, course: str, count: int, end: str = "") -> None:
         others = [row for row in self.term.rosters if row[0] != course]
@@ -179,6 +184,19 @@ def test_who_was_in_another_room_of_the_course_is_not_unseen(term: Term) -> None
     assert {row["reason"][-5:] for row in reasons} == {" 1_d.", " 1_c."}
 
 
+def test_who_was_in_a_room_of_the_course_in_another_region_is_not_unseen(term: Term) -> None:
+    term.settle("eu")
+    term.add(term.part("1_c", "10:00", "11:00", people("C", 2, 60)))
+    other = term.part("1_d", "10:00", "11:00", people("C", 2, 60, first=2))
+    term.add(replace(other, region="eu"))
+    assert term.statuses() == {
+        ("c1000", "C", "present"): 2,
+        ("c1000", "C", "no_data"): 2,
+        ("d1000", "C", "present"): 2,
+        ("d1000", "C", "no_data"): 2,
+    }
+
+
 def test_who_was_in_a_breakout_room_only_is_not_unseen(term: Term) -> None:
     term.add(term.part("1_c", "10:00", "11:00", people("C", 2, 60)))
     term.add(term.part("1_e", "10:05", "11:00", people("C", 1, 55, first=2), parent="1_c"))
@@ -219,6 +237,17 @@ def test_a_room_with_another_form_of_days_keeps_its_course(term: Term) -> None:
     term.term.rooms[1] = ("1_ab", "B", "", "", "01/12/2026")
     term.add(term.part("1_ab", "10:00", "11:00", people("B", 8, 60)))
     assert term.statuses()["ab1000", "B", "present"] == 8
+
+
+@pytest.mark.parametrize(("start", "end"), [("30.09.2026", ""), ("", "01/12/2026")])
+def test_every_view_reads_the_days_of_a_room_alike(start: str, end: str, term: Term) -> None:
+    term.term.rooms[2] = ("1_c", "C", "", start, end)
+    term.add(term.part("1_c", "10:00", "11:00", people("C", 4, 60)))
+    views = term.views()
+    found = views.query("SELECT DISTINCT course_id, on_roster FROM attendance_by_course")
+    assert found == [{"course_id": "C", "on_roster": True}]
+    assert views.query("SELECT * FROM unmatched_rooms") == []
+    assert views.query("SELECT * FROM unmatched_users") == []
 
 
 @pytest.mark.parametrize("written", ["01/12/2026", "2026-13-01", "2026-1-1", "soon"])

@@ -27,14 +27,14 @@ class ExpectedStatuses(ExpectedClasses):
     """Who was there, and how sure that is."""
 
     def attendance_status(self) -> Iterator[Row]:
-        self._stays: defaultdict[tuple[str, str, str, str], list[Class]] = defaultdict(list)
+        self._stays: defaultdict[tuple[str, str, str], list[Class]] = defaultdict(list)
         classes = list(self.classes())
         for found in classes:
             bad, final = self._quality(found)
             for course in self.all_courses(found):
                 for key in self.roster(course, found.dt):
                     if bad or not final or key in found.seconds:
-                        self._stays[found.first.region, found.dt, course, key].append(found)
+                        self._stays[found.dt, course, key].append(found)
         for found in classes:
             yield from self._statuses(found)
 
@@ -163,7 +163,7 @@ class ExpectedStatuses(ExpectedClasses):
 
     def _is_elsewhere(self, found: Class, course: str, key: str) -> bool:
         """Return whether a person may have been in another class at about the same time."""
-        for other in self._stays[found.first.region, found.dt, course, key]:
+        for other in self._stays[found.dt, course, key]:
             starts_later = not found.endless and other.start - found.busy > self.gap
             ends_before = not other.endless and found.start - other.busy > self.gap
             if not other.start or not (starts_later or ends_before):

@@ -219,7 +219,7 @@ class Expected:
         return {
             course: name or None
             for entry, course, name, start, end in self.term.rooms
-            if entry == room and start <= dt < (end or "9999")
+            if entry == room and as_day(start, "") <= dt < as_day(end, "9999")
         }
 
     def roster(self, course: str, dt: str) -> dict[str, list[tuple[str, str]]]:

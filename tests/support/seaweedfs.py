@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.stack.process import free_port, start, wait_until
+from local.stack.process import free_ports, start, wait_until
 from room_reports.api.presign import S3_CONFIG
 
 if TYPE_CHECKING:
@@ -40,8 +40,10 @@ def seaweedfs(
         for name, actions in identities.items()
     ]
     config.write_text(json.dumps({"identities": entries}), encoding="utf-8")
-    ports = {name: free_port() for name in ("master", "volume", "filer", "s3")}
-    grpc = {name: free_port() for name in ports}
+    names = ("master", "volume", "filer", "s3")
+    numbers = free_ports(2 * len(names))
+    ports = dict(zip(names, numbers[: len(names)], strict=True))
+    grpc = dict(zip(names, numbers[len(names) :], strict=True))
     log = folder / "weed.log"
     process = start(
         [

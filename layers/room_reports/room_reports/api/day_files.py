@@ -81,7 +81,7 @@ def known_heads(bucket: Bucket, stored: Iterable[StoredObject]) -> dict[str, Obj
     for month, rows in zip(months, _read_months(bucket, months), strict=True):
         for each in files[month]:
             row = rows.get((each.parsed.label, each.parsed.series.slug))
-            # Two writes within a second have the same LastModified.
+            # Two writes within a second have the same LastModified, but seldom the same content.
             if row and row.etag == each.etag and _describes(row, each):
                 found[each.key] = ObjectHead(
                     row.etag, each.last_modified, _metadata(row), each.size, None

@@ -136,6 +136,8 @@ def outdated(
 ) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
     """Return which rows have to be made again, and which have no file any more.
 
+    A row that an earlier version wrote is made again once.
+
     Args:
         rows: The rows of one month.
         stored: The LastModified of each day file that was listed, by the key of its row.
@@ -151,7 +153,7 @@ def outdated(
 
 
 def _moment(rows: Rows, key: tuple[str, str]) -> str | None:
-    return rows[key].last_modified if key in rows else None
+    return rows[key].last_modified if key in rows and rows[key].etag else None
 
 
 def _lies_in(dt: str, days: tuple[str, str]) -> bool:
