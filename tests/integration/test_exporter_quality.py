@@ -80,6 +80,23 @@ def codes_in_the_index(world: World, dt: str = DAY) -> dict[str, set[str]]:
     }
 
 
+def test_what_a_run_without_time_for_the_index_exports_is_told_by_the_next() -> None:
+    with World(size=Size(rooms=90, attendees=6)) as world:
+        world.run({"from": "2026-08-12", "to": DAY})
+        server = world.regions["us"]
+        server.api = replace(server.api, truth=DamagedTruth(server.truth, few_attendees))
+        event = {"from": DAY, "to": "2026-09-17"}
+        world.run(event, world.deadline(29))
+        assert world.latest_run_record()["exported"]
+        told = [world.latest_run_record()["quality"]]
+        for _ in range(2):
+            world.now += timedelta(hours=1)
+            world.run(event)
+            told.append(world.latest_run_record()["quality"])
+    codes = [{each["code"] for each in quality} for quality in told]
+    assert codes == [set(), {"FEW_ATTENDEES", "UNKNOWN_USERS"}, set()]
+
+
 def nothing(_report: int, rows: list[Row]) -> list[Row]:
     return rows
 

@@ -13,11 +13,13 @@ import pytest
 from local.kaltura.campus import Size
 from local.kaltura.faults import Fault
 from local.kaltura.truth import Filters, Row, Truth
+from room_reports.export import day_index
 from room_reports.export.notifications import Kind, Notification
 from room_reports.export.samples import bands, sampled_days
 from room_reports.export.sampling import MOST_NEIGHBOURS
-from room_reports.model.windows import Granularity
-from room_reports.storage.keys import Series, parse_key
+from room_reports.model.windows import Granularity, iso
+from room_reports.storage.keys import Series, day_index_key, parse_key
+from tests.support.extent import extent
 from tests.support.world import SLUGS, Result, World, export_key
 
 START = datetime(2026, 9, 1, 1, 7, tzinfo=UTC)
@@ -237,6 +239,27 @@ def test_a_sample_that_fails_neither_fails_the_run_nor_makes_it_late(kind: str) 
         assert {each["task"] for each in failed} <= tried
 
 
+def test_a_sample_that_never_ends_leaves_time_for_the_index(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(day_index, "_LEFT", 1.0)
+    with older_files() as world:
+        world.run_scheduled()
+        world.now += DAY
+        day = f"{world.now - DAY:%Y-%m-%d}"
+        for key in sampled_keys([US[1]], world.now.date()):
+            world.regions["us"].faults.push(
+                Fault("stall", seconds=30, times=None, report=6001, moment=_noon(key))
+            )
+        assert (
+            export_key("attendees", "us", day)
+            in world.run_scheduled(world.deadline(extent(24, 45)))["exported"]
+        )
+        assert world.latest_run_record()["samples"]["not_asked"]
+        index = world.item(day_index_key("us", day[:7])).body.decode()
+        assert f"attendees,{day}," in index
+
+
 def _noon(key: str) -> float:
     parsed = parse_key(key)
     assert parsed
@@ -261,11 +284,17 @@ def test_a_sample_with_fewer_rows_leaves_the_file_and_is_not_repeated_that_day()
         after = world.item(key)
         assert after.body == before.body
         assert after.metadata == {**before.metadata, "fewer-rows": "0"}
+        # The day is older than those that a scheduled run lists.
+        told = [each["code"] for each in world.latest_run_record()["quality"]]
+        assert told == ["FEWER_ROWS"]
+        index = "".join(world.item(k).body.decode() for k in world.s3.store.keys("index/"))
+        assert iso(after.last_modified) in index
         calls = asked(world)
         world.now += HOUR
         world.run_scheduled()
         assert asked(world) == calls
         assert world.latest_run_record()["samples"]["failed"] == []
+        assert world.latest_run_record()["quality"] == []
 
 
 @dataclass(frozen=True)
@@ -302,13 +331,9 @@ def test_a_sample_never_replaces_a_fuller_file_and_is_told_until_the_rows_are_ba
         assert any(int(before[key].metadata["rows"]) > 50 for key in failed)
         assert all(world.item(key).body == before[key].body for key in failed)
         assert not [each for each in samples_of(record) if each["report"] == "attendees"]
-        # A run looks at what it has written itself only if the other report was exported, too.
         days = {parsed.label for key in failed if (parsed := parse_key(key))}
         event = {"from": min(days), "to": f"{START:%Y-%m-%d}"}
-        world.now += HOUR
-        world.run(event)
-        told = [*record["quality"], *world.latest_run_record()["quality"]]
-        found = [each for each in told if each["code"] == "FEWER_ROWS"]
+        found = [each for each in record["quality"] if each["code"] == "FEWER_ROWS"]
         assert sorted(each["start"] for each in found) == sorted(days)
         for each in found:
             rows = int(before[export_key("attendees", "us", each["start"])].metadata["rows"])

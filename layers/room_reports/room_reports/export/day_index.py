@@ -9,10 +9,11 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from room_reports.deadline import Deadline
 from room_reports.export.day_listings import DayListings
+from room_reports.export.planner import Task
 from room_reports.export.publish import ExportedTask
 from room_reports.export.region_index import IndexUpdate, MonthUpdate, RegionIndex
 from room_reports.model import acknowledgements
@@ -40,6 +41,8 @@ from room_reports.telemetry import logger
 _WRITE_ATTEMPTS = 5
 _SECONDS = 30.0
 """The longest that a run reads the index, and the longest that it writes it."""
+_UNTOLD = timedelta(days=2)
+"""How long the findings of a file can be left to a later run."""
 _LEFT = 30.0
 """Seconds that a run must have left to do so."""
 
@@ -53,12 +56,27 @@ class DayIndex:
     runtime: Runtime
     deadline: Deadline
 
-    def examine(self, listings: DayListings, exported: Sequence[ExportedTask]) -> IndexUpdate:
+    def examine(
+        self,
+        listings: DayListings,
+        exported: Sequence[ExportedTask],
+        marked: Sequence[Task],
+        now: datetime,
+    ) -> IndexUpdate:
         """Return what has to be changed in the index, and what looks wrong about new files.
 
         Takes half a minute at most. A failure is logged, and leaves it to the next run.
+
+        Args:
+            marked: Tasks of which only the metadata were written.
+            now: The run's time.
         """
-        return self._within(lambda until: self._examine(listings, exported, until)) or IndexUpdate()
+        since = now - _UNTOLD
+
+        def work(until: Deadline) -> IndexUpdate:
+            return self._examine(listings, exported, marked, since, until)
+
+        return self._within(work) or IndexUpdate()
 
     def write(self, update: IndexUpdate) -> None:
         """Write the index. Takes half a minute at most; a failure is logged."""
@@ -114,15 +132,20 @@ class DayIndex:
             return None
 
     def _examine(
-        self, listings: DayListings, exported: Sequence[ExportedTask], until: Deadline
+        self,
+        listings: DayListings,
+        exported: Sequence[ExportedTask],
+        marked: Sequence[Task],
+        since: datetime,
+        until: Deadline,
     ) -> IndexUpdate:
-        acknowledged = self._acknowledged() if listings.by_series or exported else None
+        acknowledged = self._acknowledged() if listings.by_series or exported or marked else None
         update = IndexUpdate(findings=_findings_in_hours(exported, acknowledged))
         update.news = sum(each.is_news for each in update.findings)
-        days = [done for done in exported if done.task.series.granularity is Granularity.DAY]
+        written = [*(done.task for done in exported), *marked]
+        days = [task for task in written if task.series.granularity is Granularity.DAY]
         regions = sorted(
-            {series.region for series in listings.by_series}
-            | {done.task.series.region for done in days}
+            {series.region for series in listings.by_series} | {task.series.region for task in days}
         )
         existing = set(self.bucket.keys(DAY_INDEX_PREFIX)) if regions else set()
         for region in regions:
@@ -132,11 +155,12 @@ class DayIndex:
                 region,
                 existing=existing,
                 listed=listings.of(region),
-                exported={
-                    (done.task.window.dt, done.task.series.slug): done.task.key
-                    for done in days
-                    if done.task.series.region == region
+                written={
+                    (task.window.dt, task.series.slug): task.key
+                    for task in days
+                    if task.series.region == region
                 },
+                since=iso(since),
                 comparable=self._comparable(),
                 acknowledged=acknowledged,
             )

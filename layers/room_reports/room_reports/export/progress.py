@@ -38,6 +38,8 @@ class Progress:
     emptied: Mapping[Series, tuple[str, ...]] = field(default_factory=dict)
     failed_samples: list[FailedTask] = field(default_factory=list)
     samples_not_asked: int = 0
+    marked: list[Task] = field(default_factory=list)
+    """Samples of which Kaltura returned fewer rows than the file has, as the file says now."""
 
     def record(self, task: Task, result: TaskResult) -> None:
         """Record the result of a task, and log it."""

@@ -56,7 +56,7 @@ class IndexUpdate:
 
     months: list[MonthUpdate] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    """Of the files that the run has exported, and new ones of other files."""
+    """Of the files that the run has written, and new ones of other files."""
     news: int = 0
     """How many of these the index did not have, that raise the alarm."""
 
@@ -72,7 +72,8 @@ class RegionIndex:
         *,
         existing: Set[str],
         listed: Mapping[str, Listed],
-        exported: Mapping[Key, str],
+        written: Mapping[Key, str],
+        since: str,
         comparable: bool,
         acknowledged: Acknowledgements | None,
     ) -> None:
@@ -81,7 +82,9 @@ class RegionIndex:
         Args:
             existing: The keys of all months of the index.
             listed: The day files that the run has listed, by report.
-            exported: The key of each day file that the run has exported.
+            written: The key of each day file that the run has written.
+            since: ISO 8601. What is found in a file that was written since is told even if the
+                index did not have the file: the run that wrote it can have had no time left.
             comparable: Whether sessions and attendees are asked for with the same filters.
             acknowledged: What the operator has acknowledged; None if it cannot be read, so that
                 nothing is changed in the rows of files that are not examined.
@@ -91,7 +94,8 @@ class RegionIndex:
         self._runtime = runtime
         self._region = region
         self._listed = listed
-        self._exported = exported
+        self._since = since
+        self._written = written
         self._existing = existing
         self._months: dict[str, tuple[str | None, dict[Key, DayFile]]] = {}
         self._facts: dict[Key, Facts] = {}
@@ -99,7 +103,7 @@ class RegionIndex:
 
     def examine(self, update: IndexUpdate, until: Deadline) -> None:
         """Add what has to be changed, oldest month first, until a deadline."""
-        for month in sorted(self._in_scope() | {month_of(dt) for dt, _ in self._exported}):
+        for month in sorted(self._in_scope() | {month_of(dt) for dt, _ in self._written}):
             if until.remaining() <= 0:
                 logger.warning("The index of day files is not complete yet", region=self._region)
                 return
@@ -118,13 +122,13 @@ class RegionIndex:
             for label, (moment, _) in listed.files.items()
             if month_of(label) == month
         }
-        exported = {key for key in self._exported if month_of(key[0]) == month}
-        if not stored and not exported and not self._exists(month):
+        written = {key for key in self._written if month_of(key[0]) == month}
+        if not stored and not written and not self._exists(month):
             return
         etag, before = self._read(month)
         scope = {slug: listed.days for slug, listed in self._listed.items()}
         make, gone = outdated(before, stored, scope)
-        make |= exported
+        make |= written
         # Which sessions only one of two reports has is said in the rows of both.
         make |= {each for each in map(_partner, make) if each in before and each not in gone}
         make |= {
@@ -185,12 +189,13 @@ class RegionIndex:
         return acknowledged.reason(code, self._region, dt)
 
     def _tell(self, key: Key, found: Sequence[Finding], before: Rows, update: IndexUpdate) -> None:
-        """Add the findings of a file that the run exported, and new ones of any other."""
+        """Add the findings of a file that the run wrote, and new ones of any other."""
         known = all_findings(before[key]) if key in before else {}
+        is_told = key in before or self._facts[key].row.last_modified >= self._since
         for each in found:
             finding = replace(each, acknowledged=self._reason(each.code, key[0]))
             is_new = finding.code not in known
-            if key in self._exported or (is_new and key in before):
+            if key in self._written or (is_new and is_told):
                 update.findings.append(finding)
                 update.news += is_new and finding.is_news
 
@@ -236,7 +241,7 @@ class RegionIndex:
     def _head(self, key: Key) -> ObjectHead | None:
         dt, slug = key
         listed = self._listed.get(slug)
-        name = self._exported.get(key)
+        name = self._written.get(key)
         if name is None and listed and dt in listed.files:
             series = Series(slug, self._region, Granularity.DAY)
             name = series.key_of_day(dt, gzip=listed.files[dt][1])

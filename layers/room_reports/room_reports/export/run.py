@@ -109,7 +109,11 @@ class Run:
         if scheduled and not scope.dry_run:
             expiry = Expiry(self.settings, self.bucket, self.runtime, self.deadline, index)
             progress.emptied = expiry.empty(min(scope.now, self.clock()))
-        checked = IndexUpdate() if scope.dry_run else index.examine(listings, progress.exported)
+        checked = (
+            IndexUpdate()
+            if scope.dry_run
+            else index.examine(listings, progress.exported, progress.marked, scope.now)
+        )
         result = progress.result(plan, scope.now, checked)
         record = result.run_record(scope, started, self.clock())
         self.bucket.write_json(run_record_key(started, self.run_id), record)
@@ -253,16 +257,18 @@ class Run:
     def _sample(
         self, sampling: Sampling, attempt: Attempt, progress: Progress, notifier: Notifier
     ) -> None:
-        """Ask again for some settled windows, with the time that is left.
+        """Ask again for some settled windows, in half of the time that is left.
 
-        Nothing of what was due is under way any more, so that samples delay none of it.
+        Nothing of what was due is under way any more, so that samples delay none of it. The other
+        half is for what comes after them.
         """
+        until = self.deadline.part(0.5)
         sampling.fill(self.runtime)
         schedulers = {
             region: RegionScheduler(
                 {series: q for series, q in sampling.queues.items() if series.region == region},
                 self.settings.concurrency,
-                self.deadline.at,
+                until.at,
                 patient=False,
             )
             for region in sampling.scope.regions
@@ -274,7 +280,8 @@ class Run:
                 notifier.exported(result)
 
         recorder = sampling.recorder(report)
-        Workers(self.runtime, schedulers, self.deadline, attempt).run(recorder)
+        Workers(self.runtime, schedulers, until, attempt).run(recorder)
+        progress.marked += sampling.marked
         progress.samples_not_asked += sum(map(len, sampling.queues.values()))
 
     def _favoured(self, plan: Plan, hour: int) -> Series | None:

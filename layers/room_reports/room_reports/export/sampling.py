@@ -58,6 +58,8 @@ class Sampling:
     plans: Mapping[Series, SeriesPlan]
     """The series that may be asked for."""
     queues: dict[Series, SampleQueue] = field(init=False)
+    marked: list[Task] = field(default_factory=list)
+    """Those whose file says that Kaltura returned fewer rows."""
     _planned: set[tuple[Series, str]] = field(default_factory=set)
     """Each window that has been in a queue."""
     _neighbours: dict[str, int] = field(default_factory=dict)
@@ -150,6 +152,7 @@ class Sampling:
             if found and not _written_since(found.last_modified, task.since):
                 metadata = {**found.metadata, "fewer-rows": str(error.now)}
                 self.bucket.replace_metadata(task.key, metadata, found.etag)
+                self.marked.append(task)
         except (ConflictError, StorageError) as failure:
             logger.warning("A sample will be repeated", task=task.key, error=str(failure))
 
