@@ -108,7 +108,7 @@ test-integration: $(DEV) $(VENVS)/sam/.stamp $(VENVS)/runtime/.stamp ## Several 
 
 # Traced, these tests take half as long again, so that this is part of test-all.
 coverage: $(DEV) $(VENVS)/sam/.stamp $(VENVS)/runtime/.stamp ## Check what unit and integration tests cover of the code
-	@$(PYTEST) -n $(WORKERS) --dist worksteal --cov tests/unit tests/integration
+	@$(PYTEST) -n $(WORKERS) --dist worksteal tests/unit tests/integration --cov
 
 # Each worker has stacks of its own.
 test-stack: $(STACK) $(VENVS)/runtime/.stamp $(VENVS)/awscli/.stamp ## End-to-end tests of the real template, on the local stack

@@ -255,7 +255,8 @@ def test_a_sample_that_never_ends_leaves_time_for_the_index(
             export_key("attendees", "us", day)
             in world.run_scheduled(world.deadline(extent(24, 45)))["exported"]
         )
-        assert world.latest_run_record()["samples"]["not_asked"]
+        samples = world.latest_run_record()["samples"]
+        assert samples["not_asked"] or samples["failed"]
         index = world.item(day_index_key("us", day[:7])).body.decode()
         assert f"attendees,{day}," in index
 
