@@ -106,7 +106,7 @@ test-unit: $(DEV) ## Unit and property tests
 test-integration: $(DEV) $(VENVS)/sam/.stamp $(VENVS)/runtime/.stamp ## Several parts together, over HTTP, on this machine
 	@$(PYTEST) -n $(WORKERS) --dist worksteal tests/integration
 
-# Traced, these tests take half as long again, so that this is part of test-all.
+# Traced, these tests take about twice as long, so that this is part of test-all.
 coverage: $(DEV) $(VENVS)/sam/.stamp $(VENVS)/runtime/.stamp ## Check what unit and integration tests cover of the code
 	@$(PYTEST) -n $(WORKERS) --dist worksteal tests/unit tests/integration --cov
 

@@ -53,8 +53,7 @@ _AFTER_EACH_OTHER = (
 )
 _IMPORTS = (
     "Importing botocore alone takes 0.66 of the naive handler's imports, and with requests and "
-    "Powertools' logger and metrics 0.79; the rest is our own modules, of which the exporter needs "
-    "nearly all. "
+    "Powertools' logger and metrics 0.79; the rest is our own modules. "
     "[Few imports](../../docs/decisions/lean-imports.md) says what was tried."
 )
 _HEADS = (

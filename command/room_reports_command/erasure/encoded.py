@@ -12,6 +12,8 @@ from io import BytesIO
 from unicodedata import normalize
 from urllib.parse import quote, quote_plus
 
+from room_reports.model.suppression import folded
+
 _BASE64 = 6
 """Characters of base64 that are sure to depend on a value alone; fewer occur by chance."""
 _HEX = 10
@@ -71,9 +73,9 @@ class EncodedSearch:
 
     def _is_in(self, text: bytes, *, is_first: bool, is_last: bool) -> bool:
         return any(
-            _has_word(self._words, folded, is_first=is_first, is_last=is_last)
-            for folded in (text.lower(), _folded(text))
-            if any(form in folded for form in self._forms)
+            _has_word(self._words, lower, is_first=is_first, is_last=is_last)
+            for lower in (text.lower(), _folded(text))
+            if any(form in lower for form in self._forms)
         ) or any(form in text for form in self._anywhere)
 
     @cached_property
@@ -170,9 +172,7 @@ def _folded(text: bytes) -> bytes:
 
     An accented letter is one character in it.
     """
-    if text.isascii():
-        return b""
-    return normalize("NFC", text.decode("utf-8", "replace").casefold()).encode()
+    return b"" if text.isascii() else folded(text.decode("utf-8", "replace")).encode()
 
 
 def _in_base64(plain: bytes) -> Iterator[bytes]:

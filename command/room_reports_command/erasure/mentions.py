@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from unicodedata import normalize
 
+from room_reports.model.suppression import folded
 from room_reports.storage.errors import UnreadableCsvError
 from room_reports_command.erasure.csv_rows import raw_rows
 from room_reports_command.erasure.places import Kind, Place
@@ -23,8 +23,8 @@ class Mentions:
         Args:
             names: The person's names and addresses.
         """
-        folded = {_folded(each.strip()) for each in (*subject.values, *names)}
-        values = {each for each in folded if len(each) >= _DISTINCTIVE}
+        comparable = (folded(each.strip()) for each in (*subject.values, *names))
+        values = {each for each in comparable if len(each) >= _DISTINCTIVE}
         self._subject = subject
         self._values = sorted(values)
         words = "|".join(re.escape(each) for each in self._values)
@@ -34,8 +34,8 @@ class Mentions:
         """Return the number of rows of others that have one of them."""
         if self._pattern is None:
             return 0
-        folded = _folded(text)
-        if not any(each.replace('"', '""') in folded for each in self._values):
+        searched = folded(text)
+        if not any(each.replace('"', '""') in searched for each in self._values):
             return 0
         try:
             return sum(map(bool, self._rows(text, place, self._pattern)))
@@ -48,15 +48,10 @@ class Mentions:
             if table is None:
                 table = ReportRows(row, place.report, self._subject)
             elif not self._is_own(row, place, table):
-                yield any(pattern.search(_folded(cell)) for cell in row)
+                yield any(pattern.search(folded(cell)) for cell in row)
 
     def _is_own(self, row: list[str], place: Place, table: ReportRows) -> bool:
         """Return whether a row is one that is erased or removed."""
         if place.kind is Kind.ROSTER:
             return any(map(self._subject.is_meant_by, row))
         return place.kind is Kind.REPORT and table.erased(row) is not None
-
-
-def _folded(text: str) -> str:
-    """Return a text without upper case, and with each accented letter as one character."""
-    return text.casefold() if text.isascii() else normalize("NFC", text.casefold())

@@ -6,11 +6,10 @@ publishes of them once the person is on the suppression list: both use ``ErasedR
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from unicodedata import normalize
 
 from room_reports.model.pseudonyms import PLACEHOLDERS, as_shown
 from room_reports.model.reports import REPORTS, Report
-from room_reports.model.suppression import TOKEN, Rows
+from room_reports.model.suppression import TOKEN, Rows, folded
 from room_reports.storage.erased import ErasedRows
 from room_reports.storage.errors import UnreadableCsvError
 from room_reports_command.erasure.csv_rows import changed_row, raw_rows
@@ -209,10 +208,8 @@ def _rows(
 
 def _may_have(text: str, subject: Subject) -> bool:
     """Return whether a text may have any of a person's values: quick, and never wrongly False."""
-    folded = text.casefold().replace(",", " ")
-    if not folded.isascii():
-        folded = normalize("NFC", folded)
-    return any(value.replace('"', '""') in folded for value in subject.values)
+    searched = folded(text).replace(",", " ")
+    return any(value.replace('"', '""') in searched for value in subject.values)
 
 
 def _report(slug: str) -> Report:

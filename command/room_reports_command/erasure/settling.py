@@ -75,7 +75,11 @@ class Settling:
 
     def _hidden(self, bucket: VersionedBucket, keys: Iterable[str]) -> list[str]:
         found = ((key, bucket.head(key)) for key in sorted(set(keys)))
-        return [key for key, head in found if head and self.is_hidden(key, *head)]
+        return [
+            key
+            for key, head in found
+            if head and self.is_hidden(key, head.metadata, head.last_modified)
+        ]
 
     def _events(self, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Yield a direct event for each series of windows that follow each other."""

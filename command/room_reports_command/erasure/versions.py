@@ -17,6 +17,7 @@ from botocore.exceptions import (
 
 from room_reports.storage.bucket import Bucket
 from room_reports.storage.errors import ConflictError
+from room_reports.storage.objects import ObjectHead
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -115,15 +116,9 @@ class VersionedBucket:
                 )
         return None
 
-    def head(self, key: str) -> tuple[Mapping[str, str], datetime] | None:
-        """Return the metadata of the latest version, and when S3 got it; None if it is gone."""
-        try:
-            found = self._client.head_object(Bucket=self.name, Key=key)
-        except ClientError as error:
-            if error.response["Error"].get("Code") in _MISSING:
-                return None
-            raise
-        return found["Metadata"], found["LastModified"]
+    def head(self, key: str) -> ObjectHead | None:
+        """Return the properties of the latest version; None if it is gone."""
+        return self._exports.head(key)
 
     def replace_export(self, key: str, body: bytes, metadata: Mapping[str, str], seen: str) -> None:
         """Write a report's file in the place of the one with the ETag ``seen``.

@@ -159,8 +159,12 @@ def comparable(value: str) -> str:
     A comma is a space, as Kaltura writes it in a report. An accented letter is one character,
     however it was typed.
     """
-    shown = as_shown(value.strip()).replace(",", " ").strip()
-    return shown.casefold() if shown.isascii() else normalize("NFC", shown.casefold())
+    return folded(as_shown(value.strip()).replace(",", " ").strip())
+
+
+def folded(text: str) -> str:
+    """Return a text without upper case, and with each accented letter as one character."""
+    return text.casefold() if text.isascii() else normalize("NFC", text.casefold())
 
 
 _PLACEHOLDERS = frozenset(map(comparable, PLACEHOLDERS))
