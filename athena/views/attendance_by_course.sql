@@ -3,26 +3,16 @@
 -- A room that has several courses on a day has a row for each; one that has none has a row without a
 -- course. Users are found in the roster by their ids under the rules of the policy: surrounding
 -- spaces are removed, then case is ignored, then a prefix and a domain are removed. Never by name.
-WITH mapped_rooms AS (
-  SELECT
-    entry_id,
-    course_id,
-    course_name,
-    -- A day in another form is no bound.
-    CASE WHEN regexp_like(valid_from, '^\d{4}-\d{2}-\d{2}$') THEN valid_from ELSE '' END AS valid_from,
-    CASE WHEN regexp_like(valid_to, '^\d{4}-\d{2}-\d{2}$') THEN valid_to ELSE '9999-12-31' END AS valid_to
-  FROM rooms
-),
-taught AS (
+WITH taught AS (
   SELECT
     a.*,
-    nullif(r.course_id, '') AS course_id,
-    nullif(r.course_name, '') AS course_name
+    r.course_id,
+    r.course_name
   FROM attendance AS a
-  LEFT JOIN mapped_rooms AS r
+  LEFT JOIN room_entries AS r
     ON r.entry_id = a.entry_id
-    AND r.valid_from <= a.dt
-    AND a.dt < r.valid_to
+    AND coalesce(r.valid_from, '') <= a.dt
+    AND a.dt < coalesce(r.valid_to, '9999-12-31')
 ),
 trimmed AS (
   SELECT

@@ -125,17 +125,6 @@ classes AS (
     ON a.region = n.region
     AND a.dt = n.day_after
 ),
-mapped_rooms AS (
-  SELECT DISTINCT
-    entry_id,
-    course_id,
-    nullif(course_name, '') AS course_name,
-    -- A day in another form is no bound.
-    CASE WHEN regexp_like(valid_from, '^\d{4}-\d{2}-\d{2}$') THEN valid_from ELSE '' END AS valid_from,
-    CASE WHEN regexp_like(valid_to, '^\d{4}-\d{2}-\d{2}$') THEN valid_to ELSE '9999-12-31' END AS valid_to
-  FROM rooms
-  WHERE course_id <> ''
-),
 -- A room that belongs to another has the courses of that as well, to find those who were there.
 class_rooms AS (
   SELECT
@@ -157,10 +146,10 @@ class_courses AS (
       ORDER BY CASE WHEN c.is_inherited THEN 1 ELSE 0 END, r.course_name DESC
     ) AS repetition
   FROM class_rooms AS c
-  JOIN mapped_rooms AS r
+  JOIN room_entries AS r
     ON r.entry_id = c.room
-    AND r.valid_from <= c.dt
-    AND c.dt < r.valid_to
+    AND coalesce(r.valid_from, '') <= c.dt
+    AND c.dt < coalesce(r.valid_to, '9999-12-31')
 ),
 counted AS (
   SELECT

@@ -138,17 +138,6 @@ noted AS (
     bool_or(is_next AND started IS NOT NULL) OVER (PARTITION BY region, class_day, entry_id) AS used_tomorrow
   FROM placed AS p
 ),
-mapped_rooms AS (
-  SELECT DISTINCT
-    entry_id,
-    course_id,
-    nullif(course_name, '') AS course_name,
-    -- A day in another form is no bound.
-    CASE WHEN regexp_like(valid_from, '^\d{4}-\d{2}-\d{2}$') THEN valid_from ELSE '' END AS valid_from,
-    CASE WHEN regexp_like(valid_to, '^\d{4}-\d{2}-\d{2}$') THEN valid_to ELSE '9999-12-31' END AS valid_to
-  FROM rooms
-  WHERE course_id <> ''
-),
 -- The course of each session of a room with several courses, as for a class below.
 candidates AS (
   SELECT
@@ -159,10 +148,10 @@ candidates AS (
     min(e.course_id) OVER (PARTITION BY n.region, n.class_day, n.dt, n.entry_id, n.cue_point_id, n.place, n.user_key) AS first_of_user,
     max(e.course_id) OVER (PARTITION BY n.region, n.class_day, n.dt, n.entry_id, n.cue_point_id, n.place, n.user_key) AS last_of_user
   FROM noted AS n
-  LEFT JOIN mapped_rooms AS r
+  LEFT JOIN room_entries AS r
     ON r.entry_id = n.entry_id
-    AND r.valid_from <= n.class_day
-    AND n.class_day < r.valid_to
+    AND coalesce(r.valid_from, '') <= n.class_day
+    AND n.class_day < coalesce(r.valid_to, '9999-12-31')
   LEFT JOIN roster_entries AS e
     ON n.place = 1
     AND e.course_id = r.course_id

@@ -1,14 +1,5 @@
 -- One row per room and day, where the room has no course on that day. Rooms within a room are left out.
-WITH mapped_rooms AS (
-  SELECT
-    entry_id,
-    -- A day in another form is no bound.
-    CASE WHEN regexp_like(valid_from, '^\d{4}-\d{2}-\d{2}$') THEN valid_from ELSE '' END AS valid_from,
-    CASE WHEN regexp_like(valid_to, '^\d{4}-\d{2}-\d{2}$') THEN valid_to ELSE '9999-12-31' END AS valid_to
-  FROM rooms
-  WHERE course_id <> ''
-),
-mapped AS (
+WITH mapped AS (
   SELECT
     s.region,
     s.dt,
@@ -21,12 +12,12 @@ mapped AS (
     s.exported_at,
     count_if(
       r.entry_id IS NOT NULL
-      AND r.valid_from <= s.dt
-      AND s.dt < r.valid_to
+      AND coalesce(r.valid_from, '') <= s.dt
+      AND s.dt < coalesce(r.valid_to, '9999-12-31')
     ) AS courses,
     count(r.entry_id) AS entries
   FROM sessions AS s
-  LEFT JOIN mapped_rooms AS r
+  LEFT JOIN room_entries AS r
     ON r.entry_id = s.entry_id
   WHERE s.parent_entry_id IS NULL
   GROUP BY

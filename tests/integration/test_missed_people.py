@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from room_reports.model.pseudonyms import Pseudonyms
 from tests.support.course_term import ZONE, CourseTerm, File, Part, day_start
 from tests.support.course_term_expected import later
 from tests.support.course_term_files import publish
 from tools.athena.duck_athena import DuckAthena
+from tools.athena.sources import queries
 
 DAY = "2026-10-29"
 PEOPLE = {course: [f"{course.lower()}{n}" for n in range(10)] for course in "ABC"}
@@ -248,6 +250,22 @@ def test_every_view_reads_the_days_of_a_room_alike(start: str, end: str, term: T
     assert found == [{"course_id": "C", "on_roster": True}]
     assert views.query("SELECT * FROM unmatched_rooms") == []
     assert views.query("SELECT * FROM unmatched_users") == []
+
+
+def test_pseudonyms_match_no_roster_and_no_person_is_unseen(term: Term) -> None:
+    """What docs/privacy.md says of attendees.user_id=pseudonym."""
+    hidden = Pseudonyms(bytes(32))
+    seen = {hidden.of(user): seconds for user, seconds in people("C", 2, 60).items()}
+    term.add(term.part("1_c", "10:00", "11:00", seen))
+    term.add(term.part("1_ab", "10:00", "11:00", {hidden.of("a0"): 3600}))
+    views = term.views()
+    statuses = views.query("SELECT DISTINCT status FROM attendance_status")
+    assert statuses == [{"status": "no_data"}]
+    (missed,) = (query for query in queries() if query.name == "missed-classes")
+    assert views.run(missed) == []
+    assert views.query("SELECT DISTINCT user_rate FROM match_rate") == [{"user_rate": 0}]
+    listed = views.query("SELECT DISTINCT user_id FROM unmatched_users")
+    assert {row["user_id"] for row in listed} == {*seen, hidden.of("a0")}
 
 
 @pytest.mark.parametrize("written", ["01/12/2026", "2026-13-01", "2026-1-1", "soon"])

@@ -128,6 +128,7 @@ def test_the_types_of_the_views() -> None:
     without_days = {
         "last_attendance",
         "policy",
+        "room_entries",
         "roster_entries",
         "settled_stretches",
         "who_read_what",
